@@ -1,0 +1,3 @@
+"""A contact-centre server on Asterisk."""
+
+__version__ = "0.1.0"
