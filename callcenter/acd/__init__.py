@@ -1,0 +1,1 @@
+"""Pure: which agent gets which interaction, and when; position and expected wait."""

@@ -1,0 +1,304 @@
+"""What the use cases want of the world; adapters fill these, tests fake them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from callcenter.domain.actions import RingAgent
+from callcenter.domain.agents import AgentConfig, AgentState, Phone
+from callcenter.domain.customers import Case, ContactPoint, Customer, CustomerKind
+from callcenter.domain.events import Event
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
+from callcenter.domain.interactions import Interaction
+from callcenter.domain.labels import Label
+from callcenter.domain.queues import QueueConfig
+
+
+class Clock(Protocol):
+    """The one source of the present moment."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+# ---- telephony
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLine:
+    """What an agent's phone is told of the caller, and which channel to bridge."""
+
+    channel: str
+    display_number: str
+    display_name: str
+
+
+class Telephony(Protocol):
+    """Orders to the exchange; none waits, what becomes of them comes back as reports."""
+
+    def ring_agent(self, order: RingAgent, caller: CallerLine) -> None:
+        """Call the agent's phone; bridge him with the caller when he answers."""
+        ...
+
+    def stop_ringing(self, offer_id: OfferId) -> None:
+        """End the agent's leg of this offer."""
+        ...
+
+
+# ---- the store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatus:
+    """What of an agent survives a restart."""
+
+    agent_id: AgentId
+    state: AgentState
+    reason: str | None
+    since: datetime
+    ready_since: datetime | None
+    wrap_up_until: datetime | None
+    after_call: AgentState | None
+    after_call_reason: str | None
+    interaction_id: InteractionId | None
+    offer_id: OfferId | None
+    queue_id: QueueId | None
+    phone: Phone
+
+
+class Journal(Protocol):
+    """The writing side of the store: everything goes through one task in order, and nobody on a call waits for it."""
+
+    def write(
+        self,
+        *,
+        events: Sequence[Event] = (),
+        interactions: Sequence[Interaction] = (),
+        agents: Sequence[AgentStatus] = (),
+    ) -> None:
+        """Take facts and the records they led to; returns at once, loses nothing while the database is away."""
+        ...
+
+    async def flushed(self, timeout: timedelta) -> bool:
+        """Wait until all that was written before is durable; False when the time ran out."""
+        ...
+
+
+class Records(Protocol):
+    """The reading side of the store for interactions and agents."""
+
+    async def open_interactions(self) -> tuple[Interaction, ...]:
+        """Interactions without an end."""
+        ...
+
+    async def interaction(self, interaction_id: InteractionId) -> Interaction | None:
+        """One interaction."""
+        ...
+
+    async def interactions(
+        self,
+        *,
+        limit: int,
+        before: InteractionId | None = None,
+        customer_id: CustomerId | None = None,
+        agent_id: AgentId | None = None,
+    ) -> tuple[Interaction, ...]:
+        """Newest first, those older than `before`."""
+        ...
+
+    async def timeline(self, interaction_id: InteractionId) -> tuple[Event, ...]:
+        """The interaction's events in the order they were written."""
+        ...
+
+    async def events_since(self, since: datetime) -> tuple[Event, ...]:
+        """All events at or after `since`, in the order they were written."""
+        ...
+
+    async def known_interactions(self, ids: Sequence[InteractionId]) -> frozenset[InteractionId]:
+        """Which of these ids have a record that has ended."""
+        ...
+
+    async def agent_statuses(self) -> tuple[AgentStatus, ...]:
+        """What is kept of every agent."""
+        ...
+
+    async def bookmark(self, name: str) -> str | None:
+        """A remembered position in something that is read bit by bit."""
+        ...
+
+    async def set_bookmark(self, name: str, value: str) -> None:
+        """Remember a position."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeLabel:
+    """A code of the business (a reason, a disposition) and what people read."""
+
+    code: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberRoute:
+    """A dialled number and the flow it leads to."""
+
+    dnis: str
+    flow: str
+    label: Label
+
+
+class Configuration(Protocol):
+    """What the business sets, kept in the store and changed while the server works."""
+
+    async def queues(self) -> tuple[QueueConfig, ...]:
+        """All queues."""
+        ...
+
+    async def agents(self) -> tuple[AgentConfig, ...]:
+        """All agents."""
+        ...
+
+    async def numbers(self) -> tuple[NumberRoute, ...]:
+        """Which dialled number leads where."""
+        ...
+
+    async def reasons(self) -> tuple[CodeLabel, ...]:
+        """Why an agent may be not ready, those the agents choose from."""
+        ...
+
+    async def dispositions(self) -> tuple[CodeLabel, ...]:
+        """Result codes of wrap-up."""
+        ...
+
+    async def set_agent_phone(self, agent_id: AgentId, phone: Phone) -> None:
+        """Remember which phone the agent chose."""
+        ...
+
+    async def phone_secret(self, agent_id: AgentId) -> str | None:
+        """The secret of the agent's SIP account."""
+        ...
+
+
+# ---- customers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerInput:
+    """What a person fills in about a customer."""
+
+    kind: CustomerKind = CustomerKind.PERSON
+    name: str
+    language: str | None = None
+    segment: str | None = None
+    tags: tuple[str, ...] = ()
+    contact_points: tuple[ContactPoint, ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractionSummary:
+    """One line of a customer's history."""
+
+    interaction_id: InteractionId
+    media_type: str
+    started_at: datetime
+    outcome: str | None
+    queue_id: QueueId | None
+    agent_id: AgentId | None
+    disposition: str | None
+    notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCard:
+    """A customer as the desktop shows him: himself, the last interactions, the open cases."""
+
+    customer: Customer
+    last_interactions: tuple[InteractionSummary, ...] = ()
+    open_cases: tuple[Case, ...] = ()
+
+
+class Customers(Protocol):
+    """The customer store."""
+
+    async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
+        """Everyone who has this number (E.164) or address, with history; at most 20, the most recently active first."""
+        ...
+
+    async def card(self, customer_id: CustomerId) -> CustomerCard | None:
+        """One customer's card."""
+        ...
+
+    async def customer(self, customer_id: CustomerId) -> Customer | None:
+        """One customer."""
+        ...
+
+    async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
+        """Make a customer under an id that is new."""
+        ...
+
+    async def update(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
+        """Change a customer; `NotFound` when there is none."""
+        ...
+
+
+# ---- users and sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Someone who signs in."""
+
+    user_id: UserId
+    name: str
+    display_name: str
+    role: str
+    agent_id: AgentId | None
+    language: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """A signed-in session; only the hash of its token is kept."""
+
+    token_hash: str
+    user_id: UserId
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+class Users(Protocol):
+    """Users, their sessions and their failed attempts."""
+
+    async def by_name(self, name: str) -> User | None:
+        """The user of this login name."""
+        ...
+
+    async def by_id(self, user_id: UserId) -> User | None:
+        """The user of this id."""
+        ...
+
+    async def add_session(self, session: SessionRecord) -> None:
+        """Keep a new session."""
+        ...
+
+    async def session(self, token_hash: str) -> SessionRecord | None:
+        """The session of this token's hash."""
+        ...
+
+    async def touch_session(self, token_hash: str, last_seen_at: datetime) -> None:
+        """Note that the session is in use."""
+        ...
+
+    async def end_session(self, token_hash: str) -> None:
+        """Forget a session."""
+        ...
+
+    async def audit(self, *, at: datetime, by: str, action: str, subject: str, detail: str = "") -> None:
+        """Append one line to the audit log."""
+        ...

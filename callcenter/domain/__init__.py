@@ -1,0 +1,1 @@
+"""The vocabulary: ids, agents, queues, interactions, offers, customers; commands, events, actions; errors."""

@@ -1,0 +1,50 @@
+"""The tree of errors the domain raises; each has a stable code.
+
+CallcenterError
+├── NotFound            unknown_agent, unknown_queue, unknown_interaction, unknown_offer, unknown_customer
+├── IllegalTransition   illegal_transition
+├── Conflict            agent_not_logged_in, interaction_not_yours, already_waiting, ...
+├── InvalidValue        invalid_value and narrower codes
+└── Overloaded          overloaded
+"""
+
+
+class CallcenterError(Exception):
+    """Anything this server says no to; `code` is stable, the message is for people."""
+
+    code = "callcenter_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class NotFound(CallcenterError):
+    """Something was named that is not there."""
+
+    code = "not_found"
+
+
+class IllegalTransition(CallcenterError):
+    """The state table has no such step; nothing has happened."""
+
+    code = "illegal_transition"
+
+
+class Conflict(CallcenterError):
+    """The request is well formed but does not fit what is the case now."""
+
+    code = "conflict"
+
+
+class InvalidValue(CallcenterError):
+    """A value cannot be what it says it is."""
+
+    code = "invalid_value"
+
+
+class Overloaded(CallcenterError):
+    """A bounded queue is full; trying again later may help."""
+
+    code = "overloaded"

@@ -1,0 +1,288 @@
+"""An interaction: one customer contact from the first ring to the end, as the fold of its events.
+
+Law: an interaction ends exactly once; what comes after the end changes no stage and no outcome.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from callcenter.domain import events as ev
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
+from callcenter.domain.labels import Label
+from callcenter.domain.numbers import Number
+from callcenter.domain.offers import OfferCause, OfferOutcome, OfferReason
+
+
+class Stage(StrEnum):
+    """How far an interaction has come."""
+
+    ARRIVED = "arrived"
+    MENU = "menu"
+    WAITING = "waiting"
+    RINGING = "ringing"
+    TALKING = "talking"
+    ENDED = "ended"
+
+
+class LegRole(StrEnum):
+    """Whose channel a leg is."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One channel of the interaction."""
+
+    leg_id: str
+    role: LegRole
+    channel: str
+    agent_id: AgentId | None = None
+    started_at: datetime
+    ended_at: datetime | None = None
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuStep:
+    """One choice the caller made on the way."""
+
+    node: str
+    key: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRecord:
+    """One offer of this interaction and how it ended."""
+
+    offer_id: OfferId
+    agent_id: AgentId
+    queue_id: QueueId
+    made_at: datetime
+    reason: OfferReason
+    ended_at: datetime | None = None
+    outcome: OfferOutcome | None = None
+    cause: OfferCause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """When each stage began."""
+
+    answered_at: datetime | None = None
+    queued_at: datetime | None = None
+    offered_at: datetime | None = None
+    connected_at: datetime | None = None
+    talk_ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """One customer contact."""
+
+    interaction_id: InteractionId
+    media_type: str = "voice"
+    started_at: datetime
+    ended_at: datetime | None = None
+    stage: Stage = Stage.ARRIVED
+    outcome: ev.Outcome | None = None
+    ani: Number
+    dnis: str
+    caller_name: str = ""
+    trunk: str = ""
+    flow: str | None = None
+    flow_version: str | None = None
+    node: str | None = None
+    menu_path: tuple[MenuStep, ...] = ()
+    language: str = ""
+    queue_id: QueueId | None = None
+    priority: int = 0
+    agent_id: AgentId | None = None
+    customer_ids: tuple[CustomerId, ...] = ()
+    customer_id: CustomerId | None = None
+    times: Times = Times()
+    hangup_side: ev.Side | None = None
+    hangup_cause: int | None = None
+    legs: tuple[Leg, ...] = ()
+    offers: tuple[OfferRecord, ...] = ()
+    disposition: str | None = None
+    notes: str = ""
+
+    def waited(self, now: datetime) -> timedelta:
+        """From the queue's entry to the talk or the end, or until `now`."""
+        if self.times.queued_at is None:
+            return timedelta()
+        until = self.times.connected_at or self.ended_at or now
+        return max(until - self.times.queued_at, timedelta())
+
+    def talked(self, now: datetime) -> timedelta:
+        """From the talk's begin to its end, or until `now`."""
+        if self.times.connected_at is None:
+            return timedelta()
+        until = self.times.talk_ended_at or self.ended_at or now
+        return max(until - self.times.connected_at, timedelta())
+
+    def open_offer(self) -> OfferRecord | None:
+        """The offer that is still pending, if any."""
+        return next((offer for offer in reversed(self.offers) if offer.ended_at is None), None)
+
+
+def begin(event: ev.InteractionArrived) -> Interaction:
+    """The record of a call that has just been seen."""
+    return Interaction(
+        interaction_id=event.interaction_id,
+        started_at=event.at,
+        ani=event.ani,
+        dnis=event.dnis,
+        caller_name=event.caller_name,
+        trunk=event.trunk,
+        times=Times(answered_at=event.at),
+        legs=(
+            Leg(
+                leg_id=str(event.interaction_id),
+                role=LegRole.CALLER,
+                channel=event.channel,
+                started_at=event.at,
+            ),
+        ),
+    )
+
+
+def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
+    """The record after `event`; an event that does not change it gives it back as it was."""
+    match event:
+        case ev.CustomerMatched() | ev.InteractionAnnotated() | ev.LegStarted() | ev.LegEnded():
+            return _describe(record, event)
+        case _ if record.stage is Stage.ENDED:
+            return record
+        case ev.FlowStarted() | ev.NodeEntered() | ev.MenuChosen() | ev.LanguageChosen():
+            return _walk_menu(record, event)
+        case ev.InteractionQueued() | ev.OfferMade() | ev.OfferEnded():
+            return _route(record, event)
+        case ev.InteractionConnected():
+            return replace(
+                record,
+                stage=Stage.TALKING,
+                agent_id=event.agent_id,
+                times=replace(record.times, connected_at=event.at, talk_ended_at=None),
+            )
+        case ev.TalkEnded():
+            return replace(
+                record,
+                times=replace(record.times, talk_ended_at=event.at),
+                hangup_side=event.side or record.hangup_side,
+            )
+        case ev.InteractionEnded():
+            return replace(
+                record,
+                stage=Stage.ENDED,
+                ended_at=event.at,
+                outcome=event.outcome,
+                hangup_side=event.side or record.hangup_side,
+                hangup_cause=event.cause,
+                legs=tuple(leg if leg.ended_at else replace(leg, ended_at=event.at) for leg in record.legs),
+            )
+        case _:
+            return record
+
+
+def _describe(
+    record: Interaction, event: ev.CustomerMatched | ev.InteractionAnnotated | ev.LegStarted | ev.LegEnded
+) -> Interaction:
+    match event:
+        case ev.CustomerMatched():
+            return replace(record, customer_ids=event.customer_ids, customer_id=event.customer_id)
+        case ev.InteractionAnnotated():
+            return replace(
+                record,
+                disposition=record.disposition if event.disposition is None else event.disposition,
+                notes=record.notes if event.notes is None else event.notes,
+                customer_id=record.customer_id if event.customer_id is None else event.customer_id,
+            )
+        case ev.LegStarted():
+            if any(leg.leg_id == event.leg_id for leg in record.legs):
+                return record
+            leg = Leg(
+                leg_id=event.leg_id,
+                role=LegRole.AGENT,
+                channel=event.channel,
+                agent_id=event.agent_id,
+                started_at=event.at,
+            )
+            return replace(record, legs=(*record.legs, leg))
+        case ev.LegEnded():
+            return replace(
+                record,
+                legs=tuple(
+                    replace(leg, ended_at=event.at, cause=event.cause) if leg.leg_id == event.leg_id else leg
+                    for leg in record.legs
+                ),
+            )
+
+
+def _walk_menu(
+    record: Interaction, event: ev.FlowStarted | ev.NodeEntered | ev.MenuChosen | ev.LanguageChosen
+) -> Interaction:
+    match event:
+        case ev.FlowStarted():
+            return replace(record, stage=Stage.MENU, flow=event.flow, flow_version=event.flow_version)
+        case ev.NodeEntered():
+            return replace(record, stage=Stage.MENU, node=event.node)
+        case ev.MenuChosen():
+            step = MenuStep(node=event.node, key=event.key, label=event.label)
+            return replace(record, menu_path=(*record.menu_path, step))
+        case ev.LanguageChosen():
+            return replace(record, language=event.language)
+
+
+def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade | ev.OfferEnded) -> Interaction:
+    match event:
+        case ev.InteractionQueued():
+            return replace(
+                record,
+                stage=Stage.WAITING,
+                queue_id=event.queue_id,
+                priority=event.priority,
+                times=replace(record.times, queued_at=record.times.queued_at or event.entered_at),
+            )
+        case ev.OfferMade(offer=offer):
+            if any(known.offer_id == offer.offer_id for known in record.offers):
+                return record
+            entry = OfferRecord(
+                offer_id=offer.offer_id,
+                agent_id=offer.agent_id,
+                queue_id=offer.queue_id,
+                made_at=offer.made_at,
+                reason=offer.reason,
+            )
+            return replace(
+                record,
+                stage=Stage.RINGING,
+                offers=(*record.offers, entry),
+                times=replace(record.times, offered_at=record.times.offered_at or offer.made_at),
+            )
+        case ev.OfferEnded():
+            offers = tuple(
+                replace(offer, ended_at=event.at, outcome=event.outcome, cause=event.cause)
+                if offer.offer_id == event.offer_id and offer.ended_at is None
+                else offer
+                for offer in record.offers
+            )
+            stage = Stage.WAITING if record.stage is Stage.RINGING else record.stage
+            return replace(record, offers=offers, stage=stage)
+
+
+def outcome_of_hangup(record: Interaction) -> ev.Outcome:
+    """What it means that the caller's leg is gone now."""
+    if record.times.connected_at is not None:
+        return ev.Outcome.ANSWERED
+    match record.stage:
+        case Stage.RINGING:
+            return ev.Outcome.ABANDONED_WHILE_RINGING
+        case Stage.WAITING:
+            return ev.Outcome.ABANDONED_IN_QUEUE
+        case _:
+            return ev.Outcome.ABANDONED_IN_MENU

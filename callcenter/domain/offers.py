@@ -1,0 +1,58 @@
+"""An offer: one interaction presented to one agent, and the reason why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.labels import Label
+
+
+class OfferOutcome(StrEnum):
+    """How an offer ended; every offer ends exactly once."""
+
+    ANSWERED = "answered"
+    RONA = "rona"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    WITHDRAWN = "withdrawn"
+
+
+class OfferCause(StrEnum):
+    """Why an agent's leg did not become a talk."""
+
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    BRIDGE_FAILED = "bridge_failed"
+    CALLER_LEFT = "caller_left"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonPart:
+    """One stated ground of a routing decision."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferReason:
+    """Why this interaction went to this agent, in words and as data."""
+
+    text: Label
+    parts: tuple[ReasonPart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One interaction presented to one agent."""
+
+    offer_id: OfferId
+    interaction_id: InteractionId
+    agent_id: AgentId
+    queue_id: QueueId
+    made_at: datetime
+    reason: OfferReason
