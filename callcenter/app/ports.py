@@ -81,7 +81,7 @@ class Journal(Protocol):
         """Take facts and the records they led to; returns at once, loses nothing while the database is away."""
         ...
 
-    async def flushed(self, timeout: timedelta) -> bool:
+    async def flushed(self, within: timedelta) -> bool:
         """Wait until all that was written before is durable; False when the time ran out."""
         ...
 
