@@ -214,9 +214,7 @@ def _parse_reply(lines: list[str]) -> AgiReply | None:
             return None
         raise AgiProtocolError(f"{first[:60]!r} is no AGI reply, which are like '200 result=0 (value)'")
     result, value, endpos = success.groups()
-    return AgiReply(
-        code=200, result=result, value=value, endpos=None if endpos is None else int(endpos), text=text
-    )
+    return AgiReply(code=200, result=result, value=value, endpos=None if endpos is None else int(endpos), text=text)
 
 
 def encode_command(keywords: str, *arguments: str) -> bytes:

@@ -141,8 +141,7 @@ class AmiParser:
         if not self._buffer.startswith(BANNER_START[: len(self._buffer)]):
             said = bytes(self._buffer[:40]).decode("utf-8", "replace")
             raise AmiProtocolError(
-                f"the peer is no Asterisk manager port: it began with {said!r}, "
-                "where 'Asterisk Call Manager/' belongs"
+                f"the peer is no Asterisk manager port: it began with {said!r}, where 'Asterisk Call Manager/' belongs"
             )
         end = self._buffer.find(b"\n", 0, BANNER_MAX_BYTES)
         if end < 0:
@@ -162,8 +161,7 @@ class AmiParser:
         length_at_least = end if end >= 0 else len(self._buffer) - len(_END_OF_MESSAGE) + 1
         if length_at_least > self._message_max_bytes:
             raise AmiMessageTooLong(
-                f"an AMI message passed {self._message_max_bytes} bytes; "
-                f"it began with {bytes(self._buffer[:60])!r}"
+                f"an AMI message passed {self._message_max_bytes} bytes; it began with {bytes(self._buffer[:60])!r}"
             )
         if end < 0:
             self._searched = max(0, len(self._buffer) - len(_END_OF_MESSAGE) + 1)
@@ -201,8 +199,7 @@ def encode_action(action: str, action_id: str, fields: Mapping[str, str | Sequen
     for name, value in fields.items():
         if not _NAME.fullmatch(name):
             raise AmiFieldError(
-                f"{name!r} is no name of an AMI header in action {action}: "
-                "letters, digits, '-', '_', '(' and ')' only"
+                f"{name!r} is no name of an AMI header in action {action}: letters, digits, '-', '_', '(' and ')' only"
             )
         if name.lower() in ("action", "actionid"):
             raise AmiFieldError(f"the client itself sets the header {name} of action {action}")
