@@ -1,0 +1,356 @@
+"""The floor: the one task that owns the ACD engine and the live interactions.
+
+Law: everything that changes them comes through its bounded inbox, one message at a time; what follows is written to
+the journal, shown on the screens, and only then ordered from the exchange.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.picture import Picture
+from callcenter.app.ports import AgentStatus, CallerLine, Clock, Journal, Telephony
+from callcenter.domain import commands as cmd
+from callcenter.domain import events as ev
+from callcenter.domain.actions import RingAgent, StopRinging
+from callcenter.domain.errors import CallcenterError, NotFound, Overloaded
+from callcenter.domain.ids import AgentId, InteractionId, QueueId
+from callcenter.domain.interactions import Interaction, Leg, LegRole, Stage, apply, begin, outcome_of_hangup
+
+log = structlog.get_logger(__name__)
+
+INBOX_LIMIT = 20_000
+RING_AFTER_POP_LIMIT = timedelta(milliseconds=100)
+"""The longest the phone waits for the screen: a slow browser must not keep a caller waiting."""
+REMEMBER_ENDED_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded:
+    """The caller's leg is gone, or was ended by us with this outcome."""
+
+    interaction_id: InteractionId
+    at: datetime | None = None
+    outcome: ev.Outcome | None = None
+    side: ev.Side | None = None
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """An interaction known from the store, taken over after a restart."""
+
+    interaction: Interaction
+
+
+Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What one message changed, for the screens."""
+
+    agents: frozenset[AgentId]
+    queues: frozenset[QueueId]
+    interactions: frozenset[InteractionId]
+    events: tuple[ev.Event, ...]
+
+
+class Screens(Protocol):
+    """Whoever shows the floor to people."""
+
+    def show(self, touched: Touched, now: datetime) -> None:
+        """Bring the screens up to date; never waits."""
+        ...
+
+    async def popped(self, agent_id: AgentId, within: timedelta) -> None:
+        """Wait until what was shown to the agent has left for his desktop."""
+        ...
+
+
+@dataclass(slots=True)
+class _Entry:
+    message: Message | None
+    done: asyncio.Future[None] | None
+
+
+class Floor:
+    """Owner of the engine and of the interactions that are alive."""
+
+    def __init__(self, *, clock: Clock, journal: Journal, telephony: Telephony, screens: Screens) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._telephony = telephony
+        self._screens = screens
+        self._engine = AcdEngine()
+        self._inbox: asyncio.Queue[_Entry] = asyncio.Queue(INBOX_LIMIT)
+        self._interactions: dict[InteractionId, Interaction] = {}
+        self._ended: deque[tuple[datetime, InteractionId]] = deque()
+        self._ringing: set[asyncio.Task[None]] = set()
+        self._watchers: list[Callable[[Touched], None]] = []
+
+    # ---- for everyone
+
+    @property
+    def picture(self) -> Picture:
+        """The engine's picture; to be read only."""
+        return self._engine.picture
+
+    @property
+    def routing(self) -> bool:
+        """Whether offers are made."""
+        return self._engine.routing
+
+    @property
+    def interactions(self) -> Mapping[InteractionId, Interaction]:
+        """Interactions that are alive or ended a moment ago; to be read only."""
+        return self._interactions
+
+    def watch(self, watcher: Callable[[Touched], None]) -> None:
+        """Be called with what each message changed; the watcher must not wait or raise."""
+        self._watchers.append(watcher)
+
+    def tell(self, message: Message) -> None:
+        """Report something and go on; raises `Overloaded` when the inbox is full."""
+        self._put(_Entry(message, None))
+
+    async def request(self, message: Message) -> None:
+        """Ask for something and wait until it is done; raises what the engine says no with."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._put(_Entry(message, done))
+        await done
+
+    async def pulse(self) -> None:
+        """Return when everything told so far has been dealt with: the sign that the floor lives."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._put(_Entry(None, done))
+        await done
+
+    async def run(self) -> None:
+        """Own the engine until cancelled."""
+        try:
+            while True:
+                entry = await self._next_entry()
+                if entry is not None:
+                    self._deal_with(entry)
+                now = self._clock.now()
+                deadline = self._engine.next_deadline()
+                if deadline is not None and deadline <= now:
+                    self._perform(self._engine.handle_deadline(now), now)
+                self._forget_ended(now)
+        finally:
+            for task in tuple(self._ringing):
+                task.cancel()
+            await asyncio.gather(*self._ringing, return_exceptions=True)
+            self._refuse_rest()
+
+    # ---- the task
+
+    def _put(self, entry: _Entry) -> None:
+        try:
+            self._inbox.put_nowait(entry)
+        except asyncio.QueueFull:
+            raise Overloaded(f"the floor's inbox holds {INBOX_LIMIT} messages; the server is overloaded") from None
+
+    async def _next_entry(self) -> _Entry | None:
+        if not self._inbox.empty():
+            return self._inbox.get_nowait()
+        deadline = self._engine.next_deadline()
+        if deadline is None:
+            return await self._inbox.get()
+        seconds = max((deadline - self._clock.now()).total_seconds(), 0.0)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
+
+    def _deal_with(self, entry: _Entry) -> None:
+        try:
+            if entry.message is not None:
+                now = self._clock.now()
+                self._perform(self._outputs(entry.message, now), now)
+        except CallcenterError as error:
+            if entry.done is None:
+                log.warning("report_refused", code=error.code, error=str(error), message=type(entry.message).__name__)
+            elif not entry.done.done():
+                entry.done.set_exception(error)
+        except Exception as error:
+            # A defect in one message must not end the routing of all others.
+            log.exception("floor_defect", message=type(entry.message).__name__)
+            if entry.done is not None and not entry.done.done():
+                entry.done.set_exception(error)
+        else:
+            if entry.done is not None and not entry.done.done():
+                entry.done.set_result(None)
+
+    def _outputs(self, message: Message, now: datetime) -> Sequence[Output]:
+        match message:
+            case Adopt(interaction=interaction):
+                self._interactions.setdefault(interaction.interaction_id, interaction)
+                return []
+            case CallEnded():
+                return self._end_call(message, now)
+            case ev.InteractionArrived(interaction_id=interaction_id):
+                return [] if interaction_id in self._interactions else [message]
+            case (
+                ev.CustomerMatched()
+                | ev.FlowStarted()
+                | ev.NodeEntered()
+                | ev.MenuChosen()
+                | ev.LanguageChosen()
+                | ev.PositionAnnounced()
+                | ev.LegStarted()
+                | ev.LegEnded()
+                | ev.InteractionAnnotated()
+            ):
+                return [message]
+            case cmd.Enqueue(interaction_id=interaction_id):
+                record = self._interactions.get(interaction_id)
+                if record is not None and record.stage is Stage.ENDED:
+                    return []  # The question overtook the news of the hang-up.
+                return self._engine.handle(message, now)
+            case (
+                ev.InteractionQueued()
+                | ev.OfferMade()
+                | ev.OfferEnded()
+                | ev.InteractionConnected()
+                | ev.TalkEnded()
+                | ev.InteractionEnded()
+            ):
+                raise CallcenterError(f"{type(message).__name__} is the engine's to say")
+            case _:
+                return self._engine.handle(message, now)
+
+    def _end_call(self, message: CallEnded, now: datetime) -> Sequence[Output]:
+        record = self._interactions.get(message.interaction_id)
+        if record is None or record.stage is Stage.ENDED:
+            return []
+        outcome = message.outcome or outcome_of_hangup(record)
+        left = self._engine.handle(cmd.Leave(interaction_id=message.interaction_id), now)
+        ended = ev.InteractionEnded(
+            interaction_id=message.interaction_id,
+            at=min(message.at or now, now),
+            outcome=outcome,
+            side=message.side,
+            cause=message.cause,
+        )
+        return [*left, ended]
+
+    def _perform(self, outputs: Sequence[Output], now: datetime) -> None:
+        if not outputs:
+            return
+        events = tuple(o for o in outputs if not isinstance(o, RingAgent | StopRinging))
+        touched = self._fold(events, now)
+        self._journal.write(
+            events=events,
+            interactions=[self._interactions[i] for i in sorted(touched.interactions)],
+            agents=[self._status(a) for a in sorted(touched.agents)],
+        )
+        self._screens.show(touched, now)
+        for watcher in self._watchers:
+            watcher(touched)
+        for order in outputs:
+            if isinstance(order, StopRinging):
+                self._telephony.stop_ringing(order.offer_id)
+            elif isinstance(order, RingAgent):
+                self._ring(order)
+
+    def _fold(self, events: tuple[ev.Event, ...], now: datetime) -> Touched:
+        agents: set[AgentId] = set()
+        queues: set[QueueId] = set()
+        interactions: set[InteractionId] = set()
+        for event in events:
+            if isinstance(event, ev.AgentStateChanged | ev.AgentWishChanged | ev.AgentPhoneChanged):
+                agents.add(event.agent_id)
+                continue
+            known = self._interactions.get(event.interaction_id)
+            if isinstance(event, ev.InteractionArrived):
+                record = begin(event)
+            elif known is None:
+                continue
+            else:
+                record = apply(known, event)
+            self._interactions[event.interaction_id] = record
+            interactions.add(event.interaction_id)
+            if record.queue_id is not None:
+                queues.add(record.queue_id)
+            if isinstance(event, ev.InteractionEnded):
+                self._ended.append((now, event.interaction_id))
+        return Touched(
+            agents=frozenset(agents),
+            queues=frozenset(queues),
+            interactions=frozenset(interactions),
+            events=events,
+        )
+
+    def _status(self, agent_id: AgentId) -> AgentStatus:
+        agent = self.picture.agents[agent_id]
+        return AgentStatus(
+            agent_id=agent_id,
+            state=agent.state,
+            reason=agent.reason,
+            since=agent.since,
+            ready_since=agent.ready_since,
+            wrap_up_until=agent.wrap_up_until,
+            after_call=agent.wish.state if agent.wish else None,
+            after_call_reason=agent.wish.reason if agent.wish else None,
+            interaction_id=agent.interaction_id,
+            offer_id=agent.offer_id,
+            queue_id=agent.queue_id,
+            phone=agent.phone,
+        )
+
+    def _ring(self, order: RingAgent) -> None:
+        task = asyncio.create_task(self._ring_after_pop(order), name=f"ring {order.agent_id}")
+        self._ringing.add(task)
+        task.add_done_callback(self._ringing.discard)
+
+    async def _ring_after_pop(self, order: RingAgent) -> None:
+        await self._screens.popped(order.agent_id, RING_AFTER_POP_LIMIT)
+        if order.offer_id not in self.picture.offers:
+            return
+        record = self._interactions.get(order.interaction_id)
+        leg = caller_leg(record) if record is not None else None
+        if record is None or leg is None:
+            log.error("caller_unknown", interaction_id=order.interaction_id, offer_id=order.offer_id)
+            return
+        number = record.ani.e164 or ("" if record.ani.withheld else record.ani.raw)
+        self._telephony.ring_agent(
+            order, CallerLine(channel=leg.channel, display_number=number, display_name=record.caller_name)
+        )
+
+    def _forget_ended(self, now: datetime) -> None:
+        while self._ended and now - self._ended[0][0] > REMEMBER_ENDED_FOR:
+            _, interaction_id = self._ended.popleft()
+            if any(a.interaction_id == interaction_id for a in self.picture.agents.values()):
+                self._ended.append((now, interaction_id))
+                return
+            record = self._interactions.get(interaction_id)
+            if record is not None and record.stage is Stage.ENDED:
+                del self._interactions[interaction_id]
+
+    def _refuse_rest(self) -> None:
+        while not self._inbox.empty():
+            entry = self._inbox.get_nowait()
+            if entry.done is not None and not entry.done.done():
+                entry.done.set_exception(Overloaded("the server is going down", code="going_down"))
+
+
+def caller_leg(record: Interaction) -> Leg | None:
+    """The caller's own channel."""
+    return next((leg for leg in record.legs if leg.role is LegRole.CALLER), None)
+
+
+def find_interaction(floor: Floor, interaction_id: InteractionId) -> Interaction:
+    """A live interaction, or `NotFound`."""
+    record = floor.interactions.get(interaction_id)
+    if record is None:
+        raise NotFound(f"there is no live interaction {interaction_id}", code="unknown_interaction")
+    return record

@@ -1,0 +1,207 @@
+"""What the exchange says it has, against what the server believes: the messages that make them agree.
+
+Law: busy is derived from live bridges, never only stored. The same comparison heals a restart of the server, a lost
+connection, lost events, and runs every few seconds besides.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from callcenter.acd.picture import Picture
+from callcenter.app.call_state import CallStage, decode
+from callcenter.app.floor import CallEnded, Message
+from callcenter.domain import commands as cmd
+from callcenter.domain import events as ev
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.interactions import Interaction, LegRole, Stage
+from callcenter.domain.labels import Label
+from callcenter.domain.numbers import Number
+from callcenter.domain.offers import Offer, OfferCause, OfferReason, ReasonPart
+
+SETTLING = timedelta(seconds=2)
+"""What began less than this before the picture was taken may be missing from it without being gone."""
+
+
+class LegState(StrEnum):
+    """How far a channel has come."""
+
+    SETTING_UP = "setting_up"
+    RINGING = "ringing"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegSnapshot:
+    """One channel as the exchange reports it."""
+
+    leg_id: str
+    channel: str
+    role: LegRole
+    state: LegState
+    interaction_id: InteractionId
+    bridge_id: str | None = None
+    call_state: str = ""
+    """Of a caller's leg: the state it carries (app/call_state.py)."""
+    fallback: bool = False
+    """Of a caller's leg: the dialplan serves it by itself; hands off."""
+    ani: Number
+    dnis: str = ""
+    caller_name: str = ""
+    trunk: str = ""
+    offer_id: OfferId | None = None
+    agent_id: AgentId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All our channels at one moment; `restarted` says that the exchange is not the one we knew."""
+
+    taken_at: datetime
+    legs: tuple[LegSnapshot, ...]
+    restarted: bool = False
+
+
+def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[InteractionId, Interaction]) -> list[Message]:
+    """Messages for the floor, in the order they are to be told."""
+    callers = {leg.interaction_id: leg for leg in snapshot.legs if leg.role is LegRole.CALLER}
+    agents = [leg for leg in snapshot.legs if leg.role is LegRole.AGENT and leg.offer_id is not None]
+    talks = {
+        leg.offer_id: leg
+        for leg in agents
+        if leg.bridge_id is not None
+        and leg.interaction_id in callers
+        and callers[leg.interaction_id].bridge_id == leg.bridge_id
+    }
+    return [
+        *_arrivals(callers, interactions, snapshot),
+        *_ended_talks(talks, picture, snapshot),
+        *_departures(callers, interactions, snapshot),
+        *_waiting(callers, talks, picture, interactions, snapshot),
+        *_talks(talks, picture),
+        *_ringing(agents, talks, callers, picture, interactions, snapshot),
+        *_lost_offers(agents, picture, snapshot),
+    ]
+
+
+def _arrivals(
+    callers: Mapping[InteractionId, LegSnapshot],
+    interactions: Mapping[InteractionId, Interaction],
+    snapshot: Snapshot,
+) -> Iterator[Message]:
+    for interaction_id, leg in callers.items():
+        if interaction_id not in interactions:
+            yield ev.InteractionArrived(
+                interaction_id=interaction_id,
+                at=snapshot.taken_at,
+                channel=leg.channel,
+                ani=leg.ani,
+                dnis=leg.dnis,
+                caller_name=leg.caller_name,
+                trunk=leg.trunk,
+            )
+
+
+def _ended_talks(
+    talks: Mapping[OfferId | None, LegSnapshot], picture: Picture, snapshot: Snapshot
+) -> Iterator[Message]:
+    for offer_id, agent_id in picture.talks.items():
+        since = picture.agents[agent_id].talk_since
+        if offer_id not in talks and (since is None or since < snapshot.taken_at - SETTLING):
+            yield cmd.ReportTalkEnded(offer_id=offer_id)
+
+
+def _departures(
+    callers: Mapping[InteractionId, LegSnapshot],
+    interactions: Mapping[InteractionId, Interaction],
+    snapshot: Snapshot,
+) -> Iterator[Message]:
+    for interaction_id, record in interactions.items():
+        if record.stage is Stage.ENDED or interaction_id in callers:
+            continue
+        if record.started_at < snapshot.taken_at - SETTLING:
+            outcome = ev.Outcome.LOST_PBX if snapshot.restarted else None
+            side = ev.Side.SYSTEM if snapshot.restarted else None
+            yield CallEnded(interaction_id=interaction_id, at=snapshot.taken_at, outcome=outcome, side=side)
+
+
+def _waiting(
+    callers: Mapping[InteractionId, LegSnapshot],
+    talks: Mapping[OfferId | None, LegSnapshot],
+    picture: Picture,
+    interactions: Mapping[InteractionId, Interaction],
+    snapshot: Snapshot,
+) -> Iterator[Message]:
+    talking = {leg.interaction_id for leg in talks.values()}
+    for interaction_id, leg in callers.items():
+        if leg.fallback or interaction_id in talking or interaction_id in picture.waiting:
+            continue
+        state = decode(leg.call_state)
+        if state.stage is not CallStage.QUEUE or state.queue_id is None or state.queue_id not in picture.queues:
+            continue
+        if leg.bridge_id is not None:
+            continue  # In a bridge of somebody else's making.
+        record = interactions.get(interaction_id)
+        if record is not None and record.times.connected_at is not None:
+            continue  # It has been served; it is on its way out.
+        yield cmd.Enqueue(
+            interaction_id=interaction_id,
+            queue_id=state.queue_id,
+            entered_at=state.entered_at or (record.started_at if record is not None else snapshot.taken_at),
+            priority=state.priority,
+            skills=state.skills,
+        )
+
+
+def _talks(talks: Mapping[OfferId | None, LegSnapshot], picture: Picture) -> Iterator[Message]:
+    for offer_id, leg in talks.items():
+        if offer_id is None or leg.agent_id is None or leg.agent_id not in picture.agents:
+            continue
+        if offer_id not in picture.talks:
+            yield cmd.ReportTalk(offer_id=offer_id, interaction_id=leg.interaction_id, agent_id=leg.agent_id)
+
+
+def _ringing(
+    agents: Sequence[LegSnapshot],
+    talks: Mapping[OfferId | None, LegSnapshot],
+    callers: Mapping[InteractionId, LegSnapshot],
+    picture: Picture,
+    interactions: Mapping[InteractionId, Interaction],
+    snapshot: Snapshot,
+) -> Iterator[Message]:
+    for leg in agents:
+        offer_id, agent_id = leg.offer_id, leg.agent_id
+        if offer_id is None or agent_id is None or agent_id not in picture.agents:
+            continue
+        if offer_id in talks or offer_id in picture.offers or leg.state is LegState.UP:
+            continue
+        record = interactions.get(leg.interaction_id)
+        if leg.interaction_id not in callers or record is None:
+            continue
+        known = next((offer for offer in record.offers if offer.offer_id == offer_id), None)
+        if known is not None and known.ended_at is not None:
+            continue  # Its end was ordered; the exchange is just carrying it out.
+        yield cmd.RestoreOffer(
+            offer=Offer(
+                offer_id=offer_id,
+                interaction_id=leg.interaction_id,
+                agent_id=agent_id,
+                queue_id=known.queue_id if known is not None else record.queue_id or QueueId(""),
+                made_at=known.made_at if known is not None else snapshot.taken_at,
+                reason=known.reason if known is not None else FOUND_RINGING,
+            )
+        )
+
+
+FOUND_RINGING = OfferReason(
+    text=Label(zh="服务重启后发现正在振铃", en="found ringing after a restart"),
+    parts=(ReasonPart(name="restored", value="true"),),
+)
+
+
+def _lost_offers(agents: Sequence[LegSnapshot], picture: Picture, snapshot: Snapshot) -> Iterator[Message]:
+    alive = {leg.offer_id for leg in agents}
+    for offer_id, offer in picture.offers.items():
+        if offer_id not in alive and offer.made_at < snapshot.taken_at - SETTLING:
+            yield cmd.ReportOfferFailed(offer_id=offer_id, cause=OfferCause.BRIDGE_FAILED)
