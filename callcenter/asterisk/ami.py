@@ -100,7 +100,8 @@ class AmiClient:
                 error, was_ready = await self._one_connection()
                 attempts_failed = 0 if was_ready else attempts_failed + 1
                 await self._announce_disconnected(error)
-                await asyncio.sleep(self._reconnect_delay(attempts_failed, error).total_seconds())
+                delay = reconnect_delay(self._config, attempts_failed, error, self._jitter())
+                await asyncio.sleep(delay.total_seconds())
         finally:
             self._state = AmiState(phase=AmiPhase.DISCONNECTED, connection=self._state.connection)
 
@@ -153,14 +154,6 @@ class AmiClient:
             error = AmiDisconnected(f"the AMI action {action} was not sent: the connection is {self._state.phase}")
             return failed_action(error)
         return self._connection.request(action, action_id, encoded, timeout, items)
-
-    def _reconnect_delay(self, attempts_failed: int, error: AmiError) -> timedelta:
-        """Exponential backoff, spread over its upper half by the jitter (a number from 0 to 1)."""
-        if isinstance(error, AmiAuthenticationError):
-            return self._config.authentication_retry
-        doublings = min(attempts_failed, 16)
-        delay: timedelta = min(self._config.reconnect_first * 2**doublings, self._config.reconnect_max)
-        return delay * (0.5 + 0.5 * self._jitter())
 
     async def _one_connection(self) -> tuple[AmiError, bool]:
         """One attempt from connect to the end: why it ended, and whether it had been ready."""
@@ -267,6 +260,18 @@ class AmiClient:
                 await asyncio.sleep(_OVERFLOW_RETRY_SECONDS)
             else:
                 return
+
+
+def reconnect_delay(config: AmiConfig, attempts_failed: int, error: AmiError, jitter: float) -> timedelta:
+    """Exponential backoff, spread over its upper half by the jitter, a number from 0 to 1.
+
+    A wrong secret does not mend itself: it is tried again slowly.
+    """
+    if isinstance(error, AmiAuthenticationError):
+        return config.authentication_retry
+    doublings = min(attempts_failed, 16)
+    delay: timedelta = min(config.reconnect_first * 2**doublings, config.reconnect_max)
+    return delay * (0.5 + 0.5 * jitter)
 
 
 class _Wiring(Manager):  # type: ignore[misc]  # panoramisk has no types.
