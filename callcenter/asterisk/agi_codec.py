@@ -92,6 +92,7 @@ class AgiRequestParser:
         searched = len(self._buffer)
         self._buffer += data
         while (end := self._buffer.find(b"\n", searched)) >= 0:
+            self._check_start()
             line = bytes(self._buffer[:end]).decode("utf-8", "replace").rstrip("\r")
             del self._buffer[: end + 1]
             self._bytes_read += end + 1
@@ -102,8 +103,15 @@ class AgiRequestParser:
                 self._buffer.clear()
                 return _request(self._values)
             self._read_line(line)
+        self._check_start()
         self._check_size(self._bytes_read + len(self._buffer))
         return None
+
+    def _check_start(self) -> None:
+        """A stranger shows himself by his first bytes; there is no need to wait for the end of his line."""
+        start = bytes(self._buffer[:4])
+        if not (b"agi_".startswith(start) or b"\r\n".startswith(start[:2]) or start.startswith(b"\n")):
+            raise AgiProtocolError("this is no AGI request: its lines begin with 'agi_'")
 
     def _read_line(self, line: str) -> None:
         self._lines_read += 1
@@ -111,7 +119,7 @@ class AgiRequestParser:
             raise AgiProtocolError(f"an AGI request of more than {self._max_lines} lines")
         self._check_size(self._bytes_read)
         name, colon, value = line.partition(":")
-        if not colon or not name.startswith("agi_"):
+        if not colon:
             raise AgiProtocolError(f"{line[:60]!r} is no line of an AGI request, like 'agi_channel: x'")
         self._values[name.removeprefix("agi_")] = value.removeprefix(" ")
 

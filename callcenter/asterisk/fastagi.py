@@ -67,6 +67,7 @@ class FastAgiServer:
         self._handler: AgiHandler | None = None
         self._waiting: OrderedDict[_AgiConnection, None] = OrderedDict()
         self._sessions: dict[asyncio.Task[None], _AgiConnection] = {}
+        self._listening = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -107,10 +108,17 @@ class FastAgiServer:
                 "choose a free port and an address of this machine"
             ) from error
 
+        self._listening.set()
+
+    async def wait_until_listening(self) -> None:
+        """Return when calls can come; the caller sets the limit."""
+        await self._listening.wait()
+
     async def stop(self) -> None:
         """Listen no more, cancel every session and wait for its end."""
         if self._server is None:
             return
+        self._listening.clear()
         self._server.close()
         self._handler = None
         for connection in [*self._waiting, *self._sessions.values()]:
