@@ -46,6 +46,8 @@ class LegSnapshot:
     """Of a caller's leg: the state it carries (app/call_state.py)."""
     fallback: bool = False
     """Of a caller's leg: the dialplan serves it by itself; hands off."""
+    served: bool = False
+    """Of a caller's leg: an agent has claimed it, or has had it."""
     ani: Number
     dnis: str = ""
     caller_name: str = ""
@@ -91,7 +93,7 @@ def _arrivals(
     snapshot: Snapshot,
 ) -> Iterator[Message]:
     for interaction_id, leg in callers.items():
-        if interaction_id not in interactions:
+        if interaction_id not in interactions and decode(leg.call_state).stage is not CallStage.ENDING:
             yield ev.InteractionArrived(
                 interaction_id=interaction_id,
                 at=snapshot.taken_at,
@@ -135,7 +137,7 @@ def _waiting(
 ) -> Iterator[Message]:
     talking = {leg.interaction_id for leg in talks.values()}
     for interaction_id, leg in callers.items():
-        if leg.fallback or interaction_id in talking or interaction_id in picture.waiting:
+        if leg.fallback or leg.served or interaction_id in talking or interaction_id in picture.waiting:
             continue
         state = decode(leg.call_state)
         if state.stage is not CallStage.QUEUE or state.queue_id is None or state.queue_id not in picture.queues:

@@ -1,0 +1,351 @@
+"""Answers the questions of callers' channels: the flow of the dialled number first, then the queue's treatment.
+
+Law: a question carries the whole state of its call; an answer never depends on what this process remembers.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from callcenter.acd.treatment import Announcement, treat
+from callcenter.app.call_state import CallStage, CallState
+from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, WaitVerdict
+from callcenter.app.floor import CallEnded, Floor
+from callcenter.app.menu import Voice, run_flow
+from callcenter.app.ports import Clock, CustomerCard, Customers
+from callcenter.domain import commands as cmd
+from callcenter.domain import events as ev
+from callcenter.domain.errors import CallcenterError
+from callcenter.domain.ids import InteractionId, QueueId
+from callcenter.domain.interactions import Stage
+from callcenter.ivr import messages as ivr
+from callcenter.ivr.flow import Flow
+from callcenter.ivr.prompts import Utterance
+from callcenter.ivr.variables import Value
+from callcenter.ivr.waiting import WaitingPrompt, WaitingPrompts
+
+log = structlog.get_logger(__name__)
+
+LOOK_UP_LIMIT = timedelta(milliseconds=500)
+"""The longest a caller waits for the customer store; after it he is greeted as somebody unknown."""
+CAUSE_NORMAL = 16
+CAUSE_UNALLOCATED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Which dialled number leads to which flow; replaced as a whole when the configuration changes."""
+
+    flows: Mapping[str, Flow]
+    flow_of_dnis: Mapping[str, str]
+    default_flow: str | None
+    waiting_prompts: WaitingPrompts
+    default_language: str
+
+    def flow_for(self, dnis: str) -> Flow | None:
+        """The flow of a dialled number, of the default when the number has none."""
+        name = self.flow_of_dnis.get(dnis) or self.flow_of_dnis.get(dnis.removeprefix("+")) or self.default_flow
+        return self.flows.get(name) if name is not None else None
+
+
+class CustomerMemory:
+    """The cards of those who are in the house now, so that the pop needs no look-up when an offer is made."""
+
+    def __init__(self, customers: Customers) -> None:
+        self._customers = customers
+        self._cards: dict[InteractionId, tuple[CustomerCard, ...]] = {}
+
+    def cards(self, interaction_id: InteractionId) -> tuple[CustomerCard, ...]:
+        """What was found; empty for unknown callers."""
+        return self._cards.get(interaction_id, ())
+
+    def knows(self, interaction_id: InteractionId) -> bool:
+        """Whether a look-up for this interaction has ended."""
+        return interaction_id in self._cards
+
+    def keep(self, interaction_id: InteractionId, cards: tuple[CustomerCard, ...]) -> None:
+        """Remember, for example a customer that an agent has just made."""
+        self._cards[interaction_id] = cards
+
+    def forget_all_but(self, alive: Mapping[InteractionId, object]) -> None:
+        """Drop the cards of interactions that are over."""
+        for interaction_id in [i for i in self._cards if i not in alive]:
+            del self._cards[interaction_id]
+
+    async def look_up(self, interaction_id: InteractionId, e164: str | None) -> tuple[CustomerCard, ...]:
+        """Find out whose number it is, within `LOOK_UP_LIMIT`; a store that is away means nobody is known."""
+        known = self._cards.get(interaction_id)
+        if known is not None:
+            return known
+        cards: tuple[CustomerCard, ...] = ()
+        if e164 is not None:
+            try:
+                async with asyncio.timeout(LOOK_UP_LIMIT.total_seconds()):
+                    cards = await self._customers.cards_by_contact_point(e164)
+            except (TimeoutError, CallcenterError) as error:
+                log.warning("customer_look_up_failed", error=str(error) or type(error).__name__)
+                return ()
+        self._cards[interaction_id] = cards
+        return cards
+
+
+class Calls:
+    """The use case behind every question of a caller's channel."""
+
+    def __init__(self, *, floor: Floor, memory: CustomerMemory, voice: Voice, clock: Clock, lines: Lines) -> None:
+        self._floor = floor
+        self._memory = memory
+        self._voice = voice
+        self._clock = clock
+        self.lines = lines
+
+    async def answer(self, channel: CallerChannel) -> None:
+        """Answer one question; returns also when the caller is gone."""
+        question = channel.question
+        with structlog.contextvars.bound_contextvars(interaction_id=question.interaction_id):
+            try:
+                await self._answer(channel, question)
+            except CallerGone:
+                log.debug("caller_gone_while_asked")
+
+    async def _answer(self, channel: CallerChannel, question: Question) -> None:
+        record = self._floor.interactions.get(question.interaction_id)
+        if record is not None and record.stage is Stage.ENDED:
+            log.warning("ended_call_asks_again", outcome=record.outcome)
+            await channel.decide(EndVerdict(), question.state)
+            return
+        if record is None:
+            await self._arrive(question)
+        cards = await self._memory.look_up(question.interaction_id, question.ani.e164)
+        self._match(question.interaction_id, cards)
+        if question.state.stage is CallStage.QUEUE and question.state.queue_id is not None:
+            await self._treat(channel, question.state)
+        else:
+            await self._menu(channel, question, cards)
+
+    async def _arrive(self, question: Question) -> None:
+        await self._floor.request(
+            ev.InteractionArrived(
+                interaction_id=question.interaction_id,
+                at=question.started_at,
+                channel=question.channel,
+                ani=question.ani,
+                dnis=question.dnis,
+                caller_name=question.caller_name,
+                trunk=question.trunk,
+            )
+        )
+        log.info("call_arrived", dnis=question.dnis, trunk=question.trunk)
+
+    def _match(self, interaction_id: InteractionId, cards: tuple[CustomerCard, ...]) -> None:
+        record = self._floor.interactions.get(interaction_id)
+        if record is None or record.customer_ids or not cards:
+            return
+        ids = tuple(card.customer.customer_id for card in cards)
+        self._floor.tell(
+            ev.CustomerMatched(
+                interaction_id=interaction_id,
+                at=self._clock.now(),
+                customer_ids=ids,
+                customer_id=ids[0] if len(ids) == 1 else None,
+            )
+        )
+
+    # ---- the menu
+
+    async def _menu(self, channel: CallerChannel, question: Question, cards: tuple[CustomerCard, ...]) -> None:
+        state = question.state
+        flow = self.lines.flows.get(state.flow) if state.flow else self.lines.flow_for(question.dnis)
+        flow = flow or self.lines.flow_for(question.dnis)
+        if flow is None:
+            log.error("number_without_flow", dnis=question.dnis)
+            await self._end(channel, state, WaitingPrompt.ERROR, ev.Outcome.FAILED, CAUSE_UNALLOCATED)
+            return
+        resumed = bool(state.flow == flow.name and state.node)
+        if not resumed:
+            self._floor.tell(
+                ev.FlowStarted(
+                    interaction_id=question.interaction_id,
+                    at=self._clock.now(),
+                    flow=flow.name,
+                    flow_version=flow.version,
+                )
+            )
+        walk = _Walk(self, channel, question.interaction_id, replace(state, flow=flow.name))
+        start = ivr.StartFlow(
+            flow=flow,
+            variables=_variables(question, cards),
+            language=state.language or _language_of(cards) or None,
+            at_node=state.node if resumed else None,
+        )
+        ended = await run_flow(channel, start, voice=self._voice, clock=self._clock, report=walk.report)
+        language = ended.language or walk.state.language or self.lines.default_language
+        await self._after_menu(channel, replace(walk.state, language=language), ended)
+
+    async def _after_menu(self, channel: CallerChannel, state: CallState, ended: ivr.FlowEnded) -> None:
+        interaction_id = channel.question.interaction_id
+        record = self._floor.interactions.get(interaction_id)
+        if record is not None and record.language != state.language:
+            self.say(ev.LanguageChosen(interaction_id=interaction_id, at=self._clock.now(), language=state.language))
+        match ended.result:
+            case ivr.ToQueue(queue=queue, priority=priority, skills=skills):
+                queued = replace(
+                    state,
+                    stage=CallStage.QUEUE,
+                    node="",
+                    queue_id=QueueId(queue),
+                    entered_at=self._clock.now(),
+                    priority=priority,
+                    skills=skills,
+                )
+                await channel.remember(queued)
+                await self._treat(channel, queued)
+            case ivr.HangUp():
+                self._close(interaction_id, ev.Outcome.ENDED_IN_MENU)
+                await channel.decide(EndVerdict(cause=CAUSE_NORMAL), replace(state, stage=CallStage.ENDING))
+            case ivr.CallerLeft():
+                raise CallerGone("the caller left the menu")
+
+    def say(self, event: ev.InteractionEvent) -> None:
+        """Put a fact about a call on the floor."""
+        self._floor.tell(event)
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self._clock.now()
+
+    # ---- the queue
+
+    async def _treat(self, channel: CallerChannel, state: CallState) -> None:
+        interaction_id = channel.question.interaction_id
+        now = self._clock.now()
+        entered_at = state.entered_at or now
+        if state.queue_id is None or state.queue_id not in self._floor.picture.queues:
+            log.error("queue_unknown", queue=state.queue_id)
+            await self._end(channel, state, WaitingPrompt.ERROR, ev.Outcome.FAILED, CAUSE_NORMAL)
+            return
+        await self._floor.request(
+            cmd.Enqueue(
+                interaction_id=interaction_id,
+                queue_id=state.queue_id,
+                entered_at=entered_at,
+                priority=state.priority,
+                skills=state.skills,
+            )
+        )
+        picture = self._floor.picture
+        position = picture.position(interaction_id)
+        config = picture.queue(state.queue_id).config
+        if position is None:  # In a talk already: the bridge is pulling the caller out of this question.
+            await channel.decide(WaitVerdict(music=timedelta(seconds=1), music_class=config.music_class), state)
+            return
+        expected_wait = picture.expected_wait(interaction_id)
+        treatment = treat(
+            config,
+            waited=now - entered_at,
+            position=position,
+            expected_wait=expected_wait,
+            being_offered=picture.waiting[interaction_id].offer_id is not None,
+            announced_at=state.announced_at,
+            announced_position=state.announced_position,
+            now=now,
+        )
+        play: tuple[str, ...] = ()
+        if treatment.announcement is not None:
+            play = await self._announcement(treatment.announcement, state, position, expected_wait)
+            state = replace(state, announced_at=now)
+            if treatment.announcement is Announcement.POSITION:
+                state = replace(state, announced_position=position)
+                self.say(
+                    ev.PositionAnnounced(
+                        interaction_id=interaction_id,
+                        at=now,
+                        queue_id=config.queue_id,
+                        position=position,
+                        expected_wait_seconds=None if expected_wait is None else expected_wait.total_seconds(),
+                    )
+                )
+        await channel.decide(WaitVerdict(play=play, music=treatment.music, music_class=config.music_class), state)
+
+    async def _announcement(
+        self, kind: Announcement, state: CallState, position: int, expected_wait: timedelta | None
+    ) -> tuple[str, ...]:
+        prompts = self.lines.waiting_prompts
+        match kind:
+            case Announcement.POSITION:
+                said = prompts.place(state.language, position=position, expected_wait=expected_wait)
+            case Announcement.COMFORT:
+                said = (prompts.say(WaitingPrompt.COMFORT, state.language),)
+            case Announcement.NOBODY:
+                said = (prompts.say(WaitingPrompt.NO_AGENT, state.language),)
+        return await self._paths(said)
+
+    async def _paths(self, said: tuple[Utterance, ...]) -> tuple[str, ...]:
+        paths = [await self._voice.path_of(utterance) for utterance in said]
+        return tuple(path for path in paths if path is not None)
+
+    # ---- the end
+
+    async def _end(
+        self, channel: CallerChannel, state: CallState, prompt: WaitingPrompt, outcome: ev.Outcome, cause: int
+    ) -> None:
+        said = self.lines.waiting_prompts.say(prompt, state.language or self.lines.default_language)
+        play = await self._paths((said,))
+        self._close(channel.question.interaction_id, outcome)
+        await channel.decide(EndVerdict(play=play, cause=cause), replace(state, stage=CallStage.ENDING))
+
+    def _close(self, interaction_id: InteractionId, outcome: ev.Outcome) -> None:
+        self._floor.tell(
+            CallEnded(interaction_id=interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=CAUSE_NORMAL)
+        )
+
+
+class _Walk:
+    """One walk through a flow: keeps the carried state in step with the interpreter."""
+
+    def __init__(self, calls: Calls, channel: CallerChannel, interaction_id: InteractionId, state: CallState) -> None:
+        self._calls = calls
+        self._channel = channel
+        self._interaction_id = interaction_id
+        self.state = state
+
+    async def report(self, event: ivr.Event) -> None:
+        """Take one event of the interpreter."""
+        at = self._calls.now()
+        match event:
+            case ivr.NodeEntered(node=node):
+                self.state = replace(self.state, node=node)
+                self._calls.say(ev.NodeEntered(interaction_id=self._interaction_id, at=at, node=node))
+                await self._channel.remember(self.state)
+            case ivr.LanguageChosen(language=language):
+                self.state = replace(self.state, language=language)
+                self._calls.say(ev.LanguageChosen(interaction_id=self._interaction_id, at=at, language=language))
+                await self._channel.remember(self.state)
+            case ivr.MenuChosen(node=node, key=key, label=label):
+                self._calls.say(
+                    ev.MenuChosen(interaction_id=self._interaction_id, at=at, node=node, key=key, label=label)
+                )
+            case ivr.ConditionFailed() | ivr.StepLimitReached():
+                log.error("flow_fault", flow_event=type(event).__name__, node=event.node)
+            case _:
+                log.debug("flow_event", flow_event=type(event).__name__)
+
+
+def _variables(question: Question, cards: tuple[CustomerCard, ...]) -> dict[str, Value]:
+    only = cards[0] if len(cards) == 1 else None
+    return {
+        "ani": question.ani.e164 or "",
+        "dnis": question.dnis,
+        "customer_known": only is not None,
+        "customer_name": only.customer.name if only is not None else "",
+        "customer_class": (only.customer.segment or "") if only is not None else "",
+        "open_cases": len(only.open_cases) if only is not None else 0,
+    }
+
+
+def _language_of(cards: tuple[CustomerCard, ...]) -> str | None:
+    languages = {card.customer.language for card in cards}
+    return languages.pop() if len(languages) == 1 else None

@@ -1,0 +1,247 @@
+"""The bridge to one Asterisk: events in, orders out, questions answered, the picture reconciled, the heartbeat sent.
+
+Law: routing is on only while the AMI connection is up and the picture has been taken afresh since it came up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from callcenter.app.calls import Calls
+from callcenter.app.floor import Floor, Message
+from callcenter.app.ports import Clock
+from callcenter.app.reconcile import reconcile
+from callcenter.asterisk.agi_session import AgiSession
+from callcenter.asterisk.ami import AmiClient, AmiPhase, AmiState
+from callcenter.asterisk.ami_codec import AmiEvent
+from callcenter.asterisk.ami_connection import AmiConfig
+from callcenter.asterisk.caller_channel import AgiCallerChannel, question_of
+from callcenter.asterisk.errors import AgiHangup, AmiError, AmiInboxOverflow
+from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
+from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
+from callcenter.asterisk.translate import STATUS_VARIABLES, Translator, phone_status
+from callcenter.domain import commands as cmd
+from callcenter.domain.errors import CallcenterError, InvalidValue, Overloaded
+from callcenter.domain.ids import AgentId, OfferId
+from callcenter.domain.numbers import Number
+from callcenter.domain.offers import OfferCause
+
+log = structlog.get_logger(__name__)
+
+INBOX_LIMIT: Final = 50_000
+LIST_TIMEOUT: Final = timedelta(seconds=10)
+SHORT_TIMEOUT: Final = timedelta(seconds=3)
+HEARTBEAT_VARIABLE: Final = "CC_HEARTBEAT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeConfig:
+    """How to reach the exchange and how often to look after it."""
+
+    ami: AmiConfig
+    fastagi: FastAgiConfig
+    outside: OutsideLine = OutsideLine()
+    reconcile_interval: timedelta = timedelta(seconds=5)
+    heartbeat_interval: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfferFailed:
+    offer_id: OfferId
+    cause: OfferCause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeHealth:
+    """Whether the exchange is in reach and the picture whole; `detail` is for people."""
+
+    ok: bool
+    detail: str
+
+
+Recover = Callable[[datetime, bool], Awaitable[list[Message]]]
+"""Called before routing starts with the moment and whether Asterisk was restarted: records of calls we missed."""
+
+
+class Bridge:
+    """One Asterisk and the tasks that belong to it."""
+
+    def __init__(self, config: BridgeConfig, *, clock: Clock, read_ani: Callable[[str, str], Number]) -> None:
+        self._config = config
+        self._clock = clock
+        self._read_ani = read_ani
+        self._inbox: asyncio.Queue[AmiEvent | AmiState | _OfferFailed] = asyncio.Queue(INBOX_LIMIT)
+        self._client = AmiClient(config.ami, self._put, self._put)
+        self._translator = Translator(read_ani)
+        self._agi = FastAgiServer(config.fastagi)
+        self._startup_time: str | None = None
+        self._whole = False
+        self._devices: dict[str, AgentId] = {}
+        self._last_error: str = "not connected yet"
+        self.telephony = AmiTelephony(self._client, config.outside, self._order_failed)
+
+    @property
+    def fastagi_port(self) -> int:
+        """The port that questions come to."""
+        return self._agi.port
+
+    def health(self) -> BridgeHealth:
+        """Whether calls are routed."""
+        if self._client.state.phase is not AmiPhase.READY:
+            return BridgeHealth(ok=False, detail=f"no connection to Asterisk's manager interface: {self._last_error}")
+        if not self._whole:
+            return BridgeHealth(ok=False, detail="connected; the calls in progress are being read")
+        return BridgeHealth(ok=True, detail="connected")
+
+    async def run(self, floor: Floor, calls: Calls, recover: Recover) -> None:
+        """Look after the exchange until cancelled; raises when the FastAGI address cannot be bound."""
+
+        async def answer(session: AgiSession) -> None:
+            await self._answer(session, calls)
+
+        await self._agi.start(answer)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._client.run(), name="ami")
+                tasks.create_task(self._pump(floor, recover), name="ami events")
+                tasks.create_task(self._keep_reconciling(floor), name="reconcile")
+                tasks.create_task(self._beat(floor), name="heartbeat")
+        finally:
+            await self._agi.stop()
+
+    # ---- questions
+
+    async def _answer(self, session: AgiSession, calls: Calls) -> None:
+        try:
+            question = question_of(session.request, self._read_ani, self._clock.now())
+        except InvalidValue as error:
+            log.warning("question_refused", code=error.code, error=str(error))
+            return
+        try:
+            await calls.answer(AgiCallerChannel(session, question))
+        except AgiHangup:
+            return
+        except Overloaded as error:
+            # Without a verdict the dialplan plays music and asks again.
+            log.warning("question_unanswered", code=error.code, error=str(error))
+
+    # ---- events
+
+    def _put(self, item: AmiEvent | AmiState) -> None:
+        self._inbox.put_nowait(item)
+
+    def _order_failed(self, offer_id: OfferId, cause: OfferCause) -> None:
+        try:
+            self._inbox.put_nowait(_OfferFailed(offer_id=offer_id, cause=cause))
+        except asyncio.QueueFull:
+            log.warning("bridge_inbox_full")  # The offer's own deadline ends it.
+
+    async def _pump(self, floor: Floor, recover: Recover) -> None:
+        while True:
+            item = await self._inbox.get()
+            match item:
+                case AmiEvent():
+                    self._tell(floor, self._reports(item))
+                case AmiState(phase=AmiPhase.READY):
+                    await self._take_over(floor, recover)
+                case AmiState(phase=AmiPhase.DISCONNECTED, error=error):
+                    self._whole = False
+                    self._last_error = str(error) if error is not None else "the connection went"
+                    self._tell(floor, [cmd.StopRouting()])
+                case _OfferFailed(offer_id=offer_id, cause=cause):
+                    self._tell(floor, self._translator.offer_failed(offer_id, cause))
+                case _:
+                    pass
+
+    def _reports(self, event: AmiEvent) -> list[Message]:
+        if event.get("Event") == "DeviceStateChange":
+            return self._phone_report(event)
+        return self._translator.handle(event, self._clock.now())
+
+    def _phone_report(self, event: AmiEvent) -> list[Message]:
+        agent_id = self._devices.get(event.get("Device", ""))
+        status = phone_status(event.get("State", ""))
+        if agent_id is None or status is None:
+            return []
+        return [cmd.ReportPhone(agent_id=agent_id, status=status)]
+
+    def _tell(self, floor: Floor, messages: list[Message]) -> None:
+        for message in messages:
+            try:
+                floor.tell(message)
+            except Overloaded as error:
+                log.warning("report_lost", code=error.code, error=str(error))
+                raise AmiInboxOverflow(str(error)) from error
+
+    # ---- the picture
+
+    async def _take_over(self, floor: Floor, recover: Recover) -> None:
+        """After every connect: take the picture, mend what differs, and only then route."""
+        try:
+            core = await self._client.action("CoreStatus", {}, SHORT_TIMEOUT)
+            startup = f"{core.get('CoreStartupDate', '')} {core.get('CoreStartupTime', '')}"
+            restarted = self._startup_time is not None and startup != self._startup_time
+            self._startup_time = startup
+            missed = await recover(self._clock.now(), restarted)
+            self._tell(floor, missed)
+            await floor.pulse()
+            await self._reconcile(floor, restarted=restarted)
+            await self._read_phones(floor)
+            await floor.request(cmd.StartRouting())
+            self._whole = True
+            log.info("exchange_taken_over", restarted=restarted, waiting=len(floor.picture.waiting))
+        except AmiError as error:
+            # The client says so itself and connects again; then this is tried anew.
+            log.warning("take_over_failed", code=error.code, error=str(error))
+            self._last_error = str(error)
+
+    async def _reconcile(self, floor: Floor, *, restarted: bool) -> None:
+        taken_at = self._clock.now()
+        channels = await self._client.list_action("Status", {"Variables": ",".join(STATUS_VARIABLES)}, LIST_TIMEOUT)
+        await floor.pulse()
+        snapshot = self._translator.snapshot(channels, taken_at, restarted=restarted)
+        messages = reconcile(snapshot, floor.picture, floor.interactions)
+        if messages and self._whole:
+            log.warning("picture_mended", messages=[type(message).__name__ for message in messages])
+        self._tell(floor, messages)
+
+    async def _keep_reconciling(self, floor: Floor) -> None:
+        while True:
+            await asyncio.sleep(self._config.reconcile_interval.total_seconds())
+            if not self._whole:
+                continue
+            try:
+                await self._reconcile(floor, restarted=False)
+                await self._read_phones(floor)
+            except (AmiError, CallcenterError) as error:
+                log.warning("reconcile_failed", code=error.code, error=str(error))
+
+    async def _read_phones(self, floor: Floor) -> None:
+        self._devices = {
+            device: agent.agent_id
+            for agent in floor.picture.agents.values()
+            if (device := device_of(agent.agent_id, agent.phone)) is not None
+        }
+        states = await self._client.list_action("DeviceStateList", {}, LIST_TIMEOUT)
+        for event in states:
+            self._tell(floor, self._phone_report(event))
+
+    # ---- the heartbeat
+
+    async def _beat(self, floor: Floor) -> None:
+        """Every second, and only when the floor answers: the dialplan trusts us no longer than this goes on."""
+        while True:
+            await floor.pulse()
+            if self._client.state.phase is AmiPhase.READY:
+                seconds = str(int(self._clock.now().timestamp()))
+                try:
+                    await self._client.action(
+                        "Setvar", {"Variable": HEARTBEAT_VARIABLE, "Value": seconds}, SHORT_TIMEOUT
+                    )
+                except AmiError as error:
+                    log.warning("heartbeat_failed", code=error.code, error=str(error))
+            await asyncio.sleep(self._config.heartbeat_interval.total_seconds())

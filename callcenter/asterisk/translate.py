@@ -1,0 +1,309 @@
+"""Asterisk's words into the domain's: AMI events into reports to the floor, the list of channels into a snapshot.
+
+Law: pure; what is said here of a leg that has left is final, for a list of channels may be older than its events.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from urllib.parse import unquote
+
+from callcenter.app.call_state import interaction_of
+from callcenter.app.floor import CallEnded, Message
+from callcenter.app.reconcile import LegSnapshot, LegState, Snapshot
+from callcenter.asterisk.ami_codec import AmiMessage
+from callcenter.domain import commands as cmd
+from callcenter.domain import events as ev
+from callcenter.domain.agents import PhoneStatus
+from callcenter.domain.ids import AgentId, InteractionId, OfferId
+from callcenter.domain.interactions import LegRole
+from callcenter.domain.numbers import Number
+from callcenter.domain.offers import OfferCause
+
+REMEMBERED_DEPARTURES: Final = 10_000
+
+#: What the Status action is asked to tell of every channel.
+STATUS_VARIABLES: Final = (
+    "CC_ROLE",
+    "CC_ID",
+    "CC_OFFER",
+    "CC_AGENT",
+    "CC_STATE",
+    "CC_DNIS",
+    "CC_ANI",
+    "CC_NAME",
+    "CC_PRES",
+    "CC_TRUNK",
+    "CC_OWNER",
+    "SHARED(CC_SERVED)",
+)
+
+#: Q.850 causes with which an agent's phone declines (docs/asterisk.md has them as they were seen).
+_CAUSES: Final[Mapping[int, OfferCause]] = {
+    1: OfferCause.UNREACHABLE,
+    3: OfferCause.UNREACHABLE,
+    20: OfferCause.UNREACHABLE,
+    27: OfferCause.UNREACHABLE,
+    38: OfferCause.UNREACHABLE,
+    17: OfferCause.BUSY,
+    18: OfferCause.NO_ANSWER,
+    19: OfferCause.NO_ANSWER,
+    21: OfferCause.REJECTED,
+}
+_ORIGINATE_REASONS: Final[Mapping[int, OfferCause]] = {
+    0: OfferCause.UNREACHABLE,
+    1: OfferCause.NO_ANSWER,
+    3: OfferCause.NO_ANSWER,
+    5: OfferCause.BUSY,
+    8: OfferCause.UNREACHABLE,
+}
+_DEVICE_STATES: Final[Mapping[str, PhoneStatus]] = {
+    "NOT_INUSE": PhoneStatus.FREE,
+    "INUSE": PhoneStatus.BUSY,
+    "BUSY": PhoneStatus.BUSY,
+    "ONHOLD": PhoneStatus.BUSY,
+    "RINGINUSE": PhoneStatus.BUSY,
+    "UNAVAILABLE": PhoneStatus.UNREACHABLE,
+    "INVALID": PhoneStatus.UNREACHABLE,
+}
+
+
+@dataclass(slots=True)
+class _Leg:
+    role: LegRole
+    interaction_id: InteractionId
+    offer_id: OfferId | None
+    agent_id: AgentId | None
+    bridge_id: str | None = None
+    hung_up_by_itself: bool = False
+    talked: bool = False
+
+
+class Translator:
+    """Knows the legs that are alive, and turns what Asterisk says of them into reports."""
+
+    def __init__(self, read_ani: Callable[[str, str], Number]) -> None:
+        self._read_ani = read_ani
+        self._legs: dict[str, _Leg] = {}
+        self._departed: OrderedDict[str, None] = OrderedDict()
+
+    def handle(self, event: AmiMessage, now: datetime) -> list[Message]:
+        """The reports that one event leads to."""
+        handler = _HANDLERS.get(event.get("Event", ""))
+        if handler is None or event.get("Channel", "").startswith("Surrogate/"):
+            return []
+        return list(handler(self, event, now))
+
+    def offer_failed(self, offer_id: OfferId, cause: OfferCause) -> list[Message]:
+        """The order to ring could not be given."""
+        return [] if offer_id in self._legs else [cmd.ReportOfferFailed(offer_id=offer_id, cause=cause)]
+
+    def snapshot(self, channels: Iterable[AmiMessage], taken_at: datetime, *, restarted: bool) -> Snapshot:
+        """Our legs in the answer to `Status`; the translator takes them as alive from here on."""
+        legs = []
+        for channel in channels:
+            leg = self._leg_snapshot(channel)
+            if leg is None or leg.leg_id in self._departed:
+                continue
+            legs.append(leg)
+            known = self._legs.get(leg.leg_id)
+            if known is None:
+                known = _Leg(leg.role, leg.interaction_id, leg.offer_id, leg.agent_id)
+                self._legs[leg.leg_id] = known
+            known.bridge_id = leg.bridge_id
+            known.talked = known.talked or (leg.bridge_id is not None and leg.role is LegRole.AGENT)
+        if restarted:
+            alive = {leg.leg_id for leg in legs}
+            for leg_id in [leg_id for leg_id in self._legs if leg_id not in alive]:
+                del self._legs[leg_id]
+        return Snapshot(taken_at=taken_at, legs=tuple(legs), restarted=restarted)
+
+    # ---- single events
+
+    def _new_channel(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
+        is_new = event.get("Uniqueid", "") not in self._legs
+        leg = self._known(event)
+        if is_new and leg is not None and leg.role is LegRole.AGENT and leg.agent_id is not None:
+            yield ev.LegStarted(
+                interaction_id=leg.interaction_id,
+                at=now,
+                leg_id=event["Uniqueid"],
+                channel=event.get("Channel", ""),
+                agent_id=leg.agent_id,
+            )
+
+    def _bridge_enter(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+        leg = self._known(event)
+        if leg is None:
+            return
+        leg.bridge_id = event.get("BridgeUniqueid")
+        agent = leg if leg.role is LegRole.AGENT else self._agent_in(leg.bridge_id, leg.interaction_id)
+        caller = leg if leg.role is LegRole.CALLER else self._legs.get(leg.interaction_id)
+        if agent is None or caller is None or agent.bridge_id != caller.bridge_id:
+            return
+        if agent.offer_id is not None and agent.agent_id is not None:
+            agent.talked = True
+            yield cmd.ReportTalk(offer_id=agent.offer_id, interaction_id=agent.interaction_id, agent_id=agent.agent_id)
+
+    def _bridge_leave(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+        leg = self._known(event)
+        if leg is not None:
+            leg.bridge_id = None
+        return iter(())
+
+    def _hangup_request(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+        """The far end of this very leg hung up: its phone is free again before Asterisk has tidied up."""
+        leg = self._known(event)
+        if leg is None:
+            return
+        leg.hung_up_by_itself = True
+        if leg.role is LegRole.AGENT and leg.talked and leg.offer_id is not None:
+            self._depart(event["Uniqueid"], keep=True)
+            yield cmd.ReportTalkEnded(offer_id=leg.offer_id, side=ev.Side.AGENT)
+
+    def _hangup(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
+        leg = self._known(event)
+        if leg is None:
+            return
+        leg_id = event["Uniqueid"]
+        cause = _number(event.get("Cause", ""))
+        self._depart(leg_id, keep=False)
+        if leg.role is LegRole.CALLER:
+            yield CallEnded(
+                interaction_id=leg.interaction_id,
+                at=now,
+                side=ev.Side.CALLER if leg.hung_up_by_itself else None,
+                cause=cause,
+            )
+            return
+        if leg.offer_id is None:
+            return
+        yield ev.LegEnded(interaction_id=leg.interaction_id, at=now, leg_id=leg_id, cause=cause)
+        if leg.talked:
+            caller = self._legs.get(leg.interaction_id)
+            gone_first = caller is None or caller.hung_up_by_itself
+            side = ev.Side.AGENT if leg.hung_up_by_itself else ev.Side.CALLER if gone_first else None
+            yield cmd.ReportTalkEnded(offer_id=leg.offer_id, side=side)
+        else:
+            failed = _CAUSES.get(cause or 0)
+            if failed is not None:
+                yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=failed)
+            elif event.get("ChannelState") == "6":
+                yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=OfferCause.BRIDGE_FAILED)
+
+    def _originate_response(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+        if event.get("Response") != "Failure" or not event.action_id:
+            return
+        offer_id = OfferId(event.action_id)
+        cause = _ORIGINATE_REASONS.get(_number(event.get("Reason", "")) or 0, OfferCause.NO_ANSWER)
+        yield cmd.ReportOfferFailed(offer_id=offer_id, cause=cause)
+
+    # ---- the table of legs
+
+    def _known(self, event: AmiMessage) -> _Leg | None:
+        leg_id = event.get("Uniqueid", "")
+        leg = self._legs.get(leg_id)
+        if leg is not None or not leg_id or leg_id in self._departed:
+            return leg
+        variables = event.variables()
+        role, interaction_id = variables.get("CC_ROLE"), variables.get("CC_ID")
+        if not interaction_id:
+            return None
+        if role == LegRole.CALLER and interaction_id == leg_id:
+            leg = _Leg(LegRole.CALLER, interaction_of(interaction_id), None, None)
+        elif role == LegRole.AGENT and variables.get("CC_OFFER") == leg_id:
+            agent_id = variables.get("CC_AGENT")
+            leg = _Leg(
+                LegRole.AGENT,
+                interaction_of(interaction_id),
+                OfferId(leg_id),
+                AgentId(agent_id) if agent_id else None,
+            )
+        else:
+            return None
+        self._legs[leg_id] = leg
+        return leg
+
+    def _agent_in(self, bridge_id: str | None, interaction_id: InteractionId) -> _Leg | None:
+        if bridge_id is None:
+            return None
+        return next(
+            (
+                leg
+                for leg in self._legs.values()
+                if leg.role is LegRole.AGENT and leg.bridge_id == bridge_id and leg.interaction_id == interaction_id
+            ),
+            None,
+        )
+
+    def _depart(self, leg_id: str, *, keep: bool) -> None:
+        self._departed[leg_id] = None
+        if len(self._departed) > REMEMBERED_DEPARTURES:
+            self._departed.popitem(last=False)
+        if not keep:
+            self._legs.pop(leg_id, None)
+
+    def _leg_snapshot(self, channel: AmiMessage) -> LegSnapshot | None:
+        variables = channel.variables("Variable")
+        leg_id, role = channel.get("Uniqueid", ""), variables.get("CC_ROLE", "")
+        interaction_id = variables.get("CC_ID", "")
+        if not leg_id or not interaction_id or role not in tuple(LegRole):
+            return None
+        if role == LegRole.CALLER and interaction_id != leg_id:
+            return None
+        leg = LegSnapshot(
+            leg_id=leg_id,
+            channel=channel.get("Channel", ""),
+            role=LegRole(role),
+            state=_leg_state(channel.get("ChannelState", "")),
+            interaction_id=interaction_of(interaction_id),
+            bridge_id=channel.get("BridgeID") or None,
+            ani=Number(raw=""),
+        )
+        if leg.role is LegRole.AGENT:
+            offer_id, agent_id = variables.get("CC_OFFER"), variables.get("CC_AGENT")
+            if offer_id != leg_id or not agent_id:
+                return None
+            return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id))
+        return replace(
+            leg,
+            call_state=variables.get("CC_STATE", ""),
+            fallback=variables.get("CC_OWNER") == "fallback",
+            served=bool(variables.get("SHARED(CC_SERVED)")),
+            ani=self._read_ani(unquote(variables.get("CC_ANI", "")), unquote(variables.get("CC_PRES", ""))),
+            dnis=unquote(variables.get("CC_DNIS", "")),
+            caller_name=unquote(variables.get("CC_NAME", "")),
+            trunk=unquote(variables.get("CC_TRUNK", "")),
+        )
+
+
+def phone_status(device_state: str) -> PhoneStatus | None:
+    """What a device state says of an agent's phone; None for states that say nothing, such as ringing."""
+    return _DEVICE_STATES.get(device_state)
+
+
+def _leg_state(code: str) -> LegState:
+    # Asterisk's channel states: 4 and 5 are ringing, 6 is up.
+    if code == "6":
+        return LegState.UP
+    return LegState.RINGING if code in ("4", "5") else LegState.SETTING_UP
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+_HANDLERS: Final[Mapping[str, Callable[[Translator, AmiMessage, datetime], Iterator[Message]]]] = {
+    "Newchannel": Translator._new_channel,
+    "Newstate": Translator._new_channel,
+    "BridgeEnter": Translator._bridge_enter,
+    "BridgeLeave": Translator._bridge_leave,
+    "HangupRequest": Translator._hangup_request,
+    "Hangup": Translator._hangup,
+    "OriginateResponse": Translator._originate_response,
+}
