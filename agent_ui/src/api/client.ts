@@ -1,0 +1,123 @@
+/** Calls of the REST API: one request with a time limit, one error tree, one place that notices a lost session. */
+import { noteServerDate } from '@/time/clock'
+
+import type {
+  Agent,
+  Code,
+  Customer,
+  CustomerInput,
+  Demo,
+  Interaction,
+  InteractionPatch,
+  PhoneAccount,
+  PhoneKind,
+  Pop,
+  Session,
+  WantedState,
+} from './documents'
+import { NoAnswer, ServerSaidNo } from './errors'
+
+const BASE = '/api/v1'
+const TIMEOUT_MS = 10_000
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+let onSignedOut: () => void = () => undefined
+
+/** Registers what happens when any call but the sign-in itself is answered with 401. */
+export function whenSignedOut(action: () => void): void {
+  onSignedOut = action
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+async function problemOf(response: Response): Promise<ServerSaidNo> {
+  let body: unknown = null
+  try {
+    body = await response.json()
+  } catch {
+    // A proxy's answer need not be JSON; the status alone has to do.
+  }
+  const fields = isRecord(body) ? body : {}
+  const code = typeof fields['code'] === 'string' ? fields['code'] : `http_${response.status}`
+  const detail = typeof fields['detail'] === 'string' ? fields['detail'] : response.statusText
+  const retryAfter = Number.parseInt(response.headers.get('Retry-After') ?? '', 10)
+  return new ServerSaidNo(response.status, code, detail, Number.isNaN(retryAfter) ? null : retryAfter)
+}
+
+async function send(method: Method, path: string, body?: unknown, keepalive = false): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(BASE + path, {
+      method,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      keepalive,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+    })
+  } catch (error) {
+    throw new NoAnswer(error instanceof Error ? error.message : String(error))
+  }
+  noteServerDate(response.headers.get('Date'), Date.now())
+  if (response.ok) return response
+  const problem = await problemOf(response)
+  const signingIn = method === 'POST' && path === '/session'
+  if (response.status === 401 && !signingIn) onSignedOut()
+  throw problem
+}
+
+/** The answer's document. Its shape is the contract of docs/api.md; only the live feed checks what it is sent. */
+async function call<T>(method: Method, path: string, body?: unknown, keepalive = false): Promise<T> {
+  const response = await send(method, path, body, keepalive)
+  try {
+    return (await response.json()) as T
+  } catch {
+    throw new NoAnswer(`${method} ${path} was answered with something that is not JSON`)
+  }
+}
+
+const segment = encodeURIComponent
+
+export const api = {
+  signIn: (name: string, password: string) => call<Session>('POST', '/session', { name, password }),
+  session: () => call<Session>('GET', '/session'),
+  signOut: async () => {
+    await send('DELETE', '/session')
+  },
+
+  me: () => call<Agent>('GET', '/agents/me'),
+  setState: (state: WantedState, reason?: string) =>
+    call<Agent>('PUT', '/agents/me/state', reason === undefined ? { state } : { state, reason }),
+  setPhone: (kind: PhoneKind, address?: string) =>
+    call<Agent>('PUT', '/agents/me/phone', address === undefined ? { kind } : { kind, address }),
+  phoneAccount: () => call<PhoneAccount>('GET', '/agents/me/phone/account'),
+  endWrapUp: (then: 'ready' | 'not_ready', reason?: string) =>
+    call<Agent>('POST', '/agents/me/wrap-up/end', reason === undefined ? { then } : { then, reason }),
+  pop: async (): Promise<Pop | null> => {
+    const response = await send('GET', '/agents/me/pop')
+    return response.status === 204 ? null : ((await response.json()) as Pop)
+  },
+
+  /** `keepalive` lets the request outlive the page that sends it. */
+  patchInteraction: (id: string, patch: InteractionPatch, keepalive = false) =>
+    call<Interaction>('PATCH', `/interactions/${segment(id)}`, patch, keepalive),
+  createCustomer: (input: CustomerInput) => call<Customer>('POST', '/customers', input),
+
+  reasons: async () => (await call<{ items: Code[] }>('GET', '/reasons')).items,
+  dispositions: async () => (await call<{ items: Code[] }>('GET', '/dispositions')).items,
+
+  /** The demo's numbers and callers, null outside the demo. */
+  demo: async (): Promise<Demo | null> => {
+    try {
+      return await call<Demo>('GET', '/demo')
+    } catch (error) {
+      if (error instanceof ServerSaidNo && error.status === 404) return null
+      throw error
+    }
+  },
+}

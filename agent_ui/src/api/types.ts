@@ -1,0 +1,151 @@
+/**
+ * The documents of docs/api.md as types, laid out as openapi-typescript writes them (`components.schemas`), so that the
+ * generated file can take this one's place. The page uses the short names of `documents.ts`.
+ */
+export interface components {
+  schemas: {
+    Label: { zh: string; en: string }
+    Role: 'agent' | 'supervisor' | 'administrator'
+    Language: 'zh' | 'en'
+    Problem: { type: string; title: string; status: number; code: string; detail: string }
+
+    User: {
+      name: string
+      display_name: string
+      role: components['schemas']['Role']
+      agent_id: string | null
+      language: components['schemas']['Language']
+    }
+    Session: { token?: string; user: components['schemas']['User']; expires_at: string }
+
+    AgentState: 'logged_out' | 'ready' | 'not_ready' | 'offered' | 'talking' | 'wrap_up'
+    WantedState: 'ready' | 'not_ready' | 'logged_out'
+    PhoneKind: 'sip' | 'browser' | 'address' | 'outside'
+    AgentPhone: {
+      kind: components['schemas']['PhoneKind']
+      address: string | null
+      status: 'free' | 'busy' | 'unreachable' | 'unknown'
+    }
+    Agent: {
+      agent_id: string
+      name: string
+      state: components['schemas']['AgentState']
+      reason: string | null
+      since: string
+      ready_since: string | null
+      interaction_id: string | null
+      offer_id: string | null
+      wrap_up_until: string | null
+      after_call: { state: string; reason: string | null } | null
+      phone: components['schemas']['AgentPhone']
+      skills: { skill: string; level: number }[]
+    }
+    PhoneAccount: { sip_uri: string; user: string; password: string; websocket_url: string }
+    Code: { code: string; label: components['schemas']['Label'] }
+
+    Number: {
+      e164: string | null
+      national: string | null
+      raw: string
+      withheld: boolean
+      region: string | null
+    }
+    ContactPoint: { kind: 'phone' | 'email'; value: string; label: string | null }
+    CustomerInput: {
+      kind: 'person' | 'organisation'
+      name: string
+      language: components['schemas']['Language'] | null
+      segment: 'A' | 'B' | 'C' | null
+      tags: string[]
+      contact_points: components['schemas']['ContactPoint'][]
+      notes: string
+    }
+    Customer: components['schemas']['CustomerInput'] & { customer_id: string; created_at: string }
+    Case: { case_id: string; kind: string; subject: string; state: string; opened_at: string }
+    Outcome:
+      | 'answered'
+      | 'abandoned_in_menu'
+      | 'abandoned_in_queue'
+      | 'abandoned_while_ringing'
+      | 'closed'
+      | 'ended_in_menu'
+      | 'failed'
+      | 'lost_pbx'
+    InteractionSummary: {
+      interaction_id: string
+      media_type: string
+      started_at: string
+      outcome: components['schemas']['Outcome'] | null
+      queue_id: string | null
+      agent_id: string | null
+      disposition: string | null
+      notes: string | null
+    }
+    CustomerCard: components['schemas']['Customer'] & {
+      last_interactions: components['schemas']['InteractionSummary'][]
+      open_cases: components['schemas']['Case'][]
+    }
+    MenuStep: { node: string; key: string | null; label: components['schemas']['Label'] }
+    Pop: {
+      offer_id: string
+      interaction_id: string
+      made_at: string
+      stage: 'ringing' | 'talking' | 'wrap_up'
+      ani: components['schemas']['Number']
+      dnis: string
+      queue: { queue_id: string; label: components['schemas']['Label'] }
+      language: string
+      menu_path: components['schemas']['MenuStep'][]
+      waited_seconds: number
+      reason: {
+        text: components['schemas']['Label']
+        parts: { name: string; value: string | number | boolean | null }[]
+      }
+      verified: boolean
+      customers: components['schemas']['CustomerCard'][]
+      customer_id: string | null
+      blank: components['schemas']['CustomerInput'] | null
+      disposition: string | null
+      notes: string | null
+    }
+    Interaction: components['schemas']['InteractionSummary'] & {
+      ended_at: string | null
+      stage: string
+      customer_id: string | null
+    }
+    InteractionPatch: { disposition?: string | null; notes?: string; customer_id?: string }
+
+    QueueRow: {
+      queue_id: string
+      label: components['schemas']['Label']
+      waiting: number
+      longest_wait_since: string | null
+      expected_wait_seconds: number | null
+      agents: { ready: number; not_ready: number; offered: number; talking: number; wrap_up: number }
+      today: {
+        offered: number
+        answered: number
+        abandoned: number
+        service_level: number | null
+        asa_seconds: number | null
+      }
+      service_level_threshold_seconds: number
+    }
+    WaitingRow: {
+      interaction_id: string
+      queue_id: string
+      position: number
+      entered_at: string
+      priority: number
+      expected_wait_seconds: number | null
+      ani: components['schemas']['Number']
+      customer_name: string | null
+    }
+    Demo: {
+      numbers: { dnis: string; label: components['schemas']['Label'] }[]
+      callers: { ani: string; label: components['schemas']['Label'] }[]
+      phone: components['schemas']['PhoneAccount']
+      logins: { name: string; role: string }[]
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/** The page's two languages: the browser's at first, then the one chosen, which is remembered. */
+import { computed } from 'vue'
+import { createI18n, useI18n } from 'vue-i18n'
+
+import type { Label, Language, PhoneNumber } from '@/api/documents'
+import { ClientError, ServerSaidNo } from '@/api/errors'
+
+import { en } from './en'
+import { zh } from './zh'
+
+const STORED_AS = 'callcenter.language'
+
+/** The first of the browser's languages that the page speaks; English when it speaks none. */
+export function languageOf(preferred: readonly string[], stored: string | null): Language {
+  if (stored === 'zh' || stored === 'en') return stored
+  for (const tag of preferred) {
+    const base = tag.toLowerCase().split('-')[0]
+    if (base === 'zh' || base === 'en') return base
+  }
+  return 'en'
+}
+
+function stored(): string | null {
+  try {
+    return localStorage.getItem(STORED_AS)
+  } catch {
+    // Storage may be forbidden; then the choice lasts as long as the page.
+    return null
+  }
+}
+
+export const i18n = createI18n({
+  legacy: false,
+  locale: languageOf(navigator.languages, stored()),
+  fallbackLocale: 'en',
+  messages: { en, zh },
+  datetimeFormats: {
+    en: { day: { year: 'numeric', month: 'short', day: 'numeric' } },
+    zh: { day: { year: 'numeric', month: 'short', day: 'numeric' } },
+  },
+})
+
+/** Switches the whole page at once and remembers it. */
+export function setLanguage(language: Language): void {
+  i18n.global.locale.value = language
+  document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
+  try {
+    localStorage.setItem(STORED_AS, language)
+  } catch {
+    // See `stored`.
+  }
+}
+
+/** Tells the document the language it starts in. */
+export function markDocumentLanguage(): void {
+  document.documentElement.lang = i18n.global.locale.value === 'zh' ? 'zh-CN' : 'en'
+}
+
+/** How components put documents into words of the present language. */
+export function useWords() {
+  const composer = useI18n()
+  const { t, d, locale } = composer
+  const te = (key: string): boolean => composer.te(key)
+  const language = computed<Language>(() => (locale.value === 'zh' ? 'zh' : 'en'))
+
+  function label(text: Label): string {
+    return text[language.value] || text.en || text.zh
+  }
+
+  function labelOfCode(code: string | null, list: readonly { code: string; label: Label }[]): string {
+    if (code === null || code === '') return ''
+    const found = list.find((item) => item.code === code)
+    return found === undefined ? code : label(found.label)
+  }
+
+  function day(moment: string): string {
+    const date = new Date(moment)
+    return Number.isNaN(date.getTime()) ? moment : d(date, 'day')
+  }
+
+  function number(phone: PhoneNumber): string {
+    if (phone.withheld) return t('pop.withheld')
+    return phone.national ?? phone.e164 ?? (phone.raw || t('pop.noNumber'))
+  }
+
+  function problem(error: unknown): string {
+    if (!(error instanceof ClientError)) return error instanceof Error ? error.message : String(error)
+    const detail = error instanceof ServerSaidNo ? error.detail : error.message
+    const seconds = error instanceof ServerSaidNo ? error.retryAfterSeconds : null
+    const values = { code: error.code, detail, minutes: Math.ceil((seconds ?? 60) / 60) }
+    const key = `errors.${error.code}`
+    return te(key) ? t(key, values) : t('errors.other', values)
+  }
+
+  /** JsSIP's word for what went wrong, in ours where we have one. */
+  function cause(word: string | null): string {
+    if (word === null) return t('common.unknown')
+    const key = `phone.cause.${word.replace(/\W+/g, '_').toLowerCase()}`
+    return te(key) ? t(key) : word
+  }
+
+  return { t, te, language, label, labelOfCode, day, number, problem, cause }
+}

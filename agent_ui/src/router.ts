@@ -1,0 +1,40 @@
+/** The pages, and who is let into which. */
+import { createRouter, createWebHistory } from 'vue-router'
+
+import { useSession } from './stores/session'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Open to people who are not signed in. */
+    open?: boolean
+    /** Only for users with an agent's desk. */
+    desk?: boolean
+  }
+}
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/', redirect: () => useSession().home },
+    { path: '/login', component: () => import('./views/LoginView.vue'), meta: { open: true } },
+    { path: '/desk', component: () => import('./views/DeskView.vue'), meta: { desk: true } },
+    { path: '/board', component: () => import('./views/BoardView.vue') },
+    { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
+    { path: '/:rest(.*)*', redirect: '/' },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  if (to.meta.open === true) return true
+  const session = useSession()
+  if (!session.asked) {
+    try {
+      await session.check()
+    } catch {
+      // No answer: the sign-in page says so when one tries.
+    }
+  }
+  if (session.user === null) return { path: '/login', query: { to: to.fullPath } }
+  if (to.path === '/' || (to.meta.desk === true && !session.hasDesk)) return session.home === '/desk' ? '/desk' : '/board'
+  return true
+})

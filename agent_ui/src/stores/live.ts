@@ -1,0 +1,93 @@
+/** The live feed as a store: its status, and the documents of each topic. */
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef } from 'vue'
+
+import { LiveFeed, type FeedStatus } from '@/live/feed'
+import type { Topic } from '@/live/protocol'
+import { EMPTY_PICTURE, type Picture } from '@/live/reducer'
+import { serverNowMs } from '@/time/clock'
+
+import { useSession } from './session'
+
+function connect(): WebSocket {
+  const address = new URL('/api/v1/live', window.location.href)
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:'
+  return new WebSocket(address)
+}
+
+export const useLive = defineStore('live', () => {
+  const session = useSession()
+  const status = ref<FeedStatus>('idle')
+  const lostSinceMs = ref<number | null>(null)
+  const serverError = ref<string | null>(null)
+  const picture = shallowRef<Picture>(EMPTY_PICTURE)
+  const wants = new Map<string, readonly Topic[]>()
+
+  const feed = new LiveFeed({
+    connect,
+    listener: {
+      onPicture: (next) => {
+        picture.value = next
+      },
+      onStatus: (next) => {
+        status.value = next
+        if (next === 'live' || next === 'idle') lostSinceMs.value = null
+        else if (next !== 'connecting') lostSinceMs.value ??= serverNowMs()
+        if (next === 'live') serverError.value = null
+        if (next === 'signed_out') session.ended()
+      },
+      onRefused: () => {
+        // Browsers hide why a WebSocket was refused; the session's own call tells whether it still lives.
+        session.check().catch(() => undefined)
+      },
+      onServerError: (code, detail) => {
+        serverError.value = detail === '' ? code : detail
+      },
+    },
+  })
+
+  const isLive = computed(() => status.value === 'live')
+  const me = computed(() => picture.value.topics.me)
+  const queues = computed(() => picture.value.topics.queues)
+  const agents = computed(() => picture.value.topics.agents)
+  const waiting = computed(() => picture.value.topics.waiting)
+
+  function followAll(): void {
+    const all = new Set([...wants.values()].flat())
+    if (all.size > 0) feed.follow([...all])
+  }
+
+  /** Notes that `who` (a page) wants these topics until `release(who)`. */
+  function want(who: string, topics: readonly Topic[]): void {
+    wants.set(who, topics)
+    followAll()
+  }
+
+  function release(who: string): void {
+    wants.delete(who)
+    if (wants.size === 0) feed.stop()
+    else followAll()
+  }
+
+  /** Ends the feed and forgets all it showed. */
+  function stop(): void {
+    wants.clear()
+    feed.stop()
+  }
+
+  return {
+    status,
+    lostSinceMs,
+    serverError,
+    isLive,
+    me,
+    queues,
+    agents,
+    waiting,
+    want,
+    release,
+    stop,
+    restart: () => feed.restart(),
+    checkNow: () => feed.checkNow(),
+  }
+})
