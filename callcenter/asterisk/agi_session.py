@@ -27,6 +27,9 @@ _WORKS_WITHOUT_CALLER: Final = frozenset({"SET VARIABLE", "GET VARIABLE", "GET F
 _CALLER_GONE: Final = 511
 _DIGITS: Final = frozenset("0123456789*#ABCD")
 
+# GET VARIABLE silently cuts a value to 1,023 bytes, perhaps within a letter; GET FULL VARIABLE does not.
+_SHORTENED_BYTES: Final = 1020
+
 _PLAYING_LIMIT: Final = timedelta(minutes=10)
 _DIALPLAN_LIMIT: Final = timedelta(hours=12)
 _REPLY_MARGIN: Final = timedelta(seconds=5)
@@ -88,8 +91,6 @@ class AgiSession:
         """Play a sound, named without its extension; the digit that stopped it, or None at its end."""
         _check_digits(escape_digits)
         reply = await self._command("STREAM FILE", file, escape_digits, time_limit=time_limit)
-        if reply.result == "0" and reply.endpos == 0:
-            raise AgiCommandFailed("STREAM FILE", reply.code, f"cannot play {file!r}: no such sound?")
         return await self._digit("STREAM FILE", reply)
 
     async def wait_for_digit(self, timeout: timedelta) -> str | None:  # noqa: ASYNC109  Asterisk does the waiting.
@@ -113,7 +114,12 @@ class AgiSession:
     async def get_variable(self, name: str) -> str | None:
         """A channel variable or function; None when it has no value."""
         reply = await self._command("GET VARIABLE", name)
-        return (reply.value or "") if reply.result == "1" else None
+        if reply.result != "1":
+            return None
+        value = reply.value or ""
+        if len(value.encode()) >= _SHORTENED_BYTES:
+            return await self.get_full_variable(f"${{{name}}}")
+        return value
 
     async def get_full_variable(self, expression: str) -> str | None:
         """The value of an expression such as "${CALLERID(num)}"; never put a caller's words into it."""

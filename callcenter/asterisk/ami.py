@@ -181,8 +181,10 @@ class AmiClient:
         except AmiDisconnected as error:
             # Whichever action noticed it first, the connection itself knows the reason.
             reason = connection.lost.result() if connection.lost.done() else error
+            connection.end(reason)
             return reason, self._state.phase is AmiPhase.READY
         except AmiError as error:
+            connection.end(error)
             return error, self._state.phase is AmiPhase.READY
         finally:
             self._connection = None

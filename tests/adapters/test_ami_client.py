@@ -132,7 +132,7 @@ async def test_a_peer_that_falls_silent_is_noticed_and_the_connection_made_anew(
         peer.silent = True
         state = await take_state(inbox, AmiPhase.DISCONNECTED)
         assert isinstance(state.error, AmiSilent)
-        with pytest.raises(AmiDisconnected):
+        with pytest.raises(AmiDisconnected, match="no sign from Asterisk"):
             await future
         peer.silent = False
         await take_state(inbox, AmiPhase.READY)

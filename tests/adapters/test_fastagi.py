@@ -223,7 +223,6 @@ async def test_every_way_of_hanging_up_is_a_hangup(replies: list[str]) -> None:
     ("replies", "text"),
     [
         (["200 result=-1 endpos=0\n", "200 result=6\n"], "such a sound"),
-        (["200 result=0 endpos=0\n"], "no such sound"),
         (["510 Invalid or unknown command\n"], "510 Invalid"),
         (["520-Invalid command syntax.\nUsage: x\n520 End of proper usage.\n"], "Usage: x"),
         (["200 result=1\n"], "no digit"),
@@ -237,6 +236,18 @@ async def test_a_refused_command_is_told_apart_from_a_hangup(replies: list[str],
     _, outcome = await converse(handler, replies)
     assert isinstance(outcome, AgiCommandFailed)
     assert text in str(outcome)
+
+
+async def test_a_value_that_asterisk_shortens_is_asked_for_in_full() -> None:
+    seen = []
+
+    async def handler(session: AgiSession) -> None:
+        seen.append(await session.get_variable("CC_NOTE"))
+
+    whole = "王" * 500
+    commands, _ = await converse(handler, [f"200 result=1 ({'王' * 341})\n", f"200 result=1 ({whole})\n"])
+    assert commands == ['GET VARIABLE "CC_NOTE"', 'GET FULL VARIABLE "${CC_NOTE}"']
+    assert seen == [whole]
 
 
 async def test_a_failed_command_leaves_the_session_in_step() -> None:

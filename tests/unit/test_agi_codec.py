@@ -22,6 +22,7 @@ from callcenter.asterisk.agi_codec import (
 from callcenter.asterisk.errors import AgiCommandError, AgiProtocolError
 
 EXAMPLES = int(os.environ.get("CALLCENTER_FUZZ_EXAMPLES", "200"))
+pytestmark = pytest.mark.timeout(120 + EXAMPLES // 50)
 
 REQUEST = (
     "agi_network: yes\nagi_network_script: hold/ask?queue=sales&x=\n"

@@ -22,6 +22,7 @@ from callcenter.asterisk.ami_codec import (
 from callcenter.asterisk.errors import AmiFieldError, AmiMessageTooLong, AmiProtocolError
 
 EXAMPLES = int(os.environ.get("CALLCENTER_FUZZ_EXAMPLES", "200"))
+pytestmark = pytest.mark.timeout(120 + EXAMPLES // 50)
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
 SAMPLE = (
@@ -91,6 +92,13 @@ def test_messages_keep_case_repeats_order_and_empty_values() -> None:
     assert complete.ends_list
 
 
+def test_a_header_repeated_in_another_case_is_one_header() -> None:
+    event = AmiEvent((("Event", "A"), ("Variable", "a=1"), ("VARIABLE", "b=2")))
+    assert list(event) == ["Event", "Variable"]
+    assert len(event) == 2
+    assert event.all("variable") == ("a=1", "b=2")
+
+
 def test_every_split_into_two_gives_the_same_messages() -> None:
     whole = parse([SAMPLE])
     for place in range(len(SAMPLE) + 1):
@@ -125,6 +133,18 @@ def test_bare_line_feeds_and_unicode_line_ends_stay_in_their_value() -> None:
     (event,) = parse([BANNER + "Event: A\r\nAppData: one\ntwo\u2028three\r\nno header\r\n\r\n".encode()])
     assert event["AppData"] == "one\ntwo\u2028three"
     assert event.stray == ("no header",)
+
+
+@given(st.text(alphabet=st.one_of(st.sampled_from("\\\"'?nrt\n\r\t"), st.characters()), max_size=30))
+@settings(max_examples=EXAMPLES, deadline=None)
+@example('王小明 "q" \\\\ b')
+def test_names_written_as_in_c_are_read_back(name: str) -> None:
+    letters = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v"}
+    letters |= {mark: mark for mark in "\\\"'?"}
+    written = "".join(f"\\{letters[letter]}" if letter in letters else letter for letter in name)
+    event = AmiEvent((("Event", "Newchannel"), ("CallerIDName", written)))
+    assert event.unescaped("calleridname") == name
+    assert event.unescaped("ConnectedLineName") == ""
 
 
 def test_broken_utf8_is_replaced_and_harms_no_other_header() -> None:
