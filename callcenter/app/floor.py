@@ -194,6 +194,8 @@ class Floor:
         match message:
             case Adopt(interaction=interaction):
                 self._interactions.setdefault(interaction.interaction_id, interaction)
+                if interaction.stage is Stage.ENDED:
+                    self._ended.append((now, interaction.interaction_id))
                 return []
             case CallEnded():
                 return self._end_call(message, now)

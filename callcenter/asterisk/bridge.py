@@ -5,8 +5,8 @@ Law: routing is on only while the AMI connection is up and the picture has been 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -44,7 +44,7 @@ class BridgeConfig:
 
     ami: AmiConfig
     fastagi: FastAgiConfig
-    outside: OutsideLine = OutsideLine()
+    outside: OutsideLine = field(default_factory=OutsideLine)
     reconcile_interval: timedelta = timedelta(seconds=5)
     heartbeat_interval: timedelta = timedelta(seconds=1)
 
@@ -63,8 +63,9 @@ class BridgeHealth:
     detail: str
 
 
-Recover = Callable[[datetime, bool], Awaitable[list[Message]]]
-"""Called before routing starts with the moment and whether Asterisk was restarted: records of calls we missed."""
+Recover = Callable[[str], Awaitable[tuple[list[Message], bool]]]
+"""Called at every connect, before routing starts, with when Asterisk was started: reports of calls that were missed,
+and whether this Asterisk is another one than before."""
 
 
 class Bridge:
@@ -78,7 +79,6 @@ class Bridge:
         self._client = AmiClient(config.ami, self._put, self._put)
         self._translator = Translator(read_ani)
         self._agi = FastAgiServer(config.fastagi)
-        self._startup_time: str | None = None
         self._whole = False
         self._devices: dict[str, AgentId] = {}
         self._last_error: str = "not connected yet"
@@ -184,9 +184,7 @@ class Bridge:
         try:
             core = await self._client.action("CoreStatus", {}, SHORT_TIMEOUT)
             startup = f"{core.get('CoreStartupDate', '')} {core.get('CoreStartupTime', '')}"
-            restarted = self._startup_time is not None and startup != self._startup_time
-            self._startup_time = startup
-            missed = await recover(self._clock.now(), restarted)
+            missed, restarted = await recover(startup)
             self._tell(floor, missed)
             await floor.pulse()
             await self._reconcile(floor, restarted=restarted)
