@@ -19,8 +19,8 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import Action, RingAgent, StopRinging
 from callcenter.domain.agents import AgentState, PhoneStatus, Reason, check_agent_transition
-from callcenter.domain.errors import Conflict
-from callcenter.domain.ids import AgentId, InteractionId, OfferId
+from callcenter.domain.errors import Conflict, InvalidValue
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
 from callcenter.domain.skills import satisfies
 
@@ -47,6 +47,10 @@ _OUTCOME = {
 }
 
 
+_CURED_BY_A_TALK = frozenset(Reason) - {Reason.SIGNED_IN}
+"""Reasons the server gave because it could not reach the agent; a talk shows that it can, so they end with it."""
+
+
 class AcdEngine:
     """Which agent gets which interaction."""
 
@@ -54,6 +58,7 @@ class AcdEngine:
         self.picture = Picture()
         self._deadlines: list[tuple[datetime, str, str]] = []
         self._routing = False
+        self._last_stamp = 0
 
     @property
     def routing(self) -> bool:
@@ -82,7 +87,7 @@ class AcdEngine:
                 out.append(StopRinging(offer_id=OfferId(key)))
                 out += self._fail_offer(self.picture.offers[OfferId(key)], OfferCause.TIMEOUT, now)
             else:
-                out += self._finish_wrap_up(self.picture.agents[AgentId(key)], now)
+                out += self._after_work(self.picture.agents[AgentId(key)], now)
         return out
 
     # ---- configuration
@@ -95,6 +100,7 @@ class AcdEngine:
                 config, WaitingList(), ReadyList(), estimate.HandleTime(config.expected_handle_time)
             )
         else:
+            known.handle_time.expect(config.expected_handle_time)
             known.config = config
         self.picture.index_everyone_again()
         return self._route_all(now)
@@ -112,14 +118,16 @@ class AcdEngine:
 
     def _restore_agent(self, message: cmd.RestoreAgent, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
+        self.picture.unindex(agent)
         agent.state, agent.reason, agent.since = message.state, message.reason, message.since
         agent.ready_since, agent.wrap_up_until = message.ready_since, message.wrap_up_until
         agent.interaction_id, agent.offer_id = message.interaction_id, message.offer_id
         agent.queue_id = message.queue_id
-        if message.after_call is not None:
-            agent.wish = Wish(state=message.after_call, reason=message.after_call_reason)
-        if agent.state is AgentState.TALKING:
-            agent.talk_since = message.since
+        after_call = message.after_call
+        agent.wish = None if after_call is None else Wish(state=after_call, reason=message.after_call_reason)
+        agent.talk_since = message.since if agent.state is AgentState.TALKING else None
+        if agent.state is AgentState.READY and agent.ready_since is None:
+            agent.ready_since = message.since
         if agent.state is AgentState.WRAP_UP:
             self._arm_wrap_up(agent, agent.wrap_up_until or now)
         self.picture.index(agent)
@@ -131,16 +139,20 @@ class AcdEngine:
         waiting = self.picture.waiting.get(offer.interaction_id)
         if offer.offer_id in self.picture.offers:
             return []
-        taken = agent.state is AgentState.TALKING or (agent.offer_id is not None and agent.offer_id != offer.offer_id)
-        if waiting is None or waiting.offer_id is not None or taken:
+        free = agent.state is AgentState.READY
+        his = agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id
+        fits = waiting is not None and waiting.offer_id is None and waiting.queue_id == offer.queue_id
+        if waiting is None or not fits or not (free or his):
             return [StopRinging(offer_id=offer.offer_id)]
-        return self._present(agent, waiting, offer, now)
+        changed = self._present(agent, waiting, offer, now)
+        return [*changed, ev.OfferMade(interaction_id=offer.interaction_id, at=now, offer=offer)]
 
     def _start_routing(self, _message: cmd.StartRouting, now: datetime) -> list[Output]:
         self._routing = True
         out: list[Output] = []
         for agent in self.picture.agents.values():
             if agent.state is AgentState.OFFERED and agent.offer_id not in self.picture.offers:
+                out += self._close_lost_offer(agent, OfferOutcome.WITHDRAWN, now)
                 out += self._become(agent, AgentState.READY, now)
         return out + self._route_all(now)
 
@@ -169,19 +181,25 @@ class AcdEngine:
         if agent.state in (AgentState.READY, AgentState.OFFERED):
             return []
         if agent.state is AgentState.TALKING:
-            return self._take_wish_back(agent, now)
+            return self._wish(agent, None, now)
         return self._become_free(agent, now)
 
     def _end_wrap_up(self, message: cmd.EndWrapUp, now: datetime) -> list[Output]:
         agent = self._require_logged_in(message.agent_id)
         if agent.state is not AgentState.WRAP_UP:
             raise Conflict(f"agent {agent.agent_id} is {agent.state}; there is no wrap-up to end", code="no_wrap_up")
-        if message.then is None:
-            return self._finish_wrap_up(agent, now)
-        agent.wish = None
-        if message.then is AgentState.READY:
-            return self._become_free(agent, now)
-        return self._become(agent, AgentState.NOT_READY, now, reason=message.reason)
+        match message.then:
+            case None:
+                return self._after_work(agent, now)
+            case AgentState.READY:
+                return self._become_free(agent, now)
+            case AgentState.NOT_READY | AgentState.LOGGED_OUT:
+                return self._become(agent, message.then, now, reason=message.reason)
+            case _:
+                raise InvalidValue(
+                    f"agent {agent.agent_id} cannot become {message.then} after wrap-up; "
+                    "possible: ready, not_ready, logged_out"
+                )
 
     def _change_phone(self, message: cmd.ChangePhone, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
@@ -250,34 +268,77 @@ class AcdEngine:
 
     def _report_talk(self, message: cmd.ReportTalk, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
+        self._check_same_offer(message)
         if agent.state is AgentState.TALKING and agent.offer_id == message.offer_id:
             return []
         out: list[Output] = []
+        for other in self._talks_contradicting(message):
+            # Its end was not reported: nobody can be in two talks, and the bridge seen last is the live one.
+            out += self._end_talk(other, None, now, stays=other is agent)
         waiting = self.picture.waiting.get(message.interaction_id)
         queue_id = waiting.queue_id if waiting is not None else message.queue_id
         rivals = {waiting.offer_id if waiting is not None else None, agent.offer_id} - {message.offer_id}
         displaced = [self.picture.offers[rival] for rival in rivals if rival in self.picture.offers]
         for rival_offer in sorted(displaced, key=lambda rival: rival.offer_id):
             out += self._withdraw(rival_offer, now)
-        offer = self.picture.offers.pop(message.offer_id, None)
+        offer = self.picture.offers.get(message.offer_id)
         if offer is not None:
-            out.append(self._offer_ended(offer, OfferOutcome.ANSWERED, None, now))
+            out += self._close_offer(offer, OfferOutcome.ANSWERED, None, now)
+        else:
+            his = agent.offer_id == message.offer_id
+            out += self._close_lost_offer(agent, OfferOutcome.ANSWERED if his else OfferOutcome.WITHDRAWN, now)
         if waiting is not None:
             self.picture.drop_waiting(waiting)
+        out += self._begin_talk(agent, message, queue_id, now)
+        return out + self._route_all(now) if displaced else out
+
+    def _check_same_offer(self, message: cmd.ReportTalk) -> None:
+        """Raise `Conflict` when the report joins an offer with somebody else's agent or interaction."""
+        offer = self.picture.offers.get(message.offer_id)
+        talker = self.picture.talks.get(message.offer_id)
+        if offer is not None:
+            known = (offer.agent_id, offer.interaction_id)
+        elif talker is not None:
+            known = (talker, self.picture.agents[talker].interaction_id or message.interaction_id)
+        else:
+            return
+        if known != (message.agent_id, message.interaction_id):
+            raise Conflict(
+                f"offer {message.offer_id} is of agent {known[0]} and interaction {known[1]}, "
+                f"not of {message.agent_id} and {message.interaction_id}",
+                code="offer_mismatch",
+            )
+
+    def _talks_contradicting(self, message: cmd.ReportTalk) -> list[AgentRecord]:
+        """Who was thought to be in a talk that cannot be while the reported one is."""
+        agent_ids = {self.picture.talking_interactions.get(message.interaction_id)}
+        if self.picture.agents[message.agent_id].state is AgentState.TALKING:
+            agent_ids.add(message.agent_id)
+        return [self.picture.agents[agent_id] for agent_id in sorted(a for a in agent_ids if a is not None)]
+
+    def _begin_talk(
+        self, agent: AgentRecord, message: cmd.ReportTalk, queue_id: QueueId | None, now: datetime
+    ) -> list[Output]:
+        wish = agent.wish
+        if agent.state is AgentState.LOGGED_OUT:
+            wish = Wish(state=AgentState.LOGGED_OUT)
+        elif agent.state is AgentState.NOT_READY and agent.reason not in _CURED_BY_A_TALK:
+            wish = Wish(state=AgentState.NOT_READY, reason=agent.reason)
         agent.queue_id, agent.talk_since = queue_id, now
-        out += self._become(
+        out = self._become(
             agent, AgentState.TALKING, now, interaction_id=message.interaction_id, offer_id=message.offer_id
         )
-        out.append(
-            ev.InteractionConnected(
-                interaction_id=message.interaction_id,
-                at=now,
-                agent_id=agent.agent_id,
-                offer_id=message.offer_id,
-                queue_id=queue_id,
-            )
+        if wish != agent.wish:
+            # He was found talking although he had gone: what he wanted holds after the talk.
+            out += self._wish(agent, wish, now)
+        connected = ev.InteractionConnected(
+            interaction_id=message.interaction_id,
+            at=now,
+            agent_id=agent.agent_id,
+            offer_id=message.offer_id,
+            queue_id=queue_id,
         )
-        return out + self._route_all(now) if displaced else out
+        return [*out, connected]
 
     def _report_talk_ended(self, message: cmd.ReportTalkEnded, now: datetime) -> list[Output]:
         agent_id = self.picture.talks.get(message.offer_id)
@@ -303,8 +364,7 @@ class AcdEngine:
         if agent.state is state is AgentState.LOGGED_OUT:
             return []
         if agent.state is AgentState.TALKING:
-            agent.wish = Wish(state=state, reason=reason)
-            return [ev.AgentWishChanged(agent_id=agent_id, at=now, state=state, reason=reason)]
+            return self._wish(agent, Wish(state=state, reason=reason), now)
         check_agent_transition(agent_id, agent.state, state)
         out: list[Output] = []
         if agent.state is AgentState.OFFERED and agent.offer_id in self.picture.offers:
@@ -313,13 +373,16 @@ class AcdEngine:
             out.append(StopRinging(offer_id=offer.offer_id))
             out += self._become(agent, state, now, reason=reason)
             return out + self._route_waiting(offer.interaction_id, now)
-        return self._become(agent, state, now, reason=reason)
+        out += self._close_lost_offer(agent, OfferOutcome.WITHDRAWN, now)
+        return out + self._become(agent, state, now, reason=reason)
 
-    def _take_wish_back(self, agent: AgentRecord, now: datetime) -> list[Output]:
-        if agent.wish is None:
+    def _wish(self, agent: AgentRecord, wish: Wish | None, now: datetime) -> list[Output]:
+        """Note what becomes of an agent after his talk; None takes a wish back."""
+        if agent.wish == wish:
             return []
-        agent.wish = None
-        return [ev.AgentWishChanged(agent_id=agent.agent_id, at=now, state=None)]
+        agent.wish = wish
+        state, reason = (None, None) if wish is None else (wish.state, wish.reason)
+        return [ev.AgentWishChanged(agent_id=agent.agent_id, at=now, state=state, reason=reason)]
 
     def _become(
         self,
@@ -339,11 +402,13 @@ class AcdEngine:
         agent.interaction_id, agent.offer_id, agent.wrap_up_until = interaction_id, offer_id, wrap_up_until
         if state is AgentState.READY:
             # Who was rung in vain keeps the idle time he had.
-            agent.ready_since = agent.ready_since if old is AgentState.OFFERED else now
+            agent.ready_since = (agent.ready_since or now) if old is AgentState.OFFERED else now
         elif state is not AgentState.OFFERED:
             agent.ready_since = None
+        if state is not AgentState.TALKING:
+            agent.talk_since = None
         if state in (AgentState.READY, AgentState.NOT_READY, AgentState.LOGGED_OUT):
-            agent.queue_id = agent.talk_since = agent.wish = None
+            agent.queue_id = agent.wish = None
         self.picture.index(agent)
         return [
             ev.AgentStateChanged(
@@ -361,7 +426,10 @@ class AcdEngine:
     def _become_free(self, agent: AgentRecord, now: datetime) -> list[Output]:
         return [*self._become(agent, AgentState.READY, now), *self._route_agent(agent, now)]
 
-    def _end_talk(self, agent: AgentRecord, side: ev.Side | None, now: datetime) -> list[Output]:
+    def _end_talk(
+        self, agent: AgentRecord, side: ev.Side | None, now: datetime, *, stays: bool = False
+    ) -> list[Output]:
+        """A talk is over; who `stays` goes straight on into another one, and wrap-up is only the step between."""
         interaction_id, offer_id, queue_id = agent.interaction_id, agent.offer_id, agent.queue_id
         if interaction_id is None or offer_id is None:
             raise RuntimeError(f"agent {agent.agent_id} talks without an interaction")
@@ -370,9 +438,9 @@ class AcdEngine:
         ]
         queue = self.picture.queues.get(queue_id) if queue_id is not None else None
         if queue is not None and agent.talk_since is not None:
-            queue.handle_time.learn(now - agent.talk_since + queue.config.wrap_up / 2)
-        pause = queue.config.wrap_up if queue is not None else timedelta()
-        if pause <= timedelta():
+            queue.handle_time.learn(max(now - agent.talk_since, timedelta()) + queue.config.wrap_up / 2)
+        pause = queue.config.wrap_up if queue is not None and not stays else timedelta()
+        if pause <= timedelta() and not stays:
             return out + self._after_work(agent, now)
         out += self._become(
             agent,
@@ -388,9 +456,6 @@ class AcdEngine:
     def _arm_wrap_up(self, agent: AgentRecord, until: datetime) -> None:
         agent.wrap_up_until = until
         heappush(self._deadlines, (until, "wrap_up", agent.agent_id))
-
-    def _finish_wrap_up(self, agent: AgentRecord, now: datetime) -> list[Output]:
-        return self._after_work(agent, now)
 
     def _after_work(self, agent: AgentRecord, now: datetime) -> list[Output]:
         wish = agent.wish
@@ -420,13 +485,14 @@ class AcdEngine:
 
     def _offer(self, agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> list[Output]:
         queue = self.picture.queues[waiting.queue_id]
+        able = sum(satisfies(self.picture.agents[other].config.skills, waiting.skills) for other in queue.ready)
         offer = Offer(
-            offer_id=OfferId(f"{waiting.interaction_id}-{agent.agent_id}-{int(now.timestamp() * 1000)}"),
+            offer_id=self._new_offer_id(agent, waiting, now),
             interaction_id=waiting.interaction_id,
             agent_id=agent.agent_id,
             queue_id=waiting.queue_id,
             made_at=now,
-            reason=explain_offer(agent, waiting, queue.config, len(queue.ready), now),
+            reason=explain_offer(agent, waiting, queue.config, able, now),
         )
         changed = self._present(agent, waiting, offer, now)
         return [
@@ -440,6 +506,11 @@ class AcdEngine:
                 ring_timeout=queue.config.ring_timeout,
             ),
         ]
+
+    def _new_offer_id(self, agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> OfferId:
+        """Milliseconds tell offers of one interaction to one agent apart; within one millisecond they count on."""
+        self._last_stamp = max(int(now.timestamp() * 1000), self._last_stamp + 1)
+        return OfferId(f"{waiting.interaction_id}-{agent.agent_id}-{self._last_stamp}")
 
     def _offer_ended(
         self, offer: Offer, outcome: OfferOutcome, cause: OfferCause | None, now: datetime
@@ -462,7 +533,25 @@ class AcdEngine:
             waiting.offer_id = None
         return [self._offer_ended(offer, outcome, cause, now)]
 
+    def _close_lost_offer(self, agent: AgentRecord, outcome: OfferOutcome, now: datetime) -> list[Output]:
+        """End an offer that only the agent's record from before a restart knows of."""
+        if agent.state is not AgentState.OFFERED or agent.offer_id is None or agent.interaction_id is None:
+            return []
+        return [
+            ev.OfferEnded(
+                interaction_id=agent.interaction_id,
+                at=now,
+                offer_id=agent.offer_id,
+                agent_id=agent.agent_id,
+                outcome=outcome,
+            )
+        ]
+
     def _fail_offer(self, offer: Offer, cause: OfferCause, now: datetime) -> list[Output]:
+        if cause is OfferCause.CALLER_LEFT:
+            # He must not be offered again; should he be there after all, his next question puts him back in his place.
+            record = self.picture.waiting[offer.interaction_id]
+            return self._take_out(record, OfferOutcome.ABANDONED, cause, now, silent=True)
         agent = self.picture.agents[offer.agent_id]
         out = self._close_offer(offer, _OUTCOME[cause], cause, now)
         if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
@@ -482,16 +571,23 @@ class AcdEngine:
         return out
 
     def _take_out(
-        self, record: WaitingRecord, outcome: OfferOutcome, cause: OfferCause | None, now: datetime
+        self,
+        record: WaitingRecord,
+        outcome: OfferOutcome,
+        cause: OfferCause | None,
+        now: datetime,
+        *,
+        silent: bool = False,
     ) -> list[Output]:
-        """Take a leaving interaction out of its queue, and its agent out of the ringing."""
+        """Take a leaving interaction out of its queue, and its agent out of the ringing unless that is `silent`."""
         self.picture.drop_waiting(record)
         offer = self.picture.offers.get(record.offer_id) if record.offer_id is not None else None
         if offer is None:
             return []
         agent = self.picture.agents[offer.agent_id]
         out = self._close_offer(offer, outcome, cause, now)
-        out.append(StopRinging(offer_id=offer.offer_id))
+        if not silent:
+            out.append(StopRinging(offer_id=offer.offer_id))
         if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
             out += self._become_free(agent, now)
         return out

@@ -17,10 +17,17 @@ class HandleTime:
     """The running mean of talk and wrap-up in one queue, exponentially smoothed."""
 
     mean: timedelta
+    learned: bool = False
+
+    def expect(self, mean: timedelta) -> None:
+        """Reckon with this until something has been learned."""
+        if not self.learned:
+            self.mean = mean
 
     def learn(self, handled: timedelta) -> None:
         """Take one handled interaction in."""
         self.mean += (handled - self.mean) * SMOOTHING
+        self.learned = True
 
 
 def expected_wait(position: int, serving_agents: int, idle_agents: int, handle_time: timedelta) -> timedelta | None:

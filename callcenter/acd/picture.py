@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from callcenter.acd import estimate
-from callcenter.acd.roster import WORKING, AgentRecord, ReadyList
+from callcenter.acd.roster import AgentRecord, ReadyList
 from callcenter.acd.waiting import WaitingList, WaitingRecord
 from callcenter.domain.agents import AgentState
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import Offer
 from callcenter.domain.queues import QueueConfig
-from callcenter.domain.skills import satisfies
+from callcenter.domain.skills import SkillRequirement, satisfies
 
 
 @dataclass(slots=True)
@@ -64,22 +64,27 @@ class Picture:
         record = self.waiting.get(interaction_id)
         return None if record is None else self.queues[record.queue_id].waiting.position(record)
 
-    def serving_agents(self, queue_id: QueueId) -> int:
-        """Agents at work who meet the queue's required skills."""
-        needs = self.queue(queue_id).config.required
-        return sum(1 for a in self.agents.values() if a.state in WORKING and satisfies(a.config.skills, needs))
+    def serving_agents(self, queue_id: QueueId, skills: tuple[SkillRequirement, ...] = ()) -> int:
+        """Agents at work who meet what the queue requires, and `skills` besides."""
+        needs = (*self.queue(queue_id).config.required, *skills)
+        return sum(1 for a in self.agents.values() if a.serving and satisfies(a.config.skills, needs))
 
     def expected_wait(self, interaction_id: InteractionId) -> timedelta | None:
         """The predicted remaining wait; None when nobody serves it or it does not wait."""
         record = self.waiting.get(interaction_id)
         if record is None:
             return None
-        return self.expected_wait_at(record.queue_id, self.queues[record.queue_id].waiting.position(record))
+        position = self.queues[record.queue_id].waiting.position(record)
+        return self.expected_wait_at(record.queue_id, position, record.skills)
 
-    def expected_wait_at(self, queue_id: QueueId, position: int) -> timedelta | None:
-        """The predicted wait of whoever stands at `position` of a queue."""
+    def expected_wait_at(
+        self, queue_id: QueueId, position: int, skills: tuple[SkillRequirement, ...] = ()
+    ) -> timedelta | None:
+        """The predicted wait of whoever stands at `position` of a queue and needs `skills` beside the queue's own."""
         queue = self.queue(queue_id)
-        return estimate.expected_wait(position, self.serving_agents(queue_id), len(queue.ready), queue.handle_time.mean)
+        idle = sum(1 for agent_id in queue.ready if satisfies(self.agents[agent_id].config.skills, skills))
+        serving = self.serving_agents(queue_id, skills)
+        return estimate.expected_wait(position, serving, idle, queue.handle_time.mean)
 
     def add_waiting(self, record: WaitingRecord) -> None:
         """Put an interaction in at its place."""

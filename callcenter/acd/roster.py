@@ -8,8 +8,7 @@ from datetime import datetime
 from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 
-WORKING = frozenset({AgentState.READY, AgentState.OFFERED, AgentState.TALKING, AgentState.WRAP_UP})
-"""States in which an agent takes interactions now or after the present one."""
+_BUSY = frozenset({AgentState.OFFERED, AgentState.TALKING, AgentState.WRAP_UP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +46,13 @@ class AgentRecord:
     def offerable(self) -> bool:
         """Ready, with a phone that is not known to be busy or away."""
         return self.state is AgentState.READY and self.phone_status in (PhoneStatus.FREE, PhoneStatus.UNKNOWN)
+
+    @property
+    def serving(self) -> bool:
+        """Takes interactions now, or will after the present one."""
+        if self.state is AgentState.READY:
+            return self.phone_status is not PhoneStatus.UNREACHABLE
+        return self.state in _BUSY and self.wish is None
 
 
 @dataclass(slots=True)

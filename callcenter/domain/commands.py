@@ -41,7 +41,7 @@ class LogOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetReady:
-    """The agent takes interactions; in a talk or wrap-up, after it."""
+    """The agent takes interactions; in a talk, after it; in wrap-up, at once."""
 
     agent_id: AgentId
 

@@ -156,11 +156,13 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
     match event:
         case ev.CustomerMatched() | ev.InteractionAnnotated() | ev.LegStarted() | ev.LegEnded():
             return _describe(record, event)
+        case ev.OfferEnded():
+            return _end_offer(record, event)
         case _ if record.stage is Stage.ENDED:
             return record
         case ev.FlowStarted() | ev.NodeEntered() | ev.MenuChosen() | ev.LanguageChosen():
             return _walk_menu(record, event)
-        case ev.InteractionQueued() | ev.OfferMade() | ev.OfferEnded():
+        case ev.InteractionQueued() | ev.OfferMade():
             return _route(record, event)
         case ev.InteractionConnected():
             return replace(
@@ -238,7 +240,7 @@ def _walk_menu(
             return replace(record, language=event.language)
 
 
-def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade | ev.OfferEnded) -> Interaction:
+def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> Interaction:
     match event:
         case ev.InteractionQueued():
             return replace(
@@ -249,8 +251,10 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade | ev.
                 times=replace(record.times, queued_at=record.times.queued_at or event.entered_at),
             )
         case ev.OfferMade(offer=offer):
-            if any(known.offer_id == offer.offer_id for known in record.offers):
-                return record
+            known = next((known for known in record.offers if known.offer_id == offer.offer_id), None)
+            if known is not None:
+                # Found ringing after a restart: it is no second offer, but it does ring.
+                return record if known.ended_at is not None else replace(record, stage=Stage.RINGING)
             entry = OfferRecord(
                 offer_id=offer.offer_id,
                 agent_id=offer.agent_id,
@@ -264,15 +268,18 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade | ev.
                 offers=(*record.offers, entry),
                 times=replace(record.times, offered_at=record.times.offered_at or offer.made_at),
             )
-        case ev.OfferEnded():
-            offers = tuple(
-                replace(offer, ended_at=event.at, outcome=event.outcome, cause=event.cause)
-                if offer.offer_id == event.offer_id and offer.ended_at is None
-                else offer
-                for offer in record.offers
-            )
-            stage = Stage.WAITING if record.stage is Stage.RINGING else record.stage
-            return replace(record, offers=offers, stage=stage)
+
+
+def _end_offer(record: Interaction, event: ev.OfferEnded) -> Interaction:
+    """An offer of a record that has ended may end after it; that changes the offer alone."""
+    offers = tuple(
+        replace(offer, ended_at=event.at, outcome=event.outcome, cause=event.cause)
+        if offer.offer_id == event.offer_id and offer.ended_at is None
+        else offer
+        for offer in record.offers
+    )
+    stage = Stage.WAITING if record.stage is Stage.RINGING else record.stage
+    return replace(record, offers=offers, stage=stage)
 
 
 def outcome_of_hangup(record: Interaction) -> ev.Outcome:

@@ -1,0 +1,252 @@
+"""A floor for tests of the ACD: an engine, a clock that moves only when told, and everything the engine has said."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+
+from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.roster import AgentRecord
+from callcenter.domain import commands as cmd
+from callcenter.domain import events as ev
+from callcenter.domain.actions import RingAgent, StopRinging
+from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, SkillId
+from callcenter.domain.labels import Label
+from callcenter.domain.offers import Offer, OfferCause
+from callcenter.domain.queues import QueueConfig
+from callcenter.domain.skills import SkillRequirement
+
+MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def seconds(count: float) -> timedelta:
+    """Shorter to read in a test than the keyword."""
+    return timedelta(seconds=count)
+
+
+def need(skill: str, minimum_level: int = 1) -> SkillRequirement:
+    """At least this level of a skill."""
+    return SkillRequirement(skill=SkillId(skill), minimum_level=minimum_level)
+
+
+def queue_config(
+    name: str,
+    *needs: SkillRequirement,
+    wrap_up: float = 30,
+    ring_timeout: float = 20,
+    expected_handle_time: float = 180,
+) -> QueueConfig:
+    """The rules of a queue; times in seconds."""
+    return QueueConfig(
+        queue_id=QueueId(name),
+        label=Label(zh=name, en=name),
+        required=needs,
+        wrap_up=seconds(wrap_up),
+        ring_timeout=seconds(ring_timeout),
+        expected_handle_time=seconds(expected_handle_time),
+    )
+
+
+def agent_config(name: str, skills: dict[str, int] | None = None) -> AgentConfig:
+    """What the administrator set about an agent."""
+    levels = {SkillId(skill): level for skill, level in (skills or {}).items()}
+    return AgentConfig(agent_id=AgentId(name), name=name, skills=levels)
+
+
+def state_of(engine: AcdEngine) -> object:
+    """A deep copy of all an engine holds, to compare with a later one."""
+    return deepcopy(
+        {
+            "routing": engine.routing,
+            "deadline": engine.next_deadline(),
+            "queues": {
+                queue_id: (queue.config, list(queue.waiting), list(queue.ready), queue.handle_time)
+                for queue_id, queue in engine.picture.queues.items()
+            },
+            "agents": engine.picture.agents,
+            "waiting": engine.picture.waiting,
+            "offers": engine.picture.offers,
+            "talks": engine.picture.talks,
+            "talking_interactions": engine.picture.talking_interactions,
+        }
+    )
+
+
+def status_of(agent: AgentRecord) -> cmd.RestoreAgent:
+    """What the store would give back of an agent after a restart."""
+    return cmd.RestoreAgent(
+        agent_id=agent.agent_id,
+        state=agent.state,
+        reason=agent.reason,
+        since=agent.since,
+        ready_since=agent.ready_since,
+        wrap_up_until=agent.wrap_up_until,
+        after_call=None if agent.wish is None else agent.wish.state,
+        after_call_reason=None if agent.wish is None else agent.wish.reason,
+        interaction_id=agent.interaction_id,
+        offer_id=agent.offer_id,
+        queue_id=agent.queue_id,
+    )
+
+
+class Floor:
+    """One engine at work; every word to it is one method."""
+
+    def __init__(self, *, routing: bool = True) -> None:
+        self.engine = AcdEngine()
+        self.now = MORNING
+        self.said: list[Output] = []
+        if routing:
+            self.tell(cmd.StartRouting())
+
+    # ---- time and words
+
+    def tell(self, message: cmd.Command) -> list[Output]:
+        """Hand the engine one command."""
+        out = self.engine.handle(message, self.now)
+        self.said += out
+        return out
+
+    def wait(self, count: float) -> list[Output]:
+        """Let time pass, with every deadline at its own moment."""
+        end = self.now + seconds(count)
+        out: list[Output] = []
+        while (deadline := self.engine.next_deadline()) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            out += self.engine.handle_deadline(self.now)
+        self.now = end
+        self.said += out
+        return out
+
+    # ---- who is there
+
+    def queue(self, name: str, *needs: SkillRequirement, wrap_up: float = 30, ring_timeout: float = 20) -> None:
+        self.tell(cmd.ConfigureQueue(config=queue_config(name, *needs, wrap_up=wrap_up, ring_timeout=ring_timeout)))
+
+    def agent(self, name: str, skills: dict[str, int] | None = None) -> None:
+        self.tell(cmd.ConfigureAgent(config=agent_config(name, skills)))
+
+    def ready_agent(self, name: str, skills: dict[str, int] | None = None) -> list[Output]:
+        """An agent who has just sat down and said that he is ready."""
+        self.agent(name, skills)
+        self.tell(cmd.LogIn(agent_id=AgentId(name)))
+        return self.ready(name)
+
+    # ---- what agents do
+
+    def log_in(self, name: str) -> list[Output]:
+        return self.tell(cmd.LogIn(agent_id=AgentId(name)))
+
+    def log_out(self, name: str) -> list[Output]:
+        return self.tell(cmd.LogOut(agent_id=AgentId(name)))
+
+    def ready(self, name: str) -> list[Output]:
+        return self.tell(cmd.SetReady(agent_id=AgentId(name)))
+
+    def not_ready(self, name: str, reason: str = "lunch") -> list[Output]:
+        return self.tell(cmd.SetNotReady(agent_id=AgentId(name), reason=reason))
+
+    def end_wrap_up(self, name: str, then: AgentState | None = None, reason: str | None = None) -> list[Output]:
+        return self.tell(cmd.EndWrapUp(agent_id=AgentId(name), then=then, reason=reason))
+
+    def phone(self, name: str, status: PhoneStatus) -> list[Output]:
+        return self.tell(cmd.ReportPhone(agent_id=AgentId(name), status=status))
+
+    def change_phone(self, name: str, phone: Phone) -> list[Output]:
+        return self.tell(cmd.ChangePhone(agent_id=AgentId(name), phone=phone))
+
+    # ---- what callers do
+
+    def enqueue(
+        self, name: str, queue: str, *needs: SkillRequirement, priority: int = 0, ago: float = 0
+    ) -> list[Output]:
+        return self.tell(
+            cmd.Enqueue(
+                interaction_id=InteractionId(name),
+                queue_id=QueueId(queue),
+                entered_at=self.now - seconds(ago),
+                priority=priority,
+                skills=needs,
+            )
+        )
+
+    def leave(self, name: str) -> list[Output]:
+        return self.tell(cmd.Leave(interaction_id=InteractionId(name)))
+
+    # ---- what the exchange reports
+
+    def answer(self, agent: str) -> list[Output]:
+        """The agent takes what he is offered, and is bridged."""
+        offer = self.offer_to(agent)
+        return self.talk(offer.offer_id, offer.interaction_id, agent)
+
+    def talk(self, offer_id: str, interaction: str, agent: str, queue: str | None = None) -> list[Output]:
+        return self.tell(
+            cmd.ReportTalk(
+                offer_id=OfferId(offer_id),
+                interaction_id=InteractionId(interaction),
+                agent_id=AgentId(agent),
+                queue_id=None if queue is None else QueueId(queue),
+            )
+        )
+
+    def fail(self, agent: str, cause: OfferCause) -> list[Output]:
+        """The agent's leg ends without a talk."""
+        return self.tell(cmd.ReportOfferFailed(offer_id=self.offer_to(agent).offer_id, cause=cause))
+
+    def hang_up(self, agent: str, side: ev.Side = ev.Side.AGENT) -> list[Output]:
+        """The agent's talk ends."""
+        offer_id = self.record(agent).offer_id
+        assert offer_id is not None, f"agent {agent} holds no interaction"
+        return self.tell(cmd.ReportTalkEnded(offer_id=offer_id, side=side))
+
+    # ---- what can be seen
+
+    def record(self, agent: str) -> AgentRecord:
+        return self.engine.picture.agent(AgentId(agent))
+
+    def state(self, agent: str) -> str:
+        """The agent's state, with the reason where there is one."""
+        record = self.record(agent)
+        return str(record.state) if record.reason is None else f"{record.state}({record.reason})"
+
+    def offer_to(self, agent: str) -> Offer:
+        offer_id = self.record(agent).offer_id
+        assert offer_id is not None, f"agent {agent} is {self.state(agent)} and holds no offer"
+        return self.engine.picture.offers[offer_id]
+
+    def holds(self, agent: str) -> str | None:
+        """The interaction an agent is offered, talks to or wraps up."""
+        return self.record(agent).interaction_id
+
+    def waiting(self, queue: str) -> list[str]:
+        """Who waits, next first."""
+        return [str(record.interaction_id) for record in self.engine.picture.waiting_in(QueueId(queue))]
+
+    def position(self, name: str) -> int | None:
+        return self.engine.picture.position(InteractionId(name))
+
+    def expected_wait(self, name: str) -> float | None:
+        """In seconds."""
+        expected = self.engine.picture.expected_wait(InteractionId(name))
+        return None if expected is None else expected.total_seconds()
+
+
+def rings(outputs: Iterable[Output]) -> list[tuple[str, str]]:
+    """Whom these outputs ring for which interaction."""
+    return [(str(o.agent_id), str(o.interaction_id)) for o in outputs if isinstance(o, RingAgent)]
+
+
+def stops(outputs: Iterable[Output]) -> list[OfferId]:
+    """Which offers these outputs stop ringing."""
+    return [o.offer_id for o in outputs if isinstance(o, StopRinging)]
+
+
+def ended_offers(outputs: Iterable[Output]) -> list[tuple[str, str]]:
+    """Agent and outcome of the offers that ended."""
+    return [(str(o.agent_id), str(o.outcome)) for o in outputs if isinstance(o, ev.OfferEnded)]
+
+
+def names(outputs: Iterable[Output]) -> list[str]:
+    """The kinds of outputs, in their order."""
+    return [type(o).__name__ for o in outputs]
