@@ -228,3 +228,9 @@ def test_a_prompt_set_is_checked_like_the_prompts_of_a_flow() -> None:
     with pytest.raises(FlowError) as raised:
         parse_prompts(text, "queue.yaml")
     assert [(fault.code, fault.line) for fault in raised.value.faults] == [("missing_text", 4), ("bad_form", 5)]
+
+
+def test_the_example_in_the_manual_is_sound() -> None:
+    manual = (FLOWS.parent / "docs" / "ivr.md").read_text(encoding="utf-8")
+    example = manual.split("```yaml\n")[1].split("```")[0]
+    assert parse_flow(example, "ivr.md", queues={"support", "operator"}).name == "account"
