@@ -1,0 +1,109 @@
+"""Who may do what: one table of roles and actions. Every route and every feed topic names its action."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from callcenter.domain.errors import CallcenterError
+
+
+class Forbidden(CallcenterError):
+    """Signed in, but not allowed to do this."""
+
+    code = "forbidden"
+
+
+class Role(StrEnum):
+    """What a user is; a visitor is nobody signed in."""
+
+    VISITOR = "visitor"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMINISTRATOR = "administrator"
+
+
+class Grant(StrEnum):
+    """How far a permission reaches: `own` is the user's own desk and interactions, and needs him to be an agent."""
+
+    OWN = "own"
+    ANY = "any"
+
+
+class Action(StrEnum):
+    """Everything one can do here."""
+
+    READ_PAGES = "read_pages"
+    READ_HEALTH = "read_health"
+    READ_API_DESCRIPTION = "read_api_description"
+    READ_DEMO = "read_demo"
+    SIGN_IN = "sign_in"
+    READ_SESSION = "read_session"
+    SIGN_OUT = "sign_out"
+    READ_DESK = "read_desk"
+    SET_STATE = "set_state"
+    SET_PHONE = "set_phone"
+    READ_PHONE_ACCOUNT = "read_phone_account"
+    READ_CODES = "read_codes"
+    READ_INTERACTION = "read_interaction"
+    LIST_INTERACTIONS = "list_interactions"
+    ANNOTATE_INTERACTION = "annotate_interaction"
+    READ_CUSTOMER = "read_customer"
+    WRITE_CUSTOMER = "write_customer"
+    READ_QUEUES = "read_queues"
+    READ_AGENTS = "read_agents"
+    READ_WAITING = "read_waiting"
+    CONNECT_FEED = "connect_feed"
+    FOLLOW_DESK = "follow_desk"
+    FOLLOW_QUEUES = "follow_queues"
+    FOLLOW_AGENTS = "follow_agents"
+    FOLLOW_WAITING = "follow_waiting"
+
+
+_EVERYONE: Mapping[Role, Grant] = dict.fromkeys(Role, Grant.ANY)
+_SIGNED_IN: Mapping[Role, Grant] = {role: Grant.ANY for role in Role if role is not Role.VISITOR}
+_OWN_DESK: Mapping[Role, Grant] = {role: Grant.OWN for role in Role if role is not Role.VISITOR}
+"""Supervisors and administrators who also take calls have an agent of their own."""
+_OVERSIGHT: Mapping[Role, Grant] = {Role.SUPERVISOR: Grant.ANY, Role.ADMINISTRATOR: Grant.ANY}
+
+PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
+    Action.READ_PAGES: _EVERYONE,
+    Action.READ_HEALTH: _EVERYONE,
+    Action.READ_API_DESCRIPTION: _EVERYONE,
+    Action.READ_DEMO: _EVERYONE,
+    Action.SIGN_IN: _EVERYONE,
+    Action.READ_SESSION: _SIGNED_IN,
+    Action.SIGN_OUT: _SIGNED_IN,
+    Action.READ_DESK: _OWN_DESK,
+    Action.SET_STATE: _OWN_DESK,
+    Action.SET_PHONE: _OWN_DESK,
+    Action.READ_PHONE_ACCOUNT: _OWN_DESK,
+    Action.READ_CODES: _SIGNED_IN,
+    # An agent reads a customer's whole history, whoever wrote it: that is what the card is for.
+    Action.READ_INTERACTION: _SIGNED_IN,
+    # Without a customer named, an agent lists his own alone.
+    Action.LIST_INTERACTIONS: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
+    Action.ANNOTATE_INTERACTION: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
+    Action.READ_CUSTOMER: _SIGNED_IN,
+    Action.WRITE_CUSTOMER: _SIGNED_IN,
+    Action.READ_QUEUES: _SIGNED_IN,
+    Action.READ_AGENTS: _OVERSIGHT,
+    Action.READ_WAITING: _OVERSIGHT,
+    Action.CONNECT_FEED: _SIGNED_IN,
+    Action.FOLLOW_DESK: _OWN_DESK,
+    Action.FOLLOW_QUEUES: _SIGNED_IN,
+    Action.FOLLOW_AGENTS: _OVERSIGHT,
+    Action.FOLLOW_WAITING: _OVERSIGHT,
+}
+
+
+def grant_of(role: Role, action: Action) -> Grant | None:
+    """How far `role` may do `action`; None when not at all."""
+    return PERMISSIONS[action].get(role)
+
+
+def require(role: Role, action: Action) -> Grant:
+    """The grant, or `Forbidden` saying who may."""
+    grant = grant_of(role, action)
+    if grant is None:
+        allowed = ", ".join(sorted(PERMISSIONS[action]))
+        raise Forbidden(f"the role {role} may not {action.replace('_', ' ')}; these may: {allowed}")
+    return grant

@@ -1,0 +1,381 @@
+"""Small honest implementations of the ports, in memory, for every test that needs no database and no exchange."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from callcenter.app.ports import (
+    AgentStatus,
+    CodeLabel,
+    CustomerCard,
+    CustomerInput,
+    InteractionSummary,
+    NumberRoute,
+    SessionRecord,
+    User,
+)
+from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
+from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus, check_agent_transition
+from callcenter.domain.customers import Case, Customer
+from callcenter.domain.errors import Conflict, NotFound
+from callcenter.domain.events import Event
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
+from callcenter.domain.interactions import Interaction
+from callcenter.domain.labels import Label
+from callcenter.domain.queues import QueueConfig
+
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        self._now += by
+
+
+class FakeUsers:
+    """`Users` in memory. Set `away` to an error and everything raises it, as when the database is gone."""
+
+    def __init__(self, users: Iterable[User] = ()) -> None:
+        self.users = {user.user_id: user for user in users}
+        self.sessions: dict[str, SessionRecord] = {}
+        self.audit_log: list[tuple[datetime, str, str, str, str]] = []
+        self.away: Exception | None = None
+
+    async def by_name(self, name: str) -> User | None:
+        self._answer()
+        return next((user for user in self.users.values() if user.name == name), None)
+
+    async def by_id(self, user_id: UserId) -> User | None:
+        self._answer()
+        return self.users.get(user_id)
+
+    async def add_session(self, session: SessionRecord) -> None:
+        self._answer()
+        self.sessions[session.token_hash] = session
+
+    async def session(self, token_hash: str) -> SessionRecord | None:
+        self._answer()
+        return self.sessions.get(token_hash)
+
+    async def touch_session(self, token_hash: str, last_seen_at: datetime) -> None:
+        self._answer()
+        known = self.sessions.get(token_hash)
+        if known is not None:
+            self.sessions[token_hash] = replace(known, last_seen_at=last_seen_at)
+
+    async def end_session(self, token_hash: str) -> None:
+        self._answer()
+        self.sessions.pop(token_hash, None)
+
+    async def audit(self, *, at: datetime, by: str, action: str, subject: str, detail: str = "") -> None:
+        self._answer()
+        self.audit_log.append((at, by, action, subject, detail))
+
+    def _answer(self) -> None:
+        if self.away is not None:
+            raise self.away
+
+
+class FakeCustomers:
+    """`Customers` in memory."""
+
+    def __init__(self) -> None:
+        self.customers: dict[CustomerId, Customer] = {}
+        self.histories: dict[CustomerId, tuple[InteractionSummary, ...]] = {}
+        self.cases: dict[CustomerId, tuple[Case, ...]] = {}
+
+    async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
+        cards = [
+            self._card(customer)
+            for customer in self.customers.values()
+            if any(point.value == value for point in customer.contact_points)
+        ]
+        cards.sort(key=_last_active, reverse=True)
+        return tuple(cards[:20])
+
+    async def card(self, customer_id: CustomerId) -> CustomerCard | None:
+        customer = self.customers.get(customer_id)
+        return None if customer is None else self._card(customer)
+
+    async def customer(self, customer_id: CustomerId) -> Customer | None:
+        return self.customers.get(customer_id)
+
+    async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
+        if customer_id in self.customers:
+            raise Conflict(f"customer {customer_id} exists already", code="customer_exists")
+        return self._keep(customer_id, data, at)
+
+    async def update(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
+        known = self.customers.get(customer_id)
+        if known is None:
+            raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
+        return self._keep(customer_id, data, known.created_at)
+
+    def _keep(self, customer_id: CustomerId, data: CustomerInput, created_at: datetime) -> Customer:
+        customer = Customer(
+            customer_id=customer_id,
+            kind=data.kind,
+            name=data.name,
+            language=data.language,
+            segment=data.segment,
+            tags=data.tags,
+            contact_points=data.contact_points,
+            notes=data.notes,
+            created_at=created_at,
+        )
+        self.customers[customer_id] = customer
+        return customer
+
+    def _card(self, customer: Customer) -> CustomerCard:
+        return CustomerCard(
+            customer=customer,
+            last_interactions=self.histories.get(customer.customer_id, ())[:5],
+            open_cases=self.cases.get(customer.customer_id, ()),
+        )
+
+
+def _last_active(card: CustomerCard) -> datetime:
+    return max((line.started_at for line in card.last_interactions), default=card.customer.created_at)
+
+
+class FakeRecords:
+    """`Records` in memory, fed by `keep`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[InteractionId, Interaction] = {}
+        self.events: list[Event] = []
+        self.statuses: dict[AgentId, AgentStatus] = {}
+        self.bookmarks: dict[str, str] = {}
+
+    def keep(self, *interactions: Interaction) -> None:
+        for interaction in interactions:
+            self.kept[interaction.interaction_id] = interaction
+
+    async def open_interactions(self) -> tuple[Interaction, ...]:
+        return tuple(one for one in self.kept.values() if one.ended_at is None)
+
+    async def interaction(self, interaction_id: InteractionId) -> Interaction | None:
+        return self.kept.get(interaction_id)
+
+    async def interactions(
+        self,
+        *,
+        limit: int,
+        before: InteractionId | None = None,
+        customer_id: CustomerId | None = None,
+        agent_id: AgentId | None = None,
+    ) -> tuple[Interaction, ...]:
+        newest_first = sorted(self.kept.values(), key=lambda one: (one.started_at, one.interaction_id), reverse=True)
+        if before is not None:
+            border = self.kept.get(before)
+            if border is None:
+                return ()
+            place = (border.started_at, border.interaction_id)
+            newest_first = [one for one in newest_first if (one.started_at, one.interaction_id) < place]
+        return tuple(
+            one
+            for one in newest_first
+            if (customer_id is None or one.customer_id == customer_id)
+            and (agent_id is None or one.agent_id == agent_id)
+        )[:limit]
+
+    async def timeline(self, interaction_id: InteractionId) -> tuple[Event, ...]:
+        return tuple(event for event in self.events if getattr(event, "interaction_id", None) == interaction_id)
+
+    async def events_since(self, since: datetime) -> tuple[Event, ...]:
+        return tuple(event for event in self.events if event.at >= since)
+
+    async def known_interactions(self, ids: Sequence[InteractionId]) -> frozenset[InteractionId]:
+        return frozenset(one for one in ids if one in self.kept and self.kept[one].ended_at is not None)
+
+    async def agent_statuses(self) -> tuple[AgentStatus, ...]:
+        return tuple(self.statuses.values())
+
+    async def bookmark(self, name: str) -> str | None:
+        return self.bookmarks.get(name)
+
+    async def set_bookmark(self, name: str, value: str) -> None:
+        self.bookmarks[name] = value
+
+
+@dataclass(slots=True)
+class FakeConfiguration:
+    """`Configuration` in memory; set what a test needs."""
+
+    queue_configs: tuple[QueueConfig, ...] = ()
+    agent_configs: dict[AgentId, AgentConfig] = field(default_factory=dict)
+    routes: tuple[NumberRoute, ...] = ()
+    reason_codes: tuple[CodeLabel, ...] = (CodeLabel(code="break", label=Label(zh="休息", en="Break")),)
+    disposition_codes: tuple[CodeLabel, ...] = (
+        CodeLabel(code="solved", label=Label(zh="已解决", en="Solved")),
+        CodeLabel(code="callback", label=Label(zh="需回电", en="To be called back")),
+    )
+    secrets: dict[AgentId, str] = field(default_factory=dict)
+
+    async def queues(self) -> tuple[QueueConfig, ...]:
+        return self.queue_configs
+
+    async def agents(self) -> tuple[AgentConfig, ...]:
+        return tuple(self.agent_configs.values())
+
+    async def numbers(self) -> tuple[NumberRoute, ...]:
+        return self.routes
+
+    async def reasons(self) -> tuple[CodeLabel, ...]:
+        return self.reason_codes
+
+    async def dispositions(self) -> tuple[CodeLabel, ...]:
+        return self.disposition_codes
+
+    async def set_agent_phone(self, agent_id: AgentId, phone: Phone) -> None:
+        if agent_id not in self.agent_configs:
+            raise NotFound(f"there is no agent {agent_id}", code="unknown_agent")
+        self.agent_configs[agent_id] = replace(self.agent_configs[agent_id], phone=phone)
+
+    async def phone_secret(self, agent_id: AgentId) -> str | None:
+        return self.secrets.get(agent_id)
+
+
+class FakeDesk:
+    """`AgentDesk` and `Board` in memory: keeps the agents' table of states, routes nothing."""
+
+    def __init__(self, clock: FakeClock, records: FakeRecords, agents: Mapping[AgentId, str]) -> None:
+        self._clock = clock
+        self._records = records
+        self._agents = {agent_id: _new_agent(agent_id, name, clock.now()) for agent_id, name in agents.items()}
+        self.pops: dict[AgentId, PopView] = {}
+        self.live: dict[InteractionId, Interaction] = {}
+        self.queue_rows: dict[QueueId, QueueView] = {}
+        self.waiting_rows: tuple[WaitingView, ...] = ()
+        self.lost: list[AgentId] = []
+        self.back: list[AgentId] = []
+        self.changed_customers: list[CustomerId] = []
+        self.annotations: list[str] = []
+
+    def agent(self, agent_id: AgentId) -> AgentView:
+        if agent_id not in self._agents:
+            raise NotFound(f"there is no agent {agent_id}", code="unknown_agent")
+        return self._agents[agent_id]
+
+    def pop(self, agent_id: AgentId) -> PopView | None:
+        self.agent(agent_id)
+        return self.pops.get(agent_id)
+
+    def interaction(self, interaction_id: InteractionId) -> Interaction | None:
+        return self.live.get(interaction_id)
+
+    def occupy(self, agent_id: AgentId, interaction_id: InteractionId | None, state: AgentState) -> None:
+        """Put an agent into a talk or out of it."""
+        self._agents[agent_id] = replace(self.agent(agent_id), interaction_id=interaction_id, state=state)
+
+    async def sign_in(self, agent_id: AgentId) -> AgentView:
+        agent = self.agent(agent_id)
+        if agent.state != AgentState.LOGGED_OUT:
+            return agent
+        return self._become(agent, AgentState.NOT_READY, "signed_in")
+
+    async def set_state(self, agent_id: AgentId, state: AgentState, reason: str | None) -> AgentView:
+        agent = self.agent(agent_id)
+        if agent.state == AgentState.LOGGED_OUT and state is not AgentState.LOGGED_OUT:
+            raise Conflict(f"agent {agent_id} is not logged in; sign in first", code="agent_not_logged_in")
+        if agent.state == AgentState.TALKING:
+            self._agents[agent_id] = replace(agent, after_call=WishView(state=state, reason=reason))
+            return self._agents[agent_id]
+        return self._become(agent, state, reason)
+
+    async def set_phone(self, agent_id: AgentId, phone: Phone) -> AgentView:
+        view = PhoneView(kind=phone.kind, address=phone.address, status=PhoneStatus.UNKNOWN)
+        self._agents[agent_id] = replace(self.agent(agent_id), phone=view)
+        return self._agents[agent_id]
+
+    async def end_wrap_up(self, agent_id: AgentId, then: AgentState | None, reason: str | None) -> AgentView:
+        agent = self.agent(agent_id)
+        if agent.state != AgentState.WRAP_UP:
+            raise Conflict(f"agent {agent_id} is {agent.state}, not in wrap-up", code="not_in_wrap_up")
+        self.pops.pop(agent_id, None)
+        return self._become(replace(agent, interaction_id=None), then or AgentState.READY, reason)
+
+    async def annotate(
+        self,
+        interaction_id: InteractionId,
+        *,
+        by: str,
+        disposition: str | None,
+        notes: str | None,
+        customer_id: CustomerId | None,
+    ) -> Interaction:
+        known = self.live.get(interaction_id) or self._records.kept.get(interaction_id)
+        if known is None:
+            raise NotFound(f"there is no interaction {interaction_id}", code="unknown_interaction")
+        changed = replace(
+            known,
+            disposition=known.disposition if disposition is None else disposition,
+            notes=known.notes if notes is None else notes,
+            customer_id=known.customer_id if customer_id is None else customer_id,
+        )
+        if changed != known:
+            self.annotations.append(by)
+        if interaction_id in self.live:
+            self.live[interaction_id] = changed
+        self._records.keep(changed)
+        for agent_id, pop in self.pops.items():
+            if pop.interaction_id == interaction_id:
+                self.pops[agent_id] = replace(
+                    pop,
+                    customer_id=changed.customer_id,
+                    blank=pop.blank if changed.customer_id is None else None,
+                    disposition=changed.disposition or None,
+                    notes=changed.notes,
+                )
+        return changed
+
+    async def customer_changed(self, customer_id: CustomerId) -> None:
+        self.changed_customers.append(customer_id)
+
+    async def desktop_lost(self, agent_id: AgentId) -> None:
+        self.lost.append(agent_id)
+
+    async def desktop_back(self, agent_id: AgentId) -> None:
+        self.back.append(agent_id)
+
+    def queues(self) -> tuple[QueueView, ...]:
+        return tuple(self.queue_rows.values())
+
+    def agents(self) -> tuple[AgentView, ...]:
+        return tuple(self._agents.values())
+
+    def waiting(self) -> tuple[WaitingView, ...]:
+        return self.waiting_rows
+
+    def _become(self, agent: AgentView, state: AgentState, reason: str | None) -> AgentView:
+        check_agent_transition(agent.agent_id, AgentState(agent.state), state)
+        now = self._clock.now()
+        ready_since = now if state is AgentState.READY else None
+        changed = replace(agent, state=state, reason=reason, since=now, ready_since=ready_since)
+        self._agents[agent.agent_id] = changed
+        return changed
+
+
+def _new_agent(agent_id: AgentId, name: str, now: datetime) -> AgentView:
+    return AgentView(
+        agent_id=agent_id,
+        name=name,
+        state=AgentState.LOGGED_OUT,
+        reason=None,
+        since=now,
+        ready_since=None,
+        interaction_id=None,
+        offer_id=None,
+        wrap_up_until=None,
+        after_call=None,
+        phone=PhoneView(kind="sip", address=None, status="unknown"),
+        skills=(SkillView(skill="sales", level=5),),
+    )
