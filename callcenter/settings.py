@@ -1,0 +1,304 @@
+"""The operator's settings: one TOML file, overridden by environment variables, checked before anything starts.
+
+Law: whatever is wrong is told in one line with file, line, field, what it is and what would be right.
+"""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+ENVIRONMENT_PREFIX = "CALLCENTER_"
+SAMPLE_SECRETS = frozenset({"", "secret", "password", "changeme", "change-me", "callcenter", "demo"})
+SHORTEST_SECRET = 12
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `lines` has one complaint each."""
+
+    code = "settings"
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _address(value: str) -> str:
+    try:
+        ip_address(value)
+    except ValueError:
+        raise ValueError("an IP address is wanted, such as 127.0.0.1 or 0.0.0.0") from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("an address or network is wanted, such as 10.0.0.7 or 10.0.0.0/24") from None
+    return value
+
+
+def _region(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("a two-letter region such as CN or GB is wanted")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("a time zone such as Asia/Shanghai or Europe/London is wanted") from None
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Language = Literal["zh", "en"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """The web side and everything that has no section of its own."""
+
+    bind: Address = "127.0.0.1"
+    port: Port = 8000
+    data_directory: Path = Path("/var/lib/callcenter")
+    language: Language = "zh"
+    region: Annotated[str, AfterValidator(_region)] = "CN"
+    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    secure_cookies: bool = False
+    ui_directory: Path = Path("agent_ui/dist")
+
+
+class DatabaseSettings(_Section):
+    """Where records are kept; an empty URL means SQLite in the data directory."""
+
+    url: str = Field(default="", repr=False)
+
+
+class AsteriskSettings(_Section):
+    """How the server reaches its Asterisk."""
+
+    system_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")] = "cc1"
+    ami_host: str = "127.0.0.1"
+    ami_port: Port = 5038
+    ami_user: str = "callcenter"
+    ami_secret: str = Field(default="", repr=False)
+    ami_secret_file: Path | None = None
+    fastagi_bind: Address = "127.0.0.1"
+    fastagi_port: Port = 4573
+    fastagi_allow: tuple[Network, ...] = ("127.0.0.0/8",)
+    outside_trunk: str | None = None
+
+
+class SipSettings(_Section):
+    """What the written Asterisk configuration listens on."""
+
+    bind: Address = "127.0.0.1"
+    port: Port = 5060
+    http_bind: Address = "127.0.0.1"
+    http_port: Port = 8088
+    rtp_start: Port = 10000
+    rtp_end: Port = 19999
+    media_address: Address | None = None
+    external_address: str | None = None
+    local_networks: tuple[Network, ...] = ()
+    websocket_url: str | None = None
+
+
+class TrunkSettings(_Section):
+    """One trunk that callers come over."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    match: tuple[Network, ...] = Field(min_length=1)
+    trust_asserted_identity: bool = False
+    outbound_proxy: str | None = None
+    contact: str | None = None
+    username: str | None = None
+    secret: str | None = Field(default=None, repr=False)
+
+
+class FlowSettings(_Section):
+    """Where flows and prompts are."""
+
+    directory: Path = Path("ivr_flows")
+    default: str | None = None
+    recorded_prompts: Path | None = None
+
+
+class DeskSettings(_Section):
+    """The agents' desktops."""
+
+    lost_after_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+
+
+class DemoSettings(_Section):
+    """The demo's own: its data, its one password, the caller's phone in the browser."""
+
+    enabled: bool = False
+    password: str = Field(default="", repr=False)
+
+
+class Settings(_Section):
+    """All settings."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    asterisk: AsteriskSettings = AsteriskSettings()
+    sip: SipSettings = SipSettings()
+    trunks: tuple[TrunkSettings, ...] = ()
+    flows: FlowSettings = FlowSettings()
+    desk: DeskSettings = DeskSettings()
+    demo: DemoSettings = DemoSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The configured URL, or SQLite in the data directory."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.server.data_directory / 'callcenter.sqlite3'}"
+
+    @property
+    def websocket_url(self) -> str:
+        """Where the browser's phone registers."""
+        return self.sip.websocket_url or f"ws://{self.sip.http_bind}:{self.sip.http_port}/ws"
+
+    @property
+    def desk_lost_after(self) -> timedelta:
+        """How long a desktop may be away."""
+        return timedelta(seconds=self.desk.lost_after_seconds)
+
+
+def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the file, if there is one, and the environment over it; raises `SettingsError`."""
+    environment = os.environ if environment is None else environment
+    text, where = "", "the environment"
+    if path is not None:
+        where = str(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError([f"{path}: cannot be read ({error.strerror}); give another with --config"]) from error
+        except UnicodeDecodeError as error:
+            raise SettingsError([f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8"]) from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"{where}: is no TOML: {error}"]) from error
+    overridden = _override(values, environment)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [_complaint(where, text, tuple(fault["loc"]), fault["msg"], overridden) for fault in error.errors()]
+        raise SettingsError(lines) from None
+    return _with_secret(settings, where)
+
+
+def check_runnable(settings: Settings) -> None:
+    """Refuse what must not serve: empty and sample secrets; in the demo an empty one only."""
+    secret = settings.asterisk.ami_secret
+    if settings.demo.enabled and secret:
+        return
+    if secret.lower() in SAMPLE_SECRETS:
+        raise SettingsError(
+            [
+                "asterisk.ami_secret: is empty or a sample; put the secret of manager.conf into "
+                f"{ENVIRONMENT_PREFIX}ASTERISK_AMI_SECRET or into a file of mode 600 named by asterisk.ami_secret_file"
+            ]
+        )
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(
+            [f"asterisk.ami_secret: has {len(secret)} characters; at least {SHORTEST_SECRET} are wanted"]
+        )
+
+
+def _override(values: dict[str, object], environment: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Put CALLCENTER_<SECTION>_<KEY> over the file's values; the field's name for each variable used."""
+    used: dict[tuple[str, str], str] = {}
+    for section_name, section in Settings.model_fields.items():
+        model = section.annotation
+        if not isinstance(model, type) or not issubclass(model, _Section):
+            continue
+        for key in model.model_fields:
+            variable = f"{ENVIRONMENT_PREFIX}{section_name}_{key}".upper()
+            value = environment.get(variable)
+            if value is None:
+                continue
+            table = values.setdefault(section_name, {})
+            if isinstance(table, dict):
+                table[key] = value.split(",") if _is_tuple(model, key) else value
+                used[section_name, key] = variable
+    return used
+
+
+def _is_tuple(model: type[_Section], key: str) -> bool:
+    return "tuple" in str(model.model_fields[key].annotation)
+
+
+def _complaint(
+    where: str, text: str, location: tuple[int | str, ...], message: str, overridden: Mapping[tuple[str, str], str]
+) -> str:
+    field = ".".join(str(part) for part in location)
+    names = tuple(str(part) for part in location[:2])
+    if len(names) == 2 and (names[0], names[1]) in overridden:
+        return f"{overridden[names[0], names[1]]} in the environment: {_plain(message)}"
+    line = _line_of(text, location)
+    return f"{where}{f':{line}' if line else ''}: {field}: {_plain(message)}"
+
+
+def _plain(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    if text == "Extra inputs are not permitted":
+        return "there is no such setting; config/callcenter.toml lists all there are"
+    return text[:1].lower() + text[1:]
+
+
+def _line_of(text: str, location: tuple[int | str, ...]) -> int | None:
+    """The line a field stands in; tomllib does not keep lines, so its header and key are looked for."""
+    words = [part for part in location if isinstance(part, str)]
+    indexes = [part for part in location if isinstance(part, int)]
+    if not words:
+        return None
+    section, key = words[0], words[1] if len(words) > 1 else None
+    seen, inside, found = -1, False, None
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]\]?", line)
+        if header is not None:
+            inside = header[2] == section
+            if inside:
+                seen += 1
+                inside = header[1] == "[" or not indexes or seen == indexes[0]
+                found = number if inside else found
+            continue
+        if inside and key is not None and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return number
+    return found
+
+
+def _with_secret(settings: Settings, where: str) -> Settings:
+    path = settings.asterisk.ami_secret_file
+    if path is None or settings.asterisk.ami_secret:
+        return settings
+    try:
+        mode = path.stat().st_mode
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{where}: asterisk.ami_secret_file: {path} cannot be read ({error})"]) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError([f"{path}: others may read this secret; say: chmod 600 {path}"])
+    return settings.model_copy(update={"asterisk": settings.asterisk.model_copy(update={"ami_secret": secret})})
