@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Protocol
 
 from callcenter.app.caller import CallerChannel
@@ -12,7 +11,6 @@ from callcenter.ivr.interpreter import Interpreter
 from callcenter.ivr.prompts import Utterance
 
 ALL_KEYS = "0123456789*#"
-SHORTEST_LISTENING = timedelta(milliseconds=1)
 
 
 class Voice(Protocol):
@@ -68,10 +66,9 @@ async def _listen(
     channel: CallerChannel, order: ivr.Listen, interpreter: Interpreter, clock: Clock
 ) -> list[ivr.Action | ivr.Event]:
     digit = await channel.listen(order.timeout)
+    now = clock.now()
     if digit is not None:
-        return interpreter.handle(ivr.DigitPressed(digit=digit), clock.now())
-    while (deadline := interpreter.next_deadline()) is not None and deadline > clock.now():
-        digit = await channel.listen(max(deadline - clock.now(), SHORTEST_LISTENING))
-        if digit is not None:
-            return interpreter.handle(ivr.DigitPressed(digit=digit), clock.now())
-    return interpreter.handle_deadline(clock.now())
+        return interpreter.handle(ivr.DigitPressed(digit=digit), now)
+    # Asterisk has measured the silence; a clock that was set back meanwhile must not prolong it.
+    deadline = interpreter.next_deadline()
+    return interpreter.handle_deadline(now if deadline is None else max(now, deadline))
