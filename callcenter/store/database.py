@@ -1,0 +1,161 @@
+"""One database, SQLite or PostgreSQL, and the two ways to talk to it: reading and writing.
+
+Law: whatever keeps the database from answering comes out as `DatabaseUnreachable`, and within a limited time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from callcenter.store.errors import DatabaseUnreachable, InvalidDatabaseUrl
+
+BUSY_TIMEOUT_MILLISECONDS = 1500
+CONNECT_TIMEOUT_SECONDS = 5
+DEFAULT_WITHIN = timedelta(seconds=10)
+WRITING = "callcenter_writing"
+
+
+class Database:
+    """An address, its engine and the limits of waiting; opens nothing until it is used."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """Raise `InvalidDatabaseUrl` when `url` is no address of a SQLite file or a PostgreSQL database."""
+        self._url = _parse(url)
+        self._engine = _make_engine(self._url, pool_size)
+        self._writing_engine = self._engine.execution_options(**{WRITING: True})
+
+    @property
+    def url_for_people(self) -> str:
+        """The address without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of a SQLite database, None with PostgreSQL."""
+        return Path(self._url.database or "") if self.is_sqlite else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file, not a server."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def reading(self, within: timedelta = DEFAULT_WITHIN) -> AsyncIterator[AsyncConnection]:
+        """One consistent look at the database; what is changed in it is rolled back."""
+        async with self._limited(within), self._engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, within: timedelta = DEFAULT_WITHIN) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed when the block ends well."""
+        async with self._limited(within), self._writing_engine.begin() as connection:
+            yield connection
+
+    async def ping(self, within: timedelta = DEFAULT_WITHIN) -> None:
+        """Raise `DatabaseUnreachable` unless the database answers."""
+        async with self.reading(within) as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        """Close every connection; without it the process does not end."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _limited(self, within: timedelta) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                yield
+        except (IntegrityError, DataError):
+            raise
+        except DBAPIError as error:
+            raise self._unreachable(str(error.orig)) from error
+        except (TimeoutError, PoolTimeoutError) as error:
+            raise self._unreachable(f"no answer within {within.total_seconds():g} s") from error
+        except OSError as error:
+            raise self._unreachable(str(error)) from error
+
+    def _unreachable(self, cause: str) -> DatabaseUnreachable:
+        first_line = next((line.strip() for line in cause.splitlines() if line.strip()), "no reason given")
+        remedy = (
+            "check that its directory exists, is writable and has room"
+            if self.is_sqlite
+            else "check that the server runs and that user, password and address are right"
+        )
+        return DatabaseUnreachable(f"database {self.url_for_people}: {first_line}; {remedy}")
+
+
+def _parse(text_: str) -> URL:
+    example = "sqlite:///var/callcenter.db or postgresql://user:password@host:5432/callcenter"
+    try:
+        url = make_url(text_)
+    except ArgumentError as error:
+        raise InvalidDatabaseUrl(f"the database URL cannot be read; it looks like {example}") from error
+    match url.drivername:
+        case "sqlite" | "sqlite+aiosqlite":
+            if not url.database or url.database == ":memory:":
+                raise InvalidDatabaseUrl(f"the database URL {text_!r} names no file; it looks like {example}")
+            return url.set(drivername="sqlite+aiosqlite")
+        case "postgres" | "postgresql" | "postgresql+psycopg":
+            if not url.database:
+                shown = url.render_as_string(hide_password=True)
+                raise InvalidDatabaseUrl(f"the database URL {shown!r} names no database; it looks like {example}")
+            return url.set(drivername="postgresql+psycopg")
+        case other:
+            raise InvalidDatabaseUrl(f"the database URL starts with {other!r}; possible: {example}")
+
+
+def _as_it_is(document: str | bytes) -> str | bytes:
+    """The types of columns.py have made JSON of it already."""
+    return document
+
+
+def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            json_serializer=_as_it_is,
+            json_deserializer=_as_it_is,
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        json_serializer=_as_it_is,
+        json_deserializer=_as_it_is,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"},
+    )
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # Transactions begin where `_begin_sqlite` says so, not where the driver guesses.
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",  # First: the next one already may have to wait.
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its lock at once: a reader that turns writer later may be refused without waiting."""
+    writing = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,173 @@
+"""The demo's data: queues, agents, numbers, codes, logins and some customers with history.
+
+Loading it again leaves alone what a person has changed since; only passwords and phone secrets follow the caller.
+Every name in it says that it is made up.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callcenter.app.ports import CodeLabel, NumberRoute, User
+from callcenter.domain.agents import AgentConfig
+from callcenter.domain.ids import AgentId, QueueId, SkillId, UserId
+from callcenter.domain.labels import Label
+from callcenter.domain.queues import QueueConfig
+from callcenter.domain.skills import SkillRequirement
+from callcenter.store import tables
+from callcenter.store.configuration import (
+    put_agent,
+    put_dispositions,
+    put_number,
+    put_phone_secret,
+    put_queue,
+    put_reasons,
+    put_skill,
+)
+from callcenter.store.database import Database
+from callcenter.store.demo_customers import load_demo_customers
+from callcenter.store.users import put_password_hash, put_user
+
+SKILLS = {
+    "sales": Label(zh="销售", en="Sales"),
+    "support": Label(zh="技术支持", en="Support"),
+    "zh": Label(zh="中文", en="Chinese"),
+    "en": Label(zh="英语", en="English"),
+}
+
+QUEUES = (
+    QueueConfig(
+        queue_id=QueueId("sales"),
+        label=Label(zh="销售", en="Sales"),
+        required=(SkillRequirement(skill=SkillId("sales")),),
+    ),
+    QueueConfig(
+        queue_id=QueueId("support"),
+        label=Label(zh="技术支持", en="Support"),
+        required=(SkillRequirement(skill=SkillId("support")),),
+        expected_handle_time=timedelta(minutes=5),
+    ),
+    QueueConfig(queue_id=QueueId("operator"), label=Label(zh="总机", en="Operator"), wrap_up=timedelta(seconds=10)),
+)
+
+AGENT_SKILLS: dict[str, dict[str, int]] = {
+    "1001": {"sales": 8, "support": 5, "zh": 10, "en": 7},
+    "1002": {"sales": 7, "support": 5, "zh": 7, "en": 10},
+    "1003": {"sales": 4, "support": 9, "zh": 10, "en": 5},
+    "1004": {"sales": 4, "support": 8, "zh": 5, "en": 10},
+    "1005": {"sales": 9, "zh": 10, "en": 2},
+    "1006": {"sales": 6, "en": 10},
+    "1007": {"support": 7, "zh": 10},
+    "1008": {"support": 6, "en": 10, "zh": 2},
+    "1009": {"sales": 1, "support": 1, "zh": 8, "en": 8},
+    "1010": {"zh": 10, "en": 6},
+}
+"""1010 answers for the operator alone."""
+
+NUMBERS = (
+    NumberRoute(dnis="4000", flow="main", label=Label(zh="总机菜单", en="Main menu")),
+    NumberRoute(dnis="4001", flow="sales", label=Label(zh="销售专线", en="Sales line")),
+    NumberRoute(dnis="4002", flow="support", label=Label(zh="技术支持专线", en="Support line")),
+)
+
+REASONS = (
+    CodeLabel(code="break", label=Label(zh="小休", en="Break")),
+    CodeLabel(code="lunch", label=Label(zh="午餐", en="Lunch")),
+    CodeLabel(code="training", label=Label(zh="培训", en="Training")),
+    CodeLabel(code="meeting", label=Label(zh="会议", en="Meeting")),
+    CodeLabel(code="back_office", label=Label(zh="后台工作", en="Back office")),
+)
+
+DISPOSITIONS = (
+    CodeLabel(code="resolved", label=Label(zh="已解决", en="Resolved")),
+    CodeLabel(code="follow_up", label=Label(zh="需要跟进", en="Follow-up needed")),
+    CodeLabel(code="sale", label=Label(zh="成交", en="Sale")),
+    CodeLabel(code="complaint", label=Label(zh="投诉", en="Complaint")),
+    CodeLabel(code="information", label=Label(zh="咨询", en="Information given")),
+    CodeLabel(code="callback_promised", label=Label(zh="承诺回电", en="Callback promised")),
+    CodeLabel(code="wrong_number", label=Label(zh="打错号码", en="Wrong number")),
+)
+
+
+async def load_demo(
+    database: Database, *, password_hash: str, phone_secret: Callable[[AgentId], str], now: datetime
+) -> None:
+    """Put in what is missing, in one transaction; set everyone's password and the agents' phone secrets."""
+    async with database.writing() as connection:
+        await _load_configuration(connection)
+        for agent_id in AGENT_SKILLS:
+            await put_phone_secret(connection, AgentId(agent_id), phone_secret(AgentId(agent_id)))
+        await _load_users(connection, password_hash)
+        await load_demo_customers(connection, now)
+
+
+async def _load_configuration(connection: AsyncConnection) -> None:
+    known = await _present(connection, tables.skills.c.skill_id)
+    for skill, label in SKILLS.items():
+        if skill not in known:
+            await put_skill(connection, SkillId(skill), label)
+    known = await _present(connection, tables.queues.c.queue_id)
+    for queue in QUEUES:
+        if queue.queue_id not in known:
+            await put_queue(connection, queue)
+    known = await _present(connection, tables.agents.c.agent_id)
+    for agent_id, levels in AGENT_SKILLS.items():
+        if agent_id not in known:
+            skills = {SkillId(skill): level for skill, level in levels.items()}
+            await put_agent(
+                connection, AgentConfig(agent_id=AgentId(agent_id), name=f"Agent {agent_id}", skills=skills)
+            )
+    known = await _present(connection, tables.numbers.c.dnis)
+    for route in NUMBERS:
+        if route.dnis not in known:
+            await put_number(connection, route)
+    if not await _present(connection, tables.reasons.c.code):
+        await put_reasons(connection, REASONS)
+    if not await _present(connection, tables.dispositions.c.code):
+        await put_dispositions(connection, DISPOSITIONS)
+
+
+async def _load_users(connection: AsyncConnection, password_hash: str) -> None:
+    known = await _present(connection, tables.users.c.user_id)
+    for user in _users(password_hash):
+        if user.user_id in known:
+            await put_password_hash(connection, user.user_id, password_hash)
+        else:
+            await put_user(connection, user)
+
+
+async def _present(connection: AsyncConnection, column: Column[str]) -> frozenset[str]:
+    return frozenset((await connection.execute(select(column))).scalars())
+
+
+def _users(password_hash: str) -> list[User]:
+    agents = [
+        User(
+            user_id=UserId(f"user-{agent_id}"),
+            name=agent_id,
+            display_name=f"Agent {agent_id}",
+            role="agent",
+            agent_id=AgentId(agent_id),
+            language="zh" if int(agent_id) % 2 else "en",
+            password_hash=password_hash,
+        )
+        for agent_id in AGENT_SKILLS
+    ]
+    others = [
+        User(
+            user_id=UserId(f"user-{name}"),
+            name=name,
+            display_name=display_name,
+            role=role,
+            agent_id=None,
+            language="zh",
+            password_hash=password_hash,
+        )
+        for name, display_name, role in (
+            ("super", "Supervisor", "supervisor"),
+            ("admin", "Administrator", "administrator"),
+        )
+    ]
+    return agents + others
