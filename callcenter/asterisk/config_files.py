@@ -204,6 +204,7 @@ def _render_one(config: PbxConfig, name: str) -> str:
             events=EVENTS,
             modules=modules_to_load(config.modules_present),
             music=music,
+            registered_phones={f"PJSIP/{phone.agent_id}{w}" for phone in config.phones for w in ("", "w")},
             cel_columns=tuple(CEL_COLUMNS),
             cel_values=tuple(CEL_COLUMNS.values()),
         )

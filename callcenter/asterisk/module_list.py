@@ -65,6 +65,7 @@ _NEEDED: Final = tuple(
         "func_callerid",
         "func_channel",
         "func_cut",
+        "func_devstate",
         "func_global",
         "func_groupcount",
         "func_hangupcause",

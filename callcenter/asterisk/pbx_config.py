@@ -15,7 +15,7 @@ _SECTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,253}\Z")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_./+@~-]{0,400}\Z")
 _CODEC: Final = re.compile(r"[a-z0-9]{1,16}\Z")
-_MEMBER: Final = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.@:/-]{1,120}\Z")
+_MEMBER: Final = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.+@:/-]{1,120}\Z")
 _SIP_URI: Final = re.compile(r"sips?:[A-Za-z0-9_.!~*'()&=+$,?/%:@\[\]-]{1,200}\Z")
 
 #: Names of sections that the templates use themselves, so nobody else may have them.

@@ -308,6 +308,18 @@ def test_a_wrong_value_is_named(changed: dict[str, object], words: str) -> None:
         render(replace(CONFIG, **changed))  # type: ignore[arg-type]
 
 
+def test_a_fallback_member_behind_a_trunk_rings_whatever_the_trunk_does() -> None:
+    members = ("PJSIP/1001", "PJSIP/1002w", "PJSIP/+442079460000@trunk-a", "PJSIP/cc-out/sip:desk@192.0.2.7")
+    queue = FallbackQueue(name="sales", members=members)
+    lines = lines_of(render(replace(CONFIG, fallback_queues=(queue,)))["queues_callcenter.conf"])
+    assert [line for line in lines if line.startswith("member")] == [
+        "member => PJSIP/1001",
+        "member => PJSIP/1002w",
+        "member => PJSIP/+442079460000@trunk-a,0,,Custom:cc-unknown",
+        "member => PJSIP/cc-out/sip:desk@192.0.2.7,0,,Custom:cc-unknown",
+    ]
+
+
 def test_a_trunk_for_calls_out_has_its_address_and_its_login() -> None:
     trunk = TrunkConfig(
         name="out",
