@@ -1,6 +1,7 @@
 """Events and values as JSON and back.
 
-Law: whatever the domain can build is encoded; letters that are no text (lone surrogates) become U+FFFD.
+Law: whatever the domain can build is encoded; letters that are no text (lone surrogates) become U+FFFD,
+and a float that is no finite number becomes null.
 """
 
 from collections.abc import Mapping
