@@ -147,6 +147,10 @@ class SipEndpoint(asyncio.DatagramProtocol):
         self._acks[ack.call_id, ack.cseq] = (ack, destination)
         self.send(ack, destination)
 
+    def expect_refusal(self, ack: SipMessage, destination: Address) -> None:
+        """Send this ACK when a final response to its INVITE comes."""
+        self._acks[ack.call_id, ack.cseq] = (ack, destination)
+
     async def ask(
         self,
         request: SipMessage,
@@ -203,6 +207,7 @@ class SipEndpoint(asyncio.DatagramProtocol):
             ack = self._acks.get((response.call_id, response.cseq))
             if ack is not None and response.method == "INVITE" and response.status >= 200:
                 self.send(*ack)
+                self.changes.note()
         elif response.status < 200:
             asked.provisional = True
             if asked.on_provisional is not None:

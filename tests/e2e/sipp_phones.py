@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import os
 import re
-import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -21,11 +20,11 @@ from xml.sax.saxutils import escape
 
 from tests.e2e.sip_endpoint import FIRST_PORT, PhoneTimeoutError, TracedMessage
 from tests.e2e.sip_message import Address, SipMessage
+from tests.e2e.sipp_goodbye import say_goodbye
 
 SCENARIOS = Path(__file__).parent / "sipp"
 FOREVER_MILLISECONDS = 86_400_000
 LOOK_SECONDS = 0.05
-STOP_TIMEOUT_SECONDS = 10.0
 
 What = Literal["ringing", "up", "refused", "cancelled", "ended-by-server", "ended-by-phone"]
 _ports = itertools.count(8 * (os.getpid() % 600), 8)
@@ -73,10 +72,10 @@ def _free_ports(host: str) -> tuple[int, int, int]:
 def parse_messages(text: str) -> list[TracedMessage]:
     """Read SIPp's message log (`-trace_msg`)."""
     found = list(_MESSAGE.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
     messages = []
     for match, end in zip(found, ends, strict=True):
-        raw = text[match.end() : end].rstrip("\n").replace("\r\n", "\n")
+        raw = text[match.end() : end].replace("\r\n", "\n").rstrip("\n")
         head, _, body = raw.partition("\n\n")
         data = (head + "\n\n" + body).replace("\n", "\r\n").encode("utf-8", "surrogateescape")
         direction: Literal["sent", "received"] = "sent" if match.group(3) == "sent" else "received"
@@ -95,6 +94,8 @@ class SippProcess:
         self.folder = folder
         self.port, self._control_port, self._media_port = _free_ports(host)
         self._process: asyncio.subprocess.Process | None = None
+        self._vanished = False
+        self._goodbyes: list[TracedMessage] = []
 
     @property
     def running(self) -> bool:
@@ -103,10 +104,10 @@ class SippProcess:
 
     @property
     def events(self) -> list[SippEvent]:
-        """What the scenario has noted so far, in order."""
+        """What the scenario has noted so far, in order, and the ends that `stop` made."""
         path = self.folder / "events.log"
         found = (_EVENT.match(line) for line in (path.read_text().splitlines() if path.exists() else []))
-        return [
+        events = [
             SippEvent(
                 at=_monotonic(float(match.group(1))),
                 what=match.group(2),  # type: ignore[arg-type]
@@ -116,6 +117,17 @@ class SippProcess:
             for match in found
             if match
         ]
+        party_of = {event.call_id: event.party for event in events}
+        return events + [
+            SippEvent(
+                at=traced.at,
+                what="ended-by-phone",
+                party=party_of.get(traced.message.call_id, ""),
+                call_id=traced.message.call_id,
+            )
+            for traced in self._goodbyes
+            if traced.direction == "sent" and traced.message.start_line.startswith("BYE ")
+        ]
 
     @property
     def messages(self) -> list[TracedMessage]:
@@ -123,7 +135,7 @@ class SippProcess:
         path = self.folder / "messages.log"
         if not path.exists():
             return []
-        return parse_messages(path.read_bytes().decode("utf-8", "surrogateescape"))
+        return parse_messages(path.read_bytes().decode("utf-8", "surrogateescape")) + self._goodbyes
 
     async def start(self, scenario: str, arguments: Sequence[str]) -> None:
         """Start SIPp with this scenario text."""
@@ -166,23 +178,19 @@ class SippProcess:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def stop(self) -> None:
-        """End the calls with BYE or CANCEL and the process with them."""
+        """End the process, and then its calls with BYE or CANCEL from the same port."""
         if self._process is None:
             return
-        # The first signal means no new calls, the second one ends those that go on.
-        for wait_seconds in (0.2, STOP_TIMEOUT_SECONDS):
-            if not self.running:
-                return
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGUSR1)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), wait_seconds)
-        if self.running:
-            self._process.kill()
-            await self._process.wait()
+        vanished = self._vanished
+        self.kill()
+        await self._process.wait()
+        self._process = None
+        if not vanished:
+            self._goodbyes = await say_goodbye(self.name, (self.host, self.port), self.messages)
 
     def kill(self) -> None:
         """Let all its phones vanish at once, telling nobody; `stop` still has to follow."""
+        self._vanished = True
         if self._process is not None and self.running:
             self._process.kill()
 

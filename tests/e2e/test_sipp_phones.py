@@ -92,3 +92,25 @@ async def test_a_sipp_that_cannot_start_says_why(tmp_path: Path) -> None:
     async with load:
         with pytest.raises(ConnectionError, match="SIPp ended"):
             await load.until_up(1, timeout_seconds=5)
+
+
+async def test_sipp_callers_who_are_told_to_leave_while_it_rings_cancel(tmp_path: Path) -> None:
+    async with AgentPhone(server=NOWHERE, user="1001", behaviour=Ring()) as phone:
+        load = CallerLoad(server=phone.address, dnis="4000", count=2, per_second=20, log_dir=tmp_path)
+        async with load:
+            calls = [await phone.ringing(), await phone.ringing()]
+            await load.hang_up()
+            ends = [await call.ended() for call in calls]
+    assert [(end.by, end.status) for end in ends] == [("server", 487), ("server", 487)]
+    assert load.events == []
+
+
+async def test_sipp_callers_that_vanish_tell_nobody(tmp_path: Path) -> None:
+    async with AgentPhone(server=NOWHERE, user="1001") as phone:
+        async with CallerLoad(server=phone.address, dnis="4000", count=1, per_second=1, log_dir=tmp_path) as load:
+            await load.until_up(1)
+            load.sipp.kill()
+        call = phone.calls[0]
+        await call.audio.hear_silence()
+        assert call.end is None
+        call.dialog.finish("server", 200, "the test is over")
