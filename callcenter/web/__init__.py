@@ -1,0 +1,1 @@
+"""The web: REST, the live feed, health, and the built pages."""

@@ -1,0 +1,90 @@
+"""Puts the web application together: routes, errors, headers, limits, log."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, FastAPI
+
+from callcenter.web import board, customers, demo, desk, health, interactions, live, openapi, pages, session
+from callcenter.web.dependencies import WebDependencies
+from callcenter.web.desktops import Desktops
+from callcenter.web.limits import RequestLimits
+from callcenter.web.live import LiveConnection
+from callcenter.web.measures import WebMeasures
+from callcenter.web.origin import OriginCheck
+from callcenter.web.pages import PageFiles
+from callcenter.web.problems import Problem, add_problem_handlers
+from callcenter.web.request_log import RequestLog
+from callcenter.web.security_headers import SecurityHeaders, page_policy
+
+API_PREFIX = "/api/v1"
+_REFUSALS = {
+    401: "not signed in",
+    403: "not allowed",
+    404: "not there",
+    409: "does not fit what is the case now",
+    422: "not valid",
+}
+
+
+def create_app(deps: WebDependencies) -> FastAPI:
+    """The ASGI application over these dependencies; it starts and ends its own task with the server's lifespan."""
+    desktops = Desktops(deps.desk, deps.desktop_grace)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        reporter = asyncio.create_task(desktops.run(), name="desktop reports")
+        try:
+            yield
+        finally:
+            reporter.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reporter
+
+    app = FastAPI(
+        title="callcenter",
+        version=_version(),
+        description="Agents' desks, interactions, customers and boards of a contact centre; docs/api.md has the words.",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    measures = WebMeasures(deps.metrics)
+    live_connections: set[LiveConnection] = set()
+    app.state.dependencies = deps
+    app.state.desktops = desktops
+    app.state.measures = measures
+    app.state.live_connections = live_connections
+    app.state.page_files = PageFiles(deps.ui_directory)
+    add_problem_handlers(app)
+
+    api = APIRouter(
+        prefix=API_PREFIX,
+        responses={status: {"model": Problem, "description": text} for status, text in _REFUSALS.items()},
+    )
+    for part in (session, desk, interactions, customers, board, demo, live, openapi):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    # The pages take every other path, so they come last.
+    app.include_router(pages.router)
+
+    # The last added is the outermost.
+    app.add_middleware(RequestLimits)
+    app.add_middleware(OriginCheck, trusted=deps.trusted_origins)
+    websocket_url = None if deps.browser_phone is None else deps.browser_phone.websocket_url
+    app.add_middleware(SecurityHeaders, page_policy=page_policy(websocket_url))
+    app.add_middleware(RequestLog, measures=measures, new_request_id=deps.new_request_id)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("callcenter")
+    except PackageNotFoundError:
+        # Run from a checkout that was never installed.
+        return "0"

@@ -1,0 +1,53 @@
+"""The board: queues, agents, and who waits; the same documents as on the live feed."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from callcenter.app.permissions import Action
+from callcenter.app.views import AgentView, QueueView, WaitingView
+from callcenter.web.access import Require
+from callcenter.web.dependencies import Deps
+from callcenter.web.documents import document
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueList:
+    """All queues."""
+
+    items: tuple[QueueView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentList:
+    """All agents."""
+
+    items: tuple[AgentView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingList:
+    """Everyone who waits."""
+
+    items: tuple[WaitingView, ...]
+
+
+@router.get("/queues", response_model=QueueList, dependencies=[Depends(Require(Action.READ_QUEUES))])
+async def read_queues(deps: Deps) -> Response:
+    """One row for each queue."""
+    return document(QueueList(items=deps.board.queues()))
+
+
+@router.get("/agents", response_model=AgentList, dependencies=[Depends(Require(Action.READ_AGENTS))])
+async def read_agents(deps: Deps) -> Response:
+    """Every agent."""
+    return document(AgentList(items=deps.board.agents()))
+
+
+@router.get("/waiting", response_model=WaitingList, dependencies=[Depends(Require(Action.READ_WAITING))])
+async def read_waiting(deps: Deps) -> Response:
+    """Everyone who waits."""
+    return document(WaitingList(items=deps.board.waiting()))

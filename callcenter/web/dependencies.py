@@ -1,0 +1,126 @@
+"""What the web adapter is made of, and how a route comes by it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends
+from prometheus_client import CollectorRegistry
+from starlette.requests import HTTPConnection
+
+from callcenter.app.desk_port import AgentDesk, Board
+from callcenter.app.feed import Feed
+from callcenter.app.ports import Clock, Configuration, Customers, Records
+from callcenter.app.sessions import Sessions
+from callcenter.domain.ids import AgentId, CustomerId
+from callcenter.domain.labels import Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that must be well before calls can be served; `detail` holds no personal data."""
+
+    ok: bool
+    detail: str
+
+
+class Health(Protocol):
+    """Whether the server can do its work."""
+
+    async def checks(self) -> Mapping[str, Check]:
+        """Each check by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserPhone:
+    """Where a phone in the browser registers; the account is the agent's id with `user_suffix`."""
+
+    websocket_url: str
+    realm: str
+    user_suffix: str = "w"
+
+    def user(self, agent_id: AgentId) -> str:
+        """The name of the agent's browser account."""
+        return f"{agent_id}{self.user_suffix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneAccount:
+    """A SIP account for a phone in the browser."""
+
+    sip_uri: str
+    user: str
+    password: str = field(repr=False)
+    websocket_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoNumber:
+    """A number to dial in the demo."""
+
+    dnis: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoCaller:
+    """A calling number of the demo; None withholds it."""
+
+    ani: str | None
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoLogin:
+    """A name to sign in with."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoInfo:
+    """What a newcomer needs to try the demo."""
+
+    numbers: tuple[DemoNumber, ...]
+    callers: tuple[DemoCaller, ...]
+    phone: PhoneAccount
+    logins: tuple[DemoLogin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDependencies:
+    """Everything the routes use; made in `bootstrap`, or of fakes in the tests."""
+
+    desk: AgentDesk
+    board: Board
+    records: Records
+    customers: Customers
+    configuration: Configuration
+    sessions: Sessions
+    feed: Feed
+    health: Health
+    clock: Clock
+    new_customer_id: Callable[[], CustomerId]
+    new_request_id: Callable[[], str]
+    metrics: CollectorRegistry
+    ui_directory: Path
+    default_region: str
+    """Country (ISO 3166 alpha-2) that numbers without a country code belong to."""
+    browser_phone: BrowserPhone | None = None
+    demo: DemoInfo | None = None
+    trusted_origins: frozenset[str] = frozenset()
+    """Origins ("https://desk.example.org") whose pages may use the API besides the server's own."""
+    desktop_grace: timedelta = timedelta(seconds=30)
+    """How long a desktop may be away before its agent is reported lost: a page takes some seconds to reload."""
+
+
+def _dependencies(connection: HTTPConnection) -> WebDependencies:
+    return cast(WebDependencies, connection.app.state.dependencies)
+
+
+Deps = Annotated[WebDependencies, Depends(_dependencies)]
+"""The parameter by which a route asks for its dependencies."""

@@ -1,0 +1,156 @@
+"""The agent's desk: his state, his phone, his screen pop, his wrap-up."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from callcenter.app.permissions import Action
+from callcenter.app.ports import CodeLabel
+from callcenter.app.views import AgentView, PopView
+from callcenter.domain.agents import AgentState, Phone, PhoneKind
+from callcenter.domain.errors import InvalidValue, NotFound
+from callcenter.web.access import Principal, Require
+from callcenter.web.contact_points import normal_number
+from callcenter.web.dependencies import Deps, PhoneAccount, WebDependencies
+from callcenter.web.documents import document, no_content
+from callcenter.web.text import Body, Code, Name
+
+router = APIRouter()
+
+# user@host with an optional port: nothing that could carry a header or a second address.
+_SIP_ADDRESS = re.compile(r"(?:sips?:)?([A-Za-z0-9_.!~*'()&=+$,;?/-]{1,64}@[A-Za-z0-9.\[\]:-]{1,255})")
+
+
+class StateBody(Body):
+    """What the agent wants to be."""
+
+    state: Literal["ready", "not_ready", "logged_out"]
+    reason: Code | None = None
+
+
+class PhoneBody(Body):
+    """Which phone is to ring."""
+
+    kind: PhoneKind
+    address: Name | None = None
+
+
+class WrapUpBody(Body):
+    """What comes after the wrap-up; nothing: what was wished before, else ready."""
+
+    then: Literal["ready", "not_ready"] | None = None
+    reason: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """Codes and what people read."""
+
+    items: tuple[CodeLabel, ...]
+
+
+@router.get("/agents/me", response_model=AgentView)
+async def read_own_agent(principal: Annotated[Principal, Depends(Require(Action.READ_DESK))], deps: Deps) -> Response:
+    """The agent as he stands now."""
+    return document(deps.desk.agent(principal.own_agent()))
+
+
+@router.put("/agents/me/state", response_model=AgentView)
+async def set_state(
+    body: StateBody, principal: Annotated[Principal, Depends(Require(Action.SET_STATE))], deps: Deps
+) -> Response:
+    """Be ready, not ready or logged out; in a talk, after it."""
+    await _check_reason(deps, body.state, body.reason)
+    return document(await deps.desk.set_state(principal.own_agent(), AgentState(body.state), body.reason))
+
+
+@router.put("/agents/me/phone", response_model=AgentView)
+async def set_phone(
+    body: PhoneBody, principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps
+) -> Response:
+    """Ring this phone from the next offer on."""
+    phone = Phone(kind=body.kind, address=_checked_address(body, deps.default_region))
+    return document(await deps.desk.set_phone(principal.own_agent(), phone))
+
+
+@router.get("/agents/me/phone/account", response_model=PhoneAccount)
+async def read_phone_account(
+    principal: Annotated[Principal, Depends(Require(Action.READ_PHONE_ACCOUNT))], deps: Deps
+) -> Response:
+    """The account of the agent's phone in the browser."""
+    agent_id = principal.own_agent()
+    secret = await deps.configuration.phone_secret(agent_id)
+    if deps.browser_phone is None or secret is None:
+        raise NotFound(f"agent {agent_id} has no account for a phone in the browser", code="no_phone_account")
+    user = deps.browser_phone.user(agent_id)
+    account = PhoneAccount(
+        sip_uri=f"sip:{user}@{deps.browser_phone.realm}",
+        user=user,
+        password=secret,
+        websocket_url=deps.browser_phone.websocket_url,
+    )
+    return document(account)
+
+
+@router.get("/agents/me/pop", response_model=PopView, responses={204: {"description": "there is none"}})
+async def read_pop(principal: Annotated[Principal, Depends(Require(Action.READ_DESK))], deps: Deps) -> Response:
+    """The screen pop, or nothing."""
+    pop = deps.desk.pop(principal.own_agent())
+    return no_content() if pop is None else document(pop)
+
+
+@router.post("/agents/me/wrap-up/end", response_model=AgentView)
+async def end_wrap_up(
+    principal: Annotated[Principal, Depends(Require(Action.SET_STATE))], deps: Deps, body: WrapUpBody | None = None
+) -> Response:
+    """End after-call work."""
+    wish = body or WrapUpBody()
+    await _check_reason(deps, wish.then, wish.reason)
+    then = None if wish.then is None else AgentState(wish.then)
+    return document(await deps.desk.end_wrap_up(principal.own_agent(), then, wish.reason))
+
+
+@router.get("/reasons", response_model=Codes, dependencies=[Depends(Require(Action.READ_CODES))])
+async def read_reasons(deps: Deps) -> Response:
+    """Why an agent may be not ready."""
+    return document(Codes(items=await deps.configuration.reasons()))
+
+
+@router.get("/dispositions", response_model=Codes, dependencies=[Depends(Require(Action.READ_CODES))])
+async def read_dispositions(deps: Deps) -> Response:
+    """Result codes of wrap-up."""
+    return document(Codes(items=await deps.configuration.dispositions()))
+
+
+async def _check_reason(deps: WebDependencies, state: str | None, reason: str | None) -> None:
+    if reason is None:
+        return
+    if state != AgentState.NOT_READY:
+        raise InvalidValue("a reason goes with not_ready alone; leave it out", code="reason_not_wanted")
+    known = [entry.code for entry in await deps.configuration.reasons()]
+    if reason not in known:
+        raise InvalidValue(f"there is no reason {reason}; known: {', '.join(known) or 'none'}", code="unknown_reason")
+
+
+def _checked_address(body: PhoneBody, region: str) -> str | None:
+    match body.kind:
+        case PhoneKind.SIP | PhoneKind.BROWSER:
+            if body.address is not None:
+                raise InvalidValue(f"a phone of kind {body.kind} has no address; leave it out", code="invalid_phone")
+            return None
+        case PhoneKind.ADDRESS:
+            match = _SIP_ADDRESS.fullmatch(body.address or "")
+            if match is None:
+                raise InvalidValue("address must be a SIP address such as sip:1001@10.0.0.5:5060", code="invalid_phone")
+            return f"sip:{match[1]}"
+        case PhoneKind.OUTSIDE:
+            number = normal_number(body.address or "", region)
+            if number is None:
+                raise InvalidValue(
+                    "address must be a telephone number, best with its country code (+86 138 0013 8000)",
+                    code="invalid_phone",
+                )
+            return number

@@ -1,0 +1,140 @@
+"""Interactions: reading them, and what an agent writes about them."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from callcenter.app.permissions import Action, Forbidden, Grant
+from callcenter.domain.errors import Conflict, InvalidValue, NotFound
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId
+from callcenter.domain.interactions import Interaction
+from callcenter.web.access import Principal, Require
+from callcenter.web.dependencies import Deps, WebDependencies
+from callcenter.web.documents import document
+from callcenter.web.interaction_view import (
+    InteractionDetail,
+    InteractionList,
+    InteractionView,
+    detail_interaction,
+    view_interaction,
+)
+from callcenter.web.text import Body, BodyId, Code, Notes, PathId, QueryId
+
+router = APIRouter()
+
+WRITABLE_FOR = timedelta(hours=24)
+LARGEST_PAGE = 200
+
+
+class Annotation(Body):
+    """What is written on a record; a field left out stays, `disposition` null takes it back."""
+
+    disposition: Code | None = None
+    notes: Notes | None = None
+    customer_id: BodyId | None = None
+
+
+@router.get("/interactions/{interaction_id}", response_model=InteractionDetail)
+async def read_interaction(
+    interaction_id: PathId, _: Annotated[Principal, Depends(Require(Action.READ_INTERACTION))], deps: Deps
+) -> Response:
+    """One interaction with its timeline."""
+    record = await _find(deps, InteractionId(interaction_id))
+    events = await deps.records.timeline(record.interaction_id)
+    return document(detail_interaction(record, events, deps.clock.now()))
+
+
+@router.get("/interactions", response_model=InteractionList)
+async def list_interactions(
+    principal: Annotated[Principal, Depends(Require(Action.LIST_INTERACTIONS))],
+    deps: Deps,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
+    before: QueryId = None,
+    customer_id: QueryId = None,
+    agent_id: QueryId = None,
+) -> Response:
+    """Newest first, from the one before `before`; an agent sees his own, or those of one customer."""
+    agent = None if agent_id is None else AgentId(agent_id)
+    if principal.grant is Grant.OWN and customer_id is None:
+        if agent not in (None, principal.own_agent()):
+            raise Forbidden("an agent lists his own interactions, or those of one customer (customer_id=...)")
+        agent = principal.own_agent()
+    found = await deps.records.interactions(
+        limit=limit + 1,
+        before=None if before is None else InteractionId(before),
+        customer_id=None if customer_id is None else CustomerId(customer_id),
+        agent_id=agent,
+    )
+    now = deps.clock.now()
+    items = tuple(view_interaction(record, now) for record in found[:limit])
+    next_before = items[-1].interaction_id if len(found) > limit else None
+    return document(InteractionList(items=items, next_before=next_before))
+
+
+@router.patch("/interactions/{interaction_id}", response_model=InteractionView)
+async def annotate_interaction(
+    interaction_id: PathId,
+    body: Annotation,
+    principal: Annotated[Principal, Depends(Require(Action.ANNOTATE_INTERACTION))],
+    deps: Deps,
+) -> Response:
+    """Write disposition, notes or customer; the same again changes nothing, so notes can be saved as they are typed."""
+    record = await _find(deps, InteractionId(interaction_id))
+    if principal.grant is Grant.OWN:
+        _check_own(deps, record, principal.own_agent())
+    await _check_annotation(deps, body)
+    record = await deps.desk.annotate(
+        record.interaction_id,
+        by=principal.user.name,
+        # Null is someone who takes the disposition back; the record says that with an empty text.
+        disposition=(body.disposition or "") if "disposition" in body.model_fields_set else None,
+        notes=body.notes,
+        customer_id=None if body.customer_id is None else CustomerId(body.customer_id),
+    )
+    return document(view_interaction(record, deps.clock.now()))
+
+
+async def _find(deps: WebDependencies, interaction_id: InteractionId) -> Interaction:
+    record = deps.desk.interaction(interaction_id) or await deps.records.interaction(interaction_id)
+    if record is None:
+        raise NotFound(f"there is no interaction {interaction_id}", code="unknown_interaction")
+    return record
+
+
+def _check_own(deps: WebDependencies, record: Interaction, agent_id: AgentId) -> None:
+    """His is what he was offered and holds now, or what ended within the last day."""
+    was_offered = record.agent_id == agent_id or any(offer.agent_id == agent_id for offer in record.offers)
+    if not was_offered:
+        raise Conflict(
+            f"interaction {record.interaction_id} was never offered to agent {agent_id}", code="interaction_not_yours"
+        )
+    if deps.desk.agent(agent_id).interaction_id == record.interaction_id:
+        return
+    if record.ended_at is None:
+        raise Conflict(
+            f"interaction {record.interaction_id} is not with agent {agent_id} now", code="interaction_not_yours"
+        )
+    if deps.clock.now() - record.ended_at > WRITABLE_FOR:
+        raise Conflict(
+            f"interaction {record.interaction_id} ended more than 24 hours ago; a supervisor can still change it",
+            code="interaction_too_old",
+        )
+
+
+async def _check_annotation(deps: WebDependencies, body: Annotation) -> None:
+    if not body.model_fields_set:
+        raise InvalidValue("nothing to write: give disposition, notes or customer_id")
+    for name in ("notes", "customer_id"):
+        if name in body.model_fields_set and getattr(body, name) is None:
+            raise InvalidValue(f"{name} must not be null; leave it out to keep it")
+    if body.disposition is not None:
+        known = [entry.code for entry in await deps.configuration.dispositions()]
+        if body.disposition not in known:
+            raise InvalidValue(
+                f"there is no disposition {body.disposition}; known: {', '.join(known) or 'none'}",
+                code="unknown_disposition",
+            )
+    if body.customer_id is not None and await deps.customers.customer(CustomerId(body.customer_id)) is None:
+        raise InvalidValue(f"there is no customer {body.customer_id}", code="unknown_customer")
