@@ -15,7 +15,8 @@ declare module 'vue-router' {
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
-    { path: '/', redirect: () => useSession().home },
+    // Never shown: the guard sends everybody on to where his work is.
+    { path: '/', component: () => import('./views/BoardView.vue') },
     { path: '/login', component: () => import('./views/LoginView.vue'), meta: { open: true } },
     { path: '/desk', component: () => import('./views/DeskView.vue'), meta: { desk: true } },
     { path: '/board', component: () => import('./views/BoardView.vue') },
@@ -34,7 +35,7 @@ router.beforeEach(async (to) => {
       // No answer: the sign-in page says so when one tries.
     }
   }
-  if (session.user === null) return { path: '/login', query: { to: to.fullPath } }
-  if (to.path === '/' || (to.meta.desk === true && !session.hasDesk)) return session.home === '/desk' ? '/desk' : '/board'
+  if (session.user === null) return to.path === '/' ? '/login' : { path: '/login', query: { to: to.fullPath } }
+  if (to.path === '/' || (to.meta.desk === true && !session.hasDesk)) return session.home
   return true
 })

@@ -86,7 +86,7 @@ export const en = {
       ringing: 'Ringing: {peer}',
       dialling: 'Dialling {peer} …',
       answering: 'Answering …',
-      talking: 'In a talk, {duration}',
+      talking: 'In a talk',
     },
     microphone: {
       missing: 'No microphone found. Plug one in and look again.',
@@ -180,6 +180,7 @@ export const en = {
   },
   work: {
     title: 'Result and notes',
+    later: 'Opens when the talk begins.',
     disposition: 'Result',
     choose: 'Choose a result …',
     notes: 'Notes',
@@ -242,7 +243,7 @@ export const en = {
     key: 'Key {key}',
     idle: 'Ready to call',
     dialling: 'Dialling …',
-    talking: 'Connected, {duration}',
+    talking: 'Connected',
     ended: 'Ended: {cause}',
     offline: 'Not connected: {cause}',
     connecting: 'Connecting …',

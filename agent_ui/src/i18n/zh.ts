@@ -81,7 +81,7 @@ export const zh: Messages = {
       ringing: '振铃：{peer}',
       dialling: '正在呼叫 {peer}……',
       answering: '正在接听……',
-      talking: '通话中，{duration}',
+      talking: '通话中',
     },
     microphone: {
       missing: '未找到麦克风。请插上麦克风后重新检查。',
@@ -175,6 +175,7 @@ export const zh: Messages = {
   },
   work: {
     title: '结果与记录',
+    later: '通话开始后可填写。',
     disposition: '处理结果',
     choose: '请选择处理结果……',
     notes: '记录',
@@ -237,7 +238,7 @@ export const zh: Messages = {
     key: '按键 {key}',
     idle: '可以拨打',
     dialling: '正在呼叫……',
-    talking: '已接通，{duration}',
+    talking: '已接通',
     ended: '已结束：{cause}',
     offline: '未连接：{cause}',
     connecting: '正在连接……',

@@ -8,6 +8,7 @@ import type { DTMF_TRANSPORT } from 'jssip/lib/Constants'
 import type { EndEvent, RTCSession } from 'jssip/lib/RTCSession'
 
 import type { PhoneAccount } from '@/api/documents'
+import { serverNowMs } from '@/time/clock'
 
 import { microphoneOf, type Microphone } from './microphone'
 
@@ -195,7 +196,7 @@ export class Softphone {
       timer ??= setTimeout(ready, CANDIDATES_MS)
     })
     session.on('accepted', () => {
-      if (session === this.session) this.change({ talk: 'talking', talkingSinceMs: Date.now() })
+      if (session === this.session) this.change({ talk: 'talking', talkingSinceMs: serverNowMs() })
     })
     session.on('muted', () => this.change({ muted: true }))
     session.on('unmuted', () => this.change({ muted: false }))
