@@ -103,9 +103,10 @@ async def claim_batch(connection: AsyncConnection, batch: Batch) -> bool:
     )
     if (await connection.execute(step)).rowcount == 1:
         return True
-    first = insert_into(connection, table).on_conflict_do_nothing(index_elements=["writer_id"])
     row = {"writer_id": batch.writer_id, "last_batch": batch.number}
-    return (await connection.execute(first.values(row))).rowcount == 1
+    first = insert_into(connection, table).values(row).on_conflict_do_nothing(index_elements=["writer_id"])
+    # Drivers count the rows of an INSERT each in their own way; what it returns is the same everywhere.
+    return (await connection.execute(first.returning(table.c.writer_id))).first() is not None
 
 
 async def store_entries(connection: AsyncConnection, entries: Sequence[Entry]) -> None:

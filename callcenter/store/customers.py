@@ -65,8 +65,9 @@ class StoredCustomers:
         """Make a customer under an id that is new; `Conflict` when it is not."""
         async with self._database.writing() as connection:
             row = {**_row(data, at), "customer_id": customer_id, "created_at": at}
-            statement = insert_into(connection, tables.customers).on_conflict_do_nothing()
-            if (await connection.execute(statement.values(row))).rowcount == 0:
+            statement = insert_into(connection, tables.customers).values(row).on_conflict_do_nothing()
+            made = await connection.execute(statement.returning(tables.customers.c.customer_id))
+            if made.first() is None:
                 raise Conflict(f"there is a customer {customer_id} already; choose a new id", code="customer_exists")
             await _put_contact_points(connection, customer_id, data.contact_points)
             await add_audit(connection, at=at, by=by, action="customer_created", subject=customer_id)
