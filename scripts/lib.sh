@@ -280,6 +280,11 @@ need_sip_phones() {
     need_command sipp sip-tester "it places the calls of simulated callers and agents"
 }
 
+need_postgresql() {
+    [ -n "$(find /usr/lib/postgresql/*/bin/initdb -print -quit 2>/dev/null)" ] ||
+        need_packages "the second database that the tests run on" postgresql
+}
+
 need_browser() {
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
         need_packages "the browser of the end-to-end tests" chromium
