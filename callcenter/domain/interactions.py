@@ -289,6 +289,8 @@ def outcome_of_hangup(record: Interaction) -> ev.Outcome:
     match record.stage:
         case Stage.RINGING:
             return ev.Outcome.ABANDONED_WHILE_RINGING
+        case Stage.WAITING if record.offers and record.offers[-1].outcome is OfferOutcome.ABANDONED:
+            return ev.Outcome.ABANDONED_WHILE_RINGING
         case Stage.WAITING:
             return ev.Outcome.ABANDONED_IN_QUEUE
         case _:

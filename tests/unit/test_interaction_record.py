@@ -16,6 +16,7 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CALL = InteractionId("c1")
 ANNA = AgentId("anna")
 SALES = QueueId("sales")
+CUSTOMER = CustomerId("u1")
 
 
 def at(count: float) -> datetime:
@@ -80,9 +81,7 @@ def test_a_record_begins_with_the_callers_leg() -> None:
 def test_the_whole_way_of_an_answered_contact() -> None:
     label = Label(zh="销售", en="Sales")
     record = fold(
-        ev.CustomerMatched(
-            interaction_id=CALL, at=at(0), customer_ids=(CustomerId("u1"),), customer_id=CustomerId("u1")
-        ),
+        ev.CustomerMatched(interaction_id=CALL, at=at(0), customer_ids=(CUSTOMER,), customer_id=CUSTOMER),
         ev.FlowStarted(interaction_id=CALL, at=at(1), flow="main", flow_version="1"),
         ev.LanguageChosen(interaction_id=CALL, at=at(2), language="zh"),
         ev.NodeEntered(interaction_id=CALL, at=at(3), node="menu"),
@@ -185,7 +184,8 @@ def test_an_annotation_changes_only_what_it_names() -> None:
         ((), ev.Outcome.ABANDONED_IN_MENU),
         ((queued(),), ev.Outcome.ABANDONED_IN_QUEUE),
         ((queued(), offer_made()), ev.Outcome.ABANDONED_WHILE_RINGING),
-        ((queued(), offer_made(), offer_ended(OfferOutcome.ABANDONED)), ev.Outcome.ABANDONED_IN_QUEUE),
+        ((queued(), offer_made(), offer_ended(OfferOutcome.ABANDONED)), ev.Outcome.ABANDONED_WHILE_RINGING),
+        ((queued(), offer_made(), offer_ended(OfferOutcome.RONA)), ev.Outcome.ABANDONED_IN_QUEUE),
         ((queued(), offer_made(), connected()), ev.Outcome.ANSWERED),
         ((queued(), connected(), talk_ended()), ev.Outcome.ANSWERED),
     ],
