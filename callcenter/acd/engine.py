@@ -231,7 +231,12 @@ class AcdEngine:
             return []
         if message.interaction_id in self.picture.talking_interactions:
             return []
-        out = [] if known is None else self._take_out(known, OfferOutcome.WITHDRAWN, None, now)
+        out: list[Output] = []
+        if known is not None:
+            offer = self.picture.offers.get(known.offer_id) if known.offer_id is not None else None
+            self.picture.drop_waiting(known)
+            if offer is not None:
+                out += self._withdraw(offer, now)
         record = WaitingRecord(
             interaction_id=message.interaction_id,
             queue_id=message.queue_id,
@@ -250,7 +255,8 @@ class AcdEngine:
                 skills=record.skills,
             )
         )
-        return out + self._route_interaction(record, now)
+        # Whoever was rung for it in the old queue is free again, and chooses only now that it stands in the new one.
+        return out + (self._route_all(now) if out[:-1] else self._route_interaction(record, now))
 
     def _leave(self, message: cmd.Leave, now: datetime) -> list[Output]:
         out: list[Output] = []

@@ -1,7 +1,7 @@
 """A floor for tests of the ACD: an engine, a clock that moves only when told, and everything the engine has said."""
 
 from collections.abc import Iterable
-from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from callcenter.acd.engine import AcdEngine, Output
@@ -54,22 +54,21 @@ def agent_config(name: str, skills: dict[str, int] | None = None) -> AgentConfig
 
 
 def state_of(engine: AcdEngine) -> object:
-    """A deep copy of all an engine holds, to compare with a later one."""
-    return deepcopy(
-        {
-            "routing": engine.routing,
-            "deadline": engine.next_deadline(),
-            "queues": {
-                queue_id: (queue.config, list(queue.waiting), list(queue.ready), queue.handle_time)
-                for queue_id, queue in engine.picture.queues.items()
-            },
-            "agents": engine.picture.agents,
-            "waiting": engine.picture.waiting,
-            "offers": engine.picture.offers,
-            "talks": engine.picture.talks,
-            "talking_interactions": engine.picture.talking_interactions,
-        }
-    )
+    """A copy of all an engine holds, to compare with a later one."""
+    picture = engine.picture
+    return {
+        "routing": engine.routing,
+        "deadline": engine.next_deadline(),
+        "queues": {
+            queue_id: (queue.config, list(queue.waiting), list(queue.ready), replace(queue.handle_time))
+            for queue_id, queue in picture.queues.items()
+        },
+        "agents": {agent_id: replace(agent) for agent_id, agent in picture.agents.items()},
+        "waiting": {interaction_id: replace(record) for interaction_id, record in picture.waiting.items()},
+        "offers": dict(picture.offers),
+        "talks": dict(picture.talks),
+        "talking_interactions": dict(picture.talking_interactions),
+    }
 
 
 def status_of(agent: AgentRecord) -> cmd.RestoreAgent:

@@ -337,6 +337,17 @@ def test_a_changed_ring_time_holds_from_the_next_offer_on() -> None:
     assert getattr(out[-1], "ring_timeout", None) == seconds(7)
 
 
+def test_moving_to_another_queue_takes_the_place_there_before_anyone_is_chosen() -> None:
+    floor = Floor()
+    floor.queue("sales")
+    floor.queue("support")
+    floor.ready_agent("anna")
+    floor.enqueue("c1", "sales")
+    floor.wait(1)
+    floor.enqueue("c2", "support")
+    assert rings(floor.enqueue("c1", "support", ago=1)) == [("anna", "c1")]
+
+
 def test_moving_to_another_queue_ends_the_offer_and_takes_the_new_place() -> None:
     floor = Floor()
     floor.queue("sales")
