@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from callcenter.web import board, customers, demo, desk, health, interactions, live, openapi, pages, session
 from callcenter.web.dependencies import WebDependencies
@@ -15,18 +15,9 @@ from callcenter.web.live import LiveConnection
 from callcenter.web.measures import WebMeasures
 from callcenter.web.origin import OriginCheck
 from callcenter.web.pages import PageFiles
-from callcenter.web.problems import Problem, add_problem_handlers
+from callcenter.web.problems import add_problem_handlers
 from callcenter.web.request_log import RequestLog
 from callcenter.web.security_headers import SecurityHeaders, page_policy
-
-API_PREFIX = "/api/v1"
-_REFUSALS = {
-    401: "not signed in",
-    403: "not allowed",
-    404: "not there",
-    409: "does not fit what is the case now",
-    422: "not valid",
-}
 
 
 def create_app(deps: WebDependencies) -> FastAPI:
@@ -62,14 +53,8 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.state.page_files = PageFiles(deps.ui_directory)
     add_problem_handlers(app)
 
-    api = APIRouter(
-        prefix=API_PREFIX,
-        responses={status: {"model": Problem, "description": text} for status, text in _REFUSALS.items()},
-    )
-    for part in (session, desk, interactions, customers, board, demo, live, openapi):
-        api.include_router(part.router)
-    app.include_router(api)
-    app.include_router(health.router)
+    for part in (session, desk, interactions, customers, board, demo, live, openapi, health):
+        app.include_router(part.router)
     # The pages take every other path, so they come last.
     app.include_router(pages.router)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
@@ -10,8 +10,9 @@ from callcenter.app.views import AgentView, QueueView, WaitingView
 from callcenter.web.access import Require
 from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
+from callcenter.web.routing import api_router
 
-router = APIRouter()
+router = api_router()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

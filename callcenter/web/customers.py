@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -16,9 +16,10 @@ from callcenter.web.access import Principal, Require
 from callcenter.web.contact_points import normal_point, normal_value
 from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.documents import document
+from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Language, Name, Notes, PathId, Short
 
-router = APIRouter()
+router = api_router()
 
 MOST_ENTRIES = 50
 
@@ -75,9 +76,7 @@ async def read_customer(customer_id: PathId, deps: Deps) -> Response:
 
 @router.get("/customers", response_model=CustomerList, dependencies=[Depends(Require(Action.READ_CUSTOMER))])
 async def find_customers(
-    contact_point: Annotated[
-        str, Query(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+$")
-    ],
+    contact_point: Annotated[Name, Query(max_length=254)],
     deps: Deps,
 ) -> Response:
     """Everyone who has this number, in any notation, or this mail address."""

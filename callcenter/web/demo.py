@@ -1,6 +1,6 @@
 """What a newcomer needs to try the demo; outside the demo there is nothing here."""
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
@@ -8,8 +8,9 @@ from callcenter.domain.errors import NotFound
 from callcenter.web.access import Open
 from callcenter.web.dependencies import DemoInfo, Deps
 from callcenter.web.documents import document
+from callcenter.web.routing import api_router
 
-router = APIRouter()
+router = api_router()
 
 
 @router.get("/demo", response_model=DemoInfo, dependencies=[Depends(Open(Action.READ_DEMO))])

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
@@ -16,9 +16,10 @@ from callcenter.web.access import Principal, Require
 from callcenter.web.contact_points import normal_number
 from callcenter.web.dependencies import Deps, PhoneAccount, WebDependencies
 from callcenter.web.documents import document, no_content
+from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Code, Name
 
-router = APIRouter()
+router = api_router()
 
 # user@host with an optional port: nothing that could carry a header or a second address.
 _SIP_ADDRESS = re.compile(r"(?:sips?:)?([A-Za-z0-9_.!~*'()&=+$,;?/-]{1,64}@[A-Za-z0-9.\[\]:-]{1,255})")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action, Forbidden, Grant
@@ -20,9 +20,10 @@ from callcenter.web.interaction_view import (
     detail_interaction,
     view_interaction,
 )
+from callcenter.web.routing import api_router
 from callcenter.web.text import Body, BodyId, Code, Notes, PathId, QueryId
 
-router = APIRouter()
+router = api_router()
 
 WRITABLE_FOR = timedelta(hours=24)
 LARGEST_PAGE = 200

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Depends, WebSocket
+from fastapi import Depends, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from callcenter.app.feed import AGENTS, QUEUES, WAITING, Resume, Subscription, TooSlow, agent_topic
@@ -27,6 +27,7 @@ from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.desktops import Desktops, desktops_of
 from callcenter.web.measures import WebMeasures
 from callcenter.web.origin import is_own_origin
+from callcenter.web.routing import api_router
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ _TOPICS = {
 }
 _SHARED_TOPICS = {"queues": QUEUES, "agents": AGENTS, "waiting": WAITING}
 
-router = APIRouter()
+router = api_router()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

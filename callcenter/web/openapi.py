@@ -1,14 +1,15 @@
 """The machine-readable description of the API."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
 from callcenter.web.access import Open
 from callcenter.web.documents import document
+from callcenter.web.routing import api_router
 
-router = APIRouter(include_in_schema=False)
+router = api_router(described=False)
 
 
 @router.get("/openapi.json", dependencies=[Depends(Open(Action.READ_API_DESCRIPTION))])

@@ -73,7 +73,7 @@ def problem(
     }
     if errors:
         content["errors"] = errors
-    return Response(msgspec.json.encode(content), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    return Response(msgspec.json.encode(content), status_code=int(status), headers=headers, media_type=MEDIA_TYPE)
 
 
 def problem_of(error: CallcenterError) -> Response:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
@@ -17,11 +17,12 @@ from callcenter.web.access import COOKIE, Open, Principal, Require, role_of
 from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.desktops import desktops_of
 from callcenter.web.documents import document, no_content
+from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Name, Password
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter()
+router = api_router()
 
 
 class Credentials(Body):

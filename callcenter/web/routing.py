@@ -1,0 +1,24 @@
+"""Where the API lives, and what every call of it may be refused with."""
+
+from fastapi import APIRouter
+
+from callcenter.web.problems import Problem
+
+API_PREFIX = "/api/v1"
+
+_REFUSALS = {
+    401: "not signed in",
+    403: "not allowed",
+    404: "not there",
+    409: "does not fit what is the case now",
+    422: "not valid",
+}
+
+
+def api_router(*, described: bool = True) -> APIRouter:
+    """A router for a part of the API; not `described`, it is left out of the machine-readable description."""
+    return APIRouter(
+        prefix=API_PREFIX,
+        responses={status: {"model": Problem, "description": text} for status, text in _REFUSALS.items()},
+        include_in_schema=described,
+    )

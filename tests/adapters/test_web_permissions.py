@@ -1,0 +1,114 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from starlette.routing import BaseRoute
+
+from callcenter.app.permissions import PERMISSIONS, Action, Grant, Role, grant_of
+from callcenter.web.access import Named, Open, Require
+from tests.adapters.web_house import PASSWORD, WebHouse, furnish
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[WebHouse]:
+    with furnish(tmp_path) as made:
+        yield made
+
+
+def actions_of(dependant: Dependant) -> list[Action]:
+    """The actions that a route's dependencies name."""
+    found = [dependant.call.action] if isinstance(dependant.call, Require | Open | Named) else []
+    for inner in dependant.dependencies:
+        found += actions_of(inner)
+    return found
+
+
+def every_route(house: WebHouse) -> list[BaseRoute]:
+    """As the application sees them, those of included routers too."""
+    return [context.original_route for context in iter_route_contexts(house.app.routes)]
+
+
+def test_every_route_names_one_action_of_the_table(house: WebHouse) -> None:
+    routes = every_route(house)
+    assert len(routes) > 25
+    for route in routes:
+        assert isinstance(route, APIRoute | APIWebSocketRoute), f"{route} is no route of ours: it checks nothing"
+        actions = actions_of(route.dependant)
+        assert len(actions) == 1, f"{route.path} names {actions}"
+        assert actions[0] in PERMISSIONS
+
+
+def test_every_action_of_a_request_is_used_by_a_route(house: WebHouse) -> None:
+    used = {action for route in every_route(house) for action in actions_of(route.dependant)}  # type: ignore[attr-defined]
+    assert set(Action) - used == {
+        Action.FOLLOW_DESK,
+        Action.FOLLOW_QUEUES,
+        Action.FOLLOW_AGENTS,
+        Action.FOLLOW_WAITING,
+    }
+
+
+def requests_of_api(house: WebHouse) -> list[tuple[str, str, Action]]:
+    return [
+        (method, route.path, actions_of(route.dependant)[0])
+        for route in every_route(house)
+        if isinstance(route, APIRoute) and route.path.startswith("/api/")
+        for method in route.methods or ()
+    ]
+
+
+BODIES: dict[str, object] = {
+    "/api/v1/session": {"name": "1001", "password": PASSWORD},
+    "/api/v1/agents/me/state": {"state": "not_ready", "reason": "break"},
+    "/api/v1/agents/me/phone": {"kind": "browser"},
+    "/api/v1/interactions/{interaction_id}": {"notes": "x"},
+    "/api/v1/customers": {"name": "Zhao"},
+    "/api/v1/customers/{customer_id}": {"notes": "x"},
+}
+
+
+@pytest.mark.parametrize("name", [None, "1001", "super", "admin"])
+def test_every_call_answers_each_role_as_the_table_says(house: WebHouse, name: str | None) -> None:
+    with TestClient(house.app) as client:
+        for method, path, action in requests_of_api(house):
+            role, token = sign_in(client, name)
+            answer = call(client, method, path, token)
+            code = answer.json().get("code") if answer.content else None
+            grant = grant_of(role, action)
+            where = f"{method} {path} as {role}: {answer.status_code} {code}"
+            if role is Role.VISITOR and grant is None:
+                assert (answer.status_code, code) == (401, "not_signed_in"), where
+            elif grant is None:
+                assert (answer.status_code, code) == (403, "forbidden"), where
+            elif grant is Grant.OWN and role is not Role.AGENT:
+                assert (answer.status_code, code) == (403, "no_agent"), where
+            else:
+                assert answer.status_code in (200, 201, 204, 404, 409), where
+                assert code not in ("forbidden", "not_signed_in", "no_agent"), where
+
+
+def sign_in(client: TestClient, name: str | None) -> tuple[Role, str | None]:
+    """Each call has a session of its own, for one of them signs out."""
+    if name is None:
+        return Role.VISITOR, None
+    session = client.post("/api/v1/session", json={"name": name, "password": PASSWORD}).json()
+    client.cookies.clear()
+    return Role(session["user"]["role"]), session["token"]
+
+
+def call(client: TestClient, method: str, path: str, token: str | None) -> Response:
+    address = path.format(interaction_id="nothing", customer_id="nothing")
+    if method == "GET" and path == "/api/v1/customers":
+        address += "?contact_point=13800138000"
+    body = BODIES.get(path) if method in ("POST", "PUT", "PATCH") else None
+    headers = {"Content-Type": "application/json"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    answer = client.request(method, address, content=None if body is None else json.dumps(body), headers=headers)
+    client.cookies.clear()
+    return answer

@@ -1,0 +1,279 @@
+"""The web application over fakes, furnished for the tests: three users, two agents, a customer, an interaction."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncGenerator, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from callcenter.app.feed import Feed
+from callcenter.app.ports import CustomerInput, User
+from callcenter.app.sessions import Sessions
+from callcenter.app.views import PopView, QueueRef
+from callcenter.domain import events as ev
+from callcenter.domain.agents import AgentConfig, AgentState
+from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
+from callcenter.domain.interactions import Interaction, apply, begin
+from callcenter.domain.labels import Label
+from callcenter.domain.numbers import Number
+from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
+from callcenter.web.app import create_app
+from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, WebDependencies
+from callcenter.web.errors import PortTaken
+from callcenter.web.server import serve
+from tests.fakes import (
+    QUICK_PASSWORDS,
+    FakeClock,
+    FakeConfiguration,
+    FakeCustomers,
+    FakeDesk,
+    FakeRecords,
+    FakeUsers,
+)
+
+PORTS = range(18300, 18400)
+PASSWORD = "open sesame"
+_HASH = QUICK_PASSWORDS.hash(PASSWORD)
+LI, CHEN = AgentId("1001"), AgentId("1002")
+KNOWN_NUMBER = "+8613800138000"
+WANG = CustomerId("customer-wang")
+REASON = OfferReason(text=Label(zh="最久空闲", en="longest idle"), parts=(ReasonPart(name="idle", value="120"),))
+
+
+class FakeHealth:
+    """Set `answer` to what is to be found."""
+
+    def __init__(self) -> None:
+        self.answer: Mapping[str, Check] = {"database": Check(ok=True, detail="answers")}
+
+    async def checks(self) -> Mapping[str, Check]:
+        return self.answer
+
+
+@dataclass(slots=True)
+class WebHouse:
+    """The application and all it is made of."""
+
+    clock: FakeClock
+    users: FakeUsers
+    records: FakeRecords
+    customers: FakeCustomers
+    configuration: FakeConfiguration
+    desk: FakeDesk
+    feed: Feed
+    sessions: Sessions
+    health: FakeHealth
+    app: FastAPI
+    deps: WebDependencies
+    _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
+        """An interaction that was offered to the agent and is in talk with him, with its pop."""
+        number = next(self._calls)
+        interaction_id = InteractionId(f"1793600000.{number}")
+        offer = Offer(
+            offer_id=OfferId(f"offer-{number}"),
+            interaction_id=interaction_id,
+            agent_id=agent_id,
+            queue_id=QueueId("sales"),
+            made_at=self.clock.now(),
+            reason=REASON,
+        )
+        arrived = ev.InteractionArrived(
+            interaction_id=interaction_id,
+            at=self.clock.now(),
+            channel="PJSIP/trunk-00000001",
+            ani=Number(raw=ani, e164=ani, region="CN"),
+            dnis="4001",
+        )
+        events: list[ev.InteractionEvent] = [
+            ev.InteractionQueued(
+                interaction_id=interaction_id,
+                at=self.clock.now(),
+                queue_id=QueueId("sales"),
+                entered_at=self.clock.now(),
+                priority=0,
+            ),
+            ev.OfferMade(interaction_id=interaction_id, at=self.clock.now(), offer=offer),
+            ev.OfferEnded(
+                interaction_id=interaction_id,
+                at=self.clock.now() + timedelta(seconds=3),
+                offer_id=offer.offer_id,
+                agent_id=agent_id,
+                outcome=OfferOutcome.ANSWERED,
+            ),
+            ev.InteractionConnected(
+                interaction_id=interaction_id,
+                at=self.clock.now() + timedelta(seconds=3),
+                agent_id=agent_id,
+                offer_id=offer.offer_id,
+                queue_id=QueueId("sales"),
+            ),
+        ]
+        record = begin(arrived)
+        for event in events:
+            record = apply(record, event)
+        record = replace(record, customer_id=customer_id)
+        self.records.events += [arrived, *events]
+        self.desk.live[interaction_id] = record
+        self.desk.occupy(agent_id, interaction_id, AgentState.TALKING)
+        self.desk.pops[agent_id] = make_pop(record, offer)
+        return record
+
+    def end(self, record: Interaction, agent_id: AgentId) -> Interaction:
+        """The caller hangs up, the agent is ready again, the floor has forgotten and the store knows."""
+        ended = apply(
+            self.desk.live.pop(record.interaction_id),
+            ev.InteractionEnded(
+                interaction_id=record.interaction_id,
+                at=self.clock.now(),
+                outcome=ev.Outcome.ANSWERED,
+                side=ev.Side.CALLER,
+                cause=16,
+            ),
+        )
+        self.records.keep(ended)
+        self.desk.occupy(agent_id, None, AgentState.READY)
+        self.desk.pops.pop(agent_id, None)
+        return ended
+
+
+def make_pop(record: Interaction, offer: Offer) -> PopView:
+    """The pop of an unnamed caller, or of a named one."""
+    number = ContactPoint(kind=ContactPointKind.PHONE, value=record.ani.e164 or "")
+    return PopView(
+        offer_id=offer.offer_id,
+        interaction_id=record.interaction_id,
+        made_at=offer.made_at,
+        stage="talking",
+        ani=record.ani,
+        dnis=record.dnis,
+        queue=QueueRef(queue_id=offer.queue_id, label=Label(zh="销售", en="Sales")),
+        language="zh",
+        menu_path=(),
+        waited_seconds=3.0,
+        reason=offer.reason,
+        verified=False,
+        customers=(),
+        customer_id=record.customer_id,
+        blank=CustomerInput(name="", contact_points=(number,)) if record.customer_id is None else None,
+        disposition=None,
+        notes="",
+    )
+
+
+def make_user(name: str, role: str, agent_id: AgentId | None = None) -> User:
+    return User(
+        user_id=UserId(f"user-{name}"),
+        name=name,
+        display_name=f"{role} {name}",
+        role=role,
+        agent_id=agent_id,
+        language="zh",
+        password_hash=_HASH,
+    )
+
+
+USERS = (
+    make_user("1001", "agent", LI),
+    make_user("1002", "agent", CHEN),
+    make_user("super", "supervisor"),
+    make_user("admin", "administrator"),
+)
+
+
+@contextlib.contextmanager
+def furnish(
+    ui_directory: Path,
+    *,
+    demo: DemoInfo | None = None,
+    desktop_grace: timedelta = timedelta(seconds=30),
+    outbox_limit: int = 1_000,
+) -> Generator[WebHouse]:
+    """A furnished house; its threads end with the block."""
+    clock, records, configuration, health = FakeClock(), FakeRecords(), FakeConfiguration(), FakeHealth()
+    customers, users = FakeCustomers(), FakeUsers(USERS)
+    customers.customers[WANG] = Customer(
+        customer_id=WANG,
+        name="王芳",
+        language="zh",
+        contact_points=(ContactPoint(kind=ContactPointKind.PHONE, value=KNOWN_NUMBER),),
+        created_at=clock.now(),
+    )
+    configuration.agent_configs[LI] = AgentConfig(agent_id=LI, name="李娜")
+    configuration.secrets[LI] = "phone secret"
+    desk = FakeDesk(clock, records, {LI: "李娜", CHEN: "Chen Wei"})
+    feed = Feed(clock=clock, epoch="first", outbox_limit=outbox_limit)
+    numbers = itertools.count(1)
+    sessions = Sessions(users=users, clock=clock, new_token=lambda: f"token-{next(numbers)}", passwords=QUICK_PASSWORDS)
+    deps = WebDependencies(
+        desk=desk,
+        board=desk,
+        records=records,
+        customers=customers,
+        configuration=configuration,
+        sessions=sessions,
+        feed=feed,
+        health=health,
+        clock=clock,
+        new_customer_id=lambda: CustomerId(f"customer-{next(numbers)}"),
+        new_request_id=lambda: f"request-{next(numbers)}",
+        metrics=CollectorRegistry(),
+        ui_directory=ui_directory,
+        default_region="CN",
+        browser_phone=BrowserPhone(websocket_url="ws://127.0.0.1:8088/ws", realm="127.0.0.1"),
+        demo=demo,
+        desktop_grace=desktop_grace,
+    )
+    try:
+        yield WebHouse(
+            clock=clock,
+            users=users,
+            records=records,
+            customers=customers,
+            configuration=configuration,
+            desk=desk,
+            feed=feed,
+            sessions=sessions,
+            health=health,
+            app=create_app(deps),
+            deps=deps,
+        )
+    finally:
+        sessions.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(house: WebHouse) -> AsyncGenerator[int]:
+    """The house on a real loopback port, whichever of the range is free."""
+    stop = asyncio.Event()
+    for port in PORTS:
+        listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        server = asyncio.create_task(
+            serve(
+                house.app,
+                "127.0.0.1",
+                port,
+                stop=stop,
+                on_listening=lambda _, real, told=listening: told.set_result(real),  # type: ignore[misc]
+            )
+        )
+        both: tuple[asyncio.Future[None] | asyncio.Future[int], ...] = (server, listening)
+        await asyncio.wait(both, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            break
+        with contextlib.suppress(PortTaken):
+            await server
+    else:
+        raise RuntimeError(f"no free port in {PORTS}")
+    try:
+        yield listening.result()
+    finally:
+        stop.set()
+        await asyncio.wait_for(server, 30)
