@@ -174,7 +174,9 @@ class Watch:
                     log.error("server_frozen", silent_seconds=round(time.monotonic() - self._heard, 1))
                     await _kill(process)
                     return End.FROZEN, await exited
-                await asyncio.wait({exited, told}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                # The limit gets shorter when the server says that it is ready, so look again in time for that.
+                look_again = min(left, self._config.silence_limit.total_seconds())
+                await asyncio.wait({exited, told}, timeout=look_again, return_when=asyncio.FIRST_COMPLETED)
                 if exited.done():
                     return End.EXITED, exited.result()
                 if told.done():

@@ -137,6 +137,8 @@ def _waiting(
 ) -> Iterator[Message]:
     talking = {leg.interaction_id for leg in talks.values()}
     for interaction_id, leg in callers.items():
+        if leg.fallback and interaction_id in picture.waiting:
+            yield cmd.Leave(interaction_id=interaction_id)
         if leg.fallback or leg.served or interaction_id in talking or interaction_id in picture.waiting:
             continue
         state = decode(leg.call_state)

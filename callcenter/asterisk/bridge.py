@@ -82,7 +82,9 @@ class Bridge:
         self._whole = False
         self._devices: dict[str, AgentId] = {}
         self._last_error: str = "not connected yet"
-        self.telephony = AmiTelephony(self._client, config.outside, self._order_failed)
+        self.telephony = AmiTelephony(
+            self._client, config.outside, expect=self._translator.expect, failed=self._order_failed
+        )
 
     @property
     def fastagi_port(self) -> int:

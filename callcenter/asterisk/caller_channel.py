@@ -73,6 +73,7 @@ class AgiCallerChannel:
     def __init__(self, session: AgiSession, question: Question) -> None:
         self._session = session
         self._question = question
+        self._played = False
 
     @property
     def question(self) -> Question:
@@ -80,7 +81,8 @@ class AgiCallerChannel:
         return self._question
 
     async def play(self, path: str, interrupt_digits: str) -> str | None:
-        """Play a sound; a sound that cannot be played is passed over, the log says which."""
+        """Play a sound; one that cannot be played is passed over."""
+        self._played = True
         try:
             return await self._session.stream_file(path, interrupt_digits)
         except AgiCommandFailed:
@@ -102,6 +104,9 @@ class AgiCallerChannel:
     async def decide(self, verdict: Verdict, state: CallState) -> None:
         """Give state and verdict; the verdict last."""
         await self.remember(state)
+        if self._played:
+            # What is played in a question ends the dialplan's music behind its back.
+            await self._set(("CC_MUSIC_ON", ""))
         match verdict:
             case WaitVerdict():
                 await self._set(

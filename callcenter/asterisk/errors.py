@@ -26,7 +26,6 @@ AsteriskError
 """
 
 # The names are said as they are caught ("except AgiHangup"); the suffix Error would add nothing.
-# ruff: noqa: N818
 
 from __future__ import annotations
 

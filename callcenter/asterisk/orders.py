@@ -18,7 +18,7 @@ from callcenter.asterisk.errors import AmiActionFailed, AmiError, AmiFieldError
 from callcenter.domain.actions import RingAgent
 from callcenter.domain.agents import Phone, PhoneKind
 from callcenter.domain.errors import InvalidValue
-from callcenter.domain.ids import AgentId, OfferId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.offers import OfferCause
 
 log = structlog.get_logger(__name__)
@@ -74,11 +74,19 @@ def device_of(agent_id: AgentId, phone: Phone) -> str | None:
 
 
 class AmiTelephony:
-    """The port `Telephony` over AMI; `failed` hears of offers whose order could not even be given."""
+    """The port `Telephony`; `expect` hears of every leg that is ordered, `failed` of orders that went wrong."""
 
-    def __init__(self, client: AmiClient, outside: OutsideLine, failed: Callable[[OfferId, OfferCause], None]) -> None:
+    def __init__(
+        self,
+        client: AmiClient,
+        outside: OutsideLine,
+        *,
+        expect: Callable[[OfferId, InteractionId, AgentId], None],
+        failed: Callable[[OfferId, OfferCause], None],
+    ) -> None:
         self._client = client
         self._outside = outside
+        self._expect = expect
         self._failed = failed
 
     def ring_agent(self, order: RingAgent, caller: CallerLine) -> None:
@@ -102,6 +110,7 @@ class AmiTelephony:
                     f"CC_CALLER={order.interaction_id}",
                 ),
             }
+            self._expect(order.offer_id, order.interaction_id, order.agent_id)
             answer = self._client.send_nowait("Originate", fields, ACTION_TIMEOUT, action_id=order.offer_id)
         except (AmiFieldError, InvalidValue) as error:
             log.warning("agent_not_rung", agent_id=order.agent_id, code=error.code, error=str(error))

@@ -42,23 +42,14 @@ STATUS_VARIABLES: Final = (
 
 #: Q.850 causes with which an agent's phone declines (docs/asterisk.md has them as they were seen).
 _CAUSES: Final[Mapping[int, OfferCause]] = {
-    1: OfferCause.UNREACHABLE,
-    3: OfferCause.UNREACHABLE,
-    20: OfferCause.UNREACHABLE,
-    27: OfferCause.UNREACHABLE,
-    38: OfferCause.UNREACHABLE,
     17: OfferCause.BUSY,
     18: OfferCause.NO_ANSWER,
     19: OfferCause.NO_ANSWER,
     21: OfferCause.REJECTED,
 }
-_ORIGINATE_REASONS: Final[Mapping[int, OfferCause]] = {
-    0: OfferCause.UNREACHABLE,
-    1: OfferCause.NO_ANSWER,
-    3: OfferCause.NO_ANSWER,
-    5: OfferCause.BUSY,
-    8: OfferCause.UNREACHABLE,
-}
+_STATE_UP: Final = "6"
+_PLAIN_BYE: Final = 0
+_NORMAL_CLEARING: Final = 16
 _DEVICE_STATES: Final[Mapping[str, PhoneStatus]] = {
     "NOT_INUSE": PhoneStatus.FREE,
     "INUSE": PhoneStatus.BUSY,
@@ -88,6 +79,13 @@ class Translator:
         self._read_ani = read_ani
         self._legs: dict[str, _Leg] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
+        self._expected: OrderedDict[str, _Leg] = OrderedDict()
+
+    def expect(self, offer_id: OfferId, interaction_id: InteractionId, agent_id: AgentId) -> None:
+        """An agent's leg is being ordered; its first events name nothing but its unique id."""
+        self._expected[offer_id] = _Leg(LegRole.AGENT, interaction_id, offer_id, agent_id)
+        if len(self._expected) > REMEMBERED_DEPARTURES:
+            self._expected.popitem(last=False)
 
     def handle(self, event: AmiMessage, now: datetime) -> list[Message]:
         """The reports that one event leads to."""
@@ -98,6 +96,7 @@ class Translator:
 
     def offer_failed(self, offer_id: OfferId, cause: OfferCause) -> list[Message]:
         """The order to ring could not be given."""
+        self._expected.pop(offer_id, None)
         return [] if offer_id in self._legs else [cmd.ReportOfferFailed(offer_id=offer_id, cause=cause)]
 
     def snapshot(self, channels: Iterable[AmiMessage], taken_at: datetime, *, restarted: bool) -> Snapshot:
@@ -169,6 +168,8 @@ class Translator:
             return
         leg_id = event["Uniqueid"]
         cause = _number(event.get("Cause", ""))
+        if cause == _PLAIN_BYE:
+            cause = _NORMAL_CLEARING
         self._depart(leg_id, keep=False)
         if leg.role is LegRole.CALLER:
             yield CallEnded(
@@ -187,18 +188,16 @@ class Translator:
             side = ev.Side.AGENT if leg.hung_up_by_itself else ev.Side.CALLER if gone_first else None
             yield cmd.ReportTalkEnded(offer_id=leg.offer_id, side=side)
         else:
-            failed = _CAUSES.get(cause or 0)
-            if failed is not None:
-                yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=failed)
-            elif event.get("ChannelState") == "6":
-                yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=OfferCause.BRIDGE_FAILED)
+            yield cmd.ReportOfferFailed(
+                offer_id=leg.offer_id, cause=_failure(leg, cause, event.get("ChannelState", ""))
+            )
 
     def _originate_response(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
-        if event.get("Response") != "Failure" or not event.action_id:
-            return
+        """Why a leg failed stands in its Hangup, which follows; only a leg that never was has nothing else."""
         offer_id = OfferId(event.action_id)
-        cause = _ORIGINATE_REASONS.get(_number(event.get("Reason", "")) or 0, OfferCause.NO_ANSWER)
-        yield cmd.ReportOfferFailed(offer_id=offer_id, cause=cause)
+        if event.get("Response") == "Failure" and offer_id in self._expected:
+            del self._expected[offer_id]
+            yield cmd.ReportOfferFailed(offer_id=offer_id, cause=OfferCause.UNREACHABLE)
 
     # ---- the table of legs
 
@@ -207,6 +206,10 @@ class Translator:
         leg = self._legs.get(leg_id)
         if leg is not None or not leg_id or leg_id in self._departed:
             return leg
+        expected = self._expected.pop(leg_id, None)
+        if expected is not None:
+            self._legs[leg_id] = expected
+            return expected
         variables = event.variables()
         role, interaction_id = variables.get("CC_ROLE"), variables.get("CC_ID")
         if not interaction_id:
@@ -214,13 +217,7 @@ class Translator:
         if role == LegRole.CALLER and interaction_id == leg_id:
             leg = _Leg(LegRole.CALLER, interaction_of(interaction_id), None, None)
         elif role == LegRole.AGENT and variables.get("CC_OFFER") == leg_id:
-            agent_id = variables.get("CC_AGENT")
-            leg = _Leg(
-                LegRole.AGENT,
-                interaction_of(interaction_id),
-                OfferId(leg_id),
-                AgentId(agent_id) if agent_id else None,
-            )
+            leg = _Leg(LegRole.AGENT, interaction_of(interaction_id), OfferId(leg_id), None)
         else:
             return None
         self._legs[leg_id] = leg
@@ -246,7 +243,9 @@ class Translator:
             self._legs.pop(leg_id, None)
 
     def _leg_snapshot(self, channel: AmiMessage) -> LegSnapshot | None:
-        variables = channel.variables("Variable")
+        variables = {
+            name: value for name, value in channel.variables("Variable").items() if value not in ("", "(null)")
+        }
         leg_id, role = channel.get("Uniqueid", ""), variables.get("CC_ROLE", "")
         interaction_id = variables.get("CC_ID", "")
         if not leg_id or not interaction_id or role not in tuple(LegRole):
@@ -284,9 +283,18 @@ def phone_status(device_state: str) -> PhoneStatus | None:
     return _DEVICE_STATES.get(device_state)
 
 
+def _failure(leg: _Leg, cause: int | None, channel_state: str) -> OfferCause:
+    """Why an agent's leg that is gone was never in a talk."""
+    if channel_state == _STATE_UP:
+        # The phone was answered. Whoever then hung up by himself does not want the call; otherwise the caller was gone
+        # or somebody else had him, which is no fault of the agent.
+        return OfferCause.REJECTED if leg.hung_up_by_itself else OfferCause.BRIDGE_FAILED
+    return _CAUSES.get(cause or 0, OfferCause.UNREACHABLE)
+
+
 def _leg_state(code: str) -> LegState:
     # Asterisk's channel states: 4 and 5 are ringing, 6 is up.
-    if code == "6":
+    if code == _STATE_UP:
         return LegState.UP
     return LegState.RINGING if code in ("4", "5") else LegState.SETTING_UP
 
