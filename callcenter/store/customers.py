@@ -111,7 +111,9 @@ async def _put_contact_points(
     """Make these the customer's contact points; one that is said twice is kept once."""
     table = tables.contact_points
     await connection.execute(delete(table).where(table.c.customer_id == customer_id))
-    distinct = {point.value: point for point in reversed(points)}
+    distinct: dict[str, ContactPoint] = {}
+    for point in points:
+        distinct.setdefault(point.value, point)
     rows = [
         {
             "customer_id": customer_id,
@@ -120,8 +122,7 @@ async def _put_contact_points(
             "value": point.value,
             "label": point.label,
         }
-        for position, point in enumerate(points)
-        if distinct[point.value] is point
+        for position, point in enumerate(distinct.values())
     ]
     if rows:
         await connection.execute(insert(table), rows)

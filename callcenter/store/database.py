@@ -37,7 +37,12 @@ class Database:
     @property
     def url_for_people(self) -> str:
         """The address without its password."""
-        return self._url.render_as_string(hide_password=True)
+        return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine, for watching it; talk to the database through `reading` and `writing`."""
+        return self._engine
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -125,6 +130,7 @@ def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
             url,
             pool_size=pool_size,
             pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            hide_parameters=True,  # Errors reach logs, and numbers and names must not.
             json_serializer=_as_it_is,
             json_deserializer=_as_it_is,
         )
@@ -135,6 +141,7 @@ def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
         url,
         pool_size=pool_size,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
+        hide_parameters=True,
         pool_pre_ping=True,
         json_serializer=_as_it_is,
         json_deserializer=_as_it_is,

@@ -243,8 +243,8 @@ class JournalWriter:
                     await store_batch(connection, batch)
             except DatabaseUnreachable:
                 raise
-            except Exception:
-                log.exception("journal.batch_refused", batch=batch.number)
+            except Exception as error:  # Its text may hold what callers said or typed: only its kind is logged.
+                log.warning("journal.batch_refused", batch=batch.number, cause=type(error).__name__)
                 await self._store_singly(batch, within)
         except DatabaseUnreachable as error:
             if not self._away:
@@ -266,7 +266,7 @@ class JournalWriter:
                 return
             refused = [entry for entry in batch.entries if not await _is_stored(connection, entry)]
             if refused:
-                await asyncio.to_thread(self._spill.reject, encode_json(refused))
+                await asyncio.to_thread(self._spill.reject, b"\n".join(_for_people(entry) for entry in refused))
         self._rejected_entries += len(refused)
         if refused:
             log.error("journal.entries_rejected", entries=len(refused), kept_in=str(self._spill.rejected_path))
@@ -274,7 +274,7 @@ class JournalWriter:
     async def _put_away(self, batch: Batch) -> bool:
         """Into the spill; False when the disk fails as well."""
         try:
-            payload = self._encoded(batch)
+            payload = await self._encoded(batch)
             async with self._spill_lock:
                 await asyncio.to_thread(self._spill.append, payload)
         except OSError as error:
@@ -283,13 +283,15 @@ class JournalWriter:
         self._spilled.set()
         return True
 
-    def _encoded(self, batch: Batch) -> bytes:
+    async def _encoded(self, batch: Batch) -> bytes:
         try:
             return encode_batch(batch)
         except Exception:
             sound = tuple(entry for entry in batch.entries if _can_be_encoded(entry))
-            self._rejected_entries += len(batch.entries) - len(sound)
-            log.exception("journal.entries_without_form", entries=len(batch.entries) - len(sound))
+            refused = [entry for entry in batch.entries if entry not in sound]
+            log.critical("journal.entries_rejected", entries=len(refused), kept_in=str(self._spill.rejected_path))
+            await asyncio.to_thread(self._spill.reject, b"\n".join(_for_people(entry) for entry in refused))
+            self._rejected_entries += len(refused)
             return encode_batch(replace(batch, entries=sound))
 
     async def _drain_always(self) -> None:
@@ -313,8 +315,9 @@ class JournalWriter:
             payload = await asyncio.to_thread(self._spill.first)
         try:
             batch = decode_batch(payload)
-        except msgspec.MsgspecError:
-            log.exception("journal.spilled_batch_unreadable", kept_in=str(self._spill.rejected_path))
+        except msgspec.MsgspecError as error:
+            kind = type(error).__name__
+            log.critical("journal.spilled_batch_unreadable", cause=kind, kept_in=str(self._spill.rejected_path))
             await asyncio.to_thread(self._spill.reject, payload)
         else:
             if not await self._store(batch, self._limits.drain_attempt):
@@ -352,6 +355,11 @@ async def _is_stored(connection: AsyncConnection, entry: Entry) -> bool:
     except Exception:  # Values no column can hold fail before they reach the database, in many ways.
         return False
     return True
+
+
+def _for_people(entry: Entry) -> bytes:
+    """One line that keeps all of it, whether it can be JSON or not."""
+    return encode_json(entry) if _can_be_encoded(entry) else repr(entry).encode("utf-8", "backslashreplace")
 
 
 def _can_be_encoded(entry: Entry) -> bool:

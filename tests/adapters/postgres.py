@@ -58,7 +58,7 @@ class PostgresServer:
         return f"postgresql://{USER}@/{database}?host={self._directory}&port={PORT}"
 
     def start(self) -> None:
-        """Run the server, and wait until it answers."""
+        """Run the server, and wait until it answers; it ends with the thread that called this."""
         log = self._directory / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(

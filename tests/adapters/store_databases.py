@@ -8,8 +8,6 @@ import pytest
 from callcenter.store.database import Database
 from callcenter.store.schema import upgrade_database
 
-pytest_plugins = ("tests.adapters.postgres",)
-
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:

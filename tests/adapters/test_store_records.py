@@ -25,7 +25,6 @@ from callcenter.store.journal import JournalWriter
 from callcenter.store.records import StoredRecords
 from tests.adapters.store_calls import NOON, at, folded, node, status, whole_call
 
-pytest_plugins = ("tests.adapters.store_databases",)
 SOON = timedelta(seconds=30)
 
 

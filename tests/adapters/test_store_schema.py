@@ -16,8 +16,6 @@ from callcenter.store.errors import DatabaseUnreachable, InvalidDatabaseUrl, Sch
 from callcenter.store.records import StoredRecords
 from callcenter.store.tables import metadata
 
-pytest_plugins = ("tests.adapters.store_databases",)
-
 
 def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})

@@ -1,0 +1,6 @@
+"""What the adapters' tests share: the databases of the store's tests."""
+
+from tests.adapters.postgres import postgres_server, postgres_url
+from tests.adapters.store_databases import database, database_url, empty_database
+
+__all__ = ["database", "database_url", "empty_database", "postgres_server", "postgres_url"]
