@@ -1,0 +1,1 @@
+"""Pure: telephone numbers; segments, customer value, lifecycle, matching rules."""
