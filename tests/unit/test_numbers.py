@@ -72,17 +72,13 @@ def test_a_number_of_no_country_has_no_region() -> None:
 
 
 def test_a_range_younger_than_our_tables_is_believed_when_its_country_is_written_out() -> None:
-    assert to_e164("+12125550123", "CN") == "+12125550123"
-    assert to_e164("12125550123", "CN") is None
+    assert to_e164("+442012345678", "CN") == "+442012345678"
+    assert to_e164("442012345678", "CN") is None
 
 
-@pytest.mark.parametrize(
-    "raw", ["1001", "4000", "0", "110", "10086", "999", "12345678901234567890", "+1001", "*97", "#"]
-)
+@pytest.mark.parametrize("raw", ["1001", "4000", "0", "110", "10086", "999", "1" * 20, "+1001", "*97", "#"])
 @pytest.mark.parametrize("region", ["CN", "GB"])
 def test_a_short_or_impossible_number_stays_as_it_came(raw: str, region: str) -> None:
-    if (raw, region) == ("10086", "CN"):
-        return
     assert normalise(raw, region) == Number(raw=raw)
 
 
