@@ -1,0 +1,120 @@
+"""Bad requests to every endpoint: always a refusal with its form, never a 5xx."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.adapters.web_house import LI, PASSWORD, WANG, WebHouse, furnish
+
+FIELDS = [
+    "name",
+    "password",
+    "state",
+    "reason",
+    "kind",
+    "address",
+    "then",
+    "disposition",
+    "notes",
+    "customer_id",
+    "language",
+    "segment",
+    "tags",
+    "contact_points",
+    "value",
+    "label",
+]
+WORDS = ["ready", "not_ready", "break", "sip", "outside", "address", "solved", "person", "phone", "email", "A", "zh"]
+
+texts = st.one_of(
+    st.sampled_from(WORDS),
+    st.text(max_size=30),
+    st.sampled_from(
+        ["\x00", "\r\nX: y", "a" * 20_000, "\ud800", "\u202e", "' OR 1=1 --", "<script>", "+86", "@", "💥"]
+    ),
+)
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), texts, st.sampled_from([10**400, -(2**63), 1e308])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | texts, inner, max_size=4),
+    max_leaves=12,
+)
+bodies = st.one_of(
+    st.dictionaries(st.sampled_from(FIELDS), values, max_size=6).map(lambda body: json.dumps(body).encode()),
+    values.map(lambda body: json.dumps(body).encode()),
+    st.binary(max_size=60),
+    st.sampled_from(
+        [b"[" * 50_000, b'{"a":' * 20_000, b'"\\ud800"', b"NaN", b"1e999999", b"9" * 6_000, b"\xef\xbb\xbf{}"]
+    ),
+)
+queries = st.dictionaries(
+    st.sampled_from(["limit", "before", "customer_id", "agent_id", "contact_point"]),
+    st.one_of(texts, st.integers().map(str)).filter(lambda text: "\ud800" not in text),
+    max_size=3,
+)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebHouse]:
+    with furnish(tmp_path_factory.mktemp("pages")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client(house: WebHouse) -> Iterator[TestClient]:
+    with TestClient(house.app, raise_server_exceptions=False) as made:
+        yield made
+
+
+def calls() -> list[tuple[str, str]]:
+    with furnish(Path("nowhere")) as house:
+        return sorted(
+            (method, context.original_route.path)
+            for context in iter_route_contexts(house.app.routes)
+            if isinstance(context.original_route, APIRoute)
+            for method in context.original_route.methods or ()
+            if context.original_route.path != "/metrics"
+        )
+
+
+@pytest.mark.parametrize(("method", "path"), calls())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_request_makes_the_server_fail(
+    house: WebHouse, client: TestClient, method: str, path: str, data: st.DataObject
+) -> None:
+    client.cookies.clear()
+    # A name that was locked out by bad passwords must not hide the rest.
+    house.sessions._lock_out._counts.clear()
+    token = client.post("/api/v1/session", json={"name": "1001", "password": PASSWORD}).json()["token"]
+    client.cookies.clear()
+    some_id = data.draw(st.sampled_from([house.talk(LI).interaction_id, str(WANG)]) | texts)
+    part = quote(some_id.encode("utf-8", "replace"), safe="")
+    address = path.replace("{interaction_id}", part).replace("{customer_id}", part).replace("{name:path}", part)
+    answer = client.request(
+        method,
+        address,
+        params=data.draw(queries),
+        content=data.draw(bodies),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "Content-Type": data.draw(
+                st.sampled_from(["application/json", "application/json; charset=x", "text/plain"])
+            ),
+        },
+    )
+    built_pages_are_missing = path == "/{name:path}" and answer.status_code == 503
+    assert answer.status_code < 500 or built_pages_are_missing, answer.text
+    if answer.status_code >= 400 and method != "HEAD" and not built_pages_are_missing:
+        problem = answer.json()
+        assert problem["status"] == answer.status_code
+        assert problem["code"]
