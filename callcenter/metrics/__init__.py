@@ -1,0 +1,1 @@
+"""Pure: service level, speed of answer, handle time, occupancy; folds over events."""
