@@ -106,6 +106,7 @@ class AsteriskSettings(_Section):
     fastagi_port: Port = 4573
     fastagi_allow: tuple[Network, ...] = ("127.0.0.0/8",)
     outside_trunk: str | None = None
+    channel_log: Path | None = None
 
 
 class SipSettings(_Section):
@@ -141,6 +142,7 @@ class FlowSettings(_Section):
     directory: Path = Path("ivr_flows")
     default: str | None = None
     recorded_prompts: Path | None = None
+    sound_directory: Path | None = None
 
 
 class DeskSettings(_Section):
@@ -174,6 +176,11 @@ class Settings(_Section):
         return self.database.url or f"sqlite+aiosqlite:///{self.server.data_directory / 'callcenter.sqlite3'}"
 
     @property
+    def sound_directory(self) -> Path:
+        """Where synthesised prompts are written for Asterisk to read."""
+        return self.flows.sound_directory or self.server.data_directory / "sounds"
+
+    @property
     def websocket_url(self) -> str:
         """Where the browser's phone registers."""
         return self.sip.websocket_url or f"ws://{self.sip.http_bind}:{self.sip.http_port}/ws"
@@ -204,7 +211,9 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        lines = [_complaint(where, text, tuple(fault["loc"]), fault["msg"], overridden) for fault in error.errors()]
+        faults = {tuple(fault["loc"]): fault["msg"] for fault in error.errors()}
+        innermost = [at for at in faults if not any(other[: len(at)] == at and other != at for other in faults)]
+        lines = [_complaint(where, text, at, faults[at], overridden) for at in innermost]
         raise SettingsError(lines) from None
     return _with_secret(settings, where)
 

@@ -1,0 +1,86 @@
+"""Today's figures of every queue: the metrics' fold over the events of the day, begun anew at local midnight.
+
+Law: the board's numbers are the same fold over the same events as the reports'.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta, tzinfo
+
+from callcenter.acd.picture import Picture
+from callcenter.app.floor import Touched
+from callcenter.app.ports import Clock
+from callcenter.app.views import TodayView
+from callcenter.domain.events import Event
+from callcenter.domain.ids import QueueId
+from callcenter.metrics import queue_day
+
+
+class DayFigures:
+    """Keeps one `QueueDay` for each queue."""
+
+    def __init__(self, *, clock: Clock, timezone: tzinfo) -> None:
+        self._clock = clock
+        self._timezone = timezone
+        self._picture: Picture | None = None
+        self._begun = self.day_begins()
+        self._days: dict[QueueId, queue_day.QueueDay] = {}
+        self._loaded: Sequence[Event] = ()
+
+    def attach(self, picture: Picture) -> None:
+        """Say where the queues' thresholds stand; before anything is taken."""
+        self._picture = picture
+
+    def day_begins(self) -> datetime:
+        """The last local midnight."""
+        local = self._clock.now().astimezone(self._timezone)
+        return datetime.combine(local.date(), time(), tzinfo=self._timezone)
+
+    def load(self, events: Sequence[Event]) -> None:
+        """Take what happened today before this start; queues that come to be known later fold it then."""
+        self._loaded = tuple(events)
+
+    def take(self, touched: Touched) -> None:
+        """Fold what just happened."""
+        self._turn_the_day()
+        for queue_id in self._queues():
+            day = self._day(queue_id)
+            for event in touched.events:
+                day = queue_day.fold(day, event)
+            self._days[queue_id] = day
+
+    def today(self, queue_id: QueueId) -> TodayView:
+        """Figures of one queue since midnight."""
+        self._turn_the_day()
+        figures = queue_day.figures(self._day(queue_id))
+        return TodayView(
+            offered=figures.offered,
+            answered=figures.answered,
+            abandoned=figures.abandoned,
+            service_level=figures.service_level,
+            asa_seconds=_seconds(figures.asa),
+        )
+
+    def _queues(self) -> tuple[QueueId, ...]:
+        return tuple(self._picture.queues) if self._picture is not None else ()
+
+    def _turn_the_day(self) -> None:
+        begins = self.day_begins()
+        if begins != self._begun:
+            self._begun, self._days, self._loaded = begins, {}, ()
+
+    def _day(self, queue_id: QueueId) -> queue_day.QueueDay:
+        day = self._days.get(queue_id)
+        if day is None:
+            threshold = self._threshold(queue_id)
+            day = queue_day.fold_all(queue_day.begin_day(queue_id, self._begun, threshold), self._loaded)
+            self._days[queue_id] = day
+        return day
+
+    def _threshold(self, queue_id: QueueId) -> timedelta:
+        if self._picture is None:
+            raise RuntimeError("the figures know no queues yet")
+        return self._picture.queue(queue_id).config.service_level_threshold
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()

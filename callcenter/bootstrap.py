@@ -1,0 +1,335 @@
+"""Makes one server out of the settings and runs it: the only place that knows every package.
+
+Law: whatever can be checked is checked before the first port is opened; nothing is left half started.
+"""
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from callcenter.app.calls import Calls, CustomerMemory, Lines
+from callcenter.app.desk import Desk
+from callcenter.app.feed import Feed
+from callcenter.app.figures import DayFigures
+from callcenter.app.floor import Floor
+from callcenter.app.ports import Configuration
+from callcenter.app.recovery import Recovery, restore
+from callcenter.app.screens import Screens
+from callcenter.app.sessions import Sessions
+from callcenter.asterisk.ami_connection import AmiConfig
+from callcenter.asterisk.bridge import Bridge, BridgeConfig
+from callcenter.asterisk.cel import ChannelLog
+from callcenter.asterisk.fastagi import FastAgiConfig
+from callcenter.asterisk.orders import OutsideLine
+from callcenter.asterisk.prompts import PromptLibrary
+from callcenter.asterisk.synthesis import EspeakSynthesiser
+from callcenter.crm.numbers import normalise
+from callcenter.domain.ids import CustomerId
+from callcenter.domain.numbers import Number
+from callcenter.gauges import FloorGauges
+from callcenter.ivr.faults import Fault, FlowError
+from callcenter.ivr.flow import Flow
+from callcenter.ivr.reader import parse_flow, parse_prompts
+from callcenter.ivr.waiting import WaitingPrompts
+from callcenter.settings import Settings, check_runnable
+from callcenter.store.configuration import StoredConfiguration
+from callcenter.store.customers import StoredCustomers
+from callcenter.store.database import Database
+from callcenter.store.journal import JournalWriter
+from callcenter.store.records import StoredRecords
+from callcenter.store.schema import check_schema
+from callcenter.store.users import StoredUsers
+from callcenter.watch import Notifier
+from callcenter.web.app import create_app
+from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, WebDependencies
+from callcenter.web.server import serve as serve_web
+
+log = structlog.get_logger(__name__)
+
+LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
+WAITING_PROMPTS: Final = "prompts/queue.yaml"
+DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
+
+
+class SystemClock:
+    """The one place that asks the machine what time it is."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+
+class ServerHealth:
+    """What must be well before calls are served."""
+
+    def __init__(self, bridge: Bridge, database: Database, journal: JournalWriter) -> None:
+        self._bridge = bridge
+        self._database = database
+        self._journal = journal
+
+    async def checks(self) -> Mapping[str, Check]:
+        """Asterisk, the database, and the journal that stands between it and the calls."""
+        exchange = self._bridge.health()
+        try:
+            await self._database.ping(DATABASE_CHECK_LIMIT)
+            database = Check(ok=True, detail="answers")
+        except Exception as error:
+            log.warning("database_check_failed", error=str(error))
+            database = Check(ok=False, detail=str(error))
+        state = self._journal.state()
+        kept = state.lost_rows == 0
+        detail = f"{state.pending_rows} rows wait, {state.spilled_batches} batches on disk, {state.lost_rows} rows lost"
+        return {
+            "asterisk": Check(ok=exchange.ok, detail=exchange.detail),
+            "database": database,
+            "journal": Check(ok=kept, detail=detail),
+        }
+
+
+async def load_lines(settings: Settings, configuration: Configuration) -> Lines:
+    """Every flow of the flows' directory and which number leads to it; raises `FlowError` with the faults of all files."""
+    directory = settings.flows.directory
+    queues = {queue.queue_id for queue in await configuration.queues()}
+    flows: dict[str, Flow] = {}
+    faults: list[Fault] = []
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            flow = parse_flow(_read(path), str(path), queues=queues)
+        except FlowError as error:
+            faults.extend(error.faults)
+            continue
+        if flow.name in flows:
+            faults.append(
+                _fault(path, f"the flow {flow.name!r} is in {flows[flow.name].filename} already", "rename one")
+            )
+        flows[flow.name] = flow
+    prompts_path = directory / WAITING_PROMPTS
+    waiting: WaitingPrompts | None = None
+    try:
+        waiting = WaitingPrompts(parse_prompts(_read(prompts_path), str(prompts_path)))
+    except FlowError as error:
+        faults.extend(error.faults)
+    numbers = await configuration.numbers()
+    default = settings.flows.default
+    wanted = {route.flow: f"number {route.dnis}" for route in numbers}
+    if default is not None:
+        wanted[default] = "the setting flows.default"
+    for name, whence in sorted(wanted.items()):
+        if name not in flows and not faults:
+            known = ", ".join(sorted(flows)) or "none"
+            faults.append(
+                _fault(directory, f"{whence} leads to the flow {name!r}, which is not here", f"known: {known}")
+            )
+    if faults or waiting is None:
+        raise FlowError(faults)
+    return Lines(
+        flows=flows,
+        flow_of_dnis={route.dnis: route.flow for route in numbers},
+        default_flow=default,
+        waiting_prompts=waiting,
+        default_language=settings.server.language,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FlowError([_fault(path, f"cannot be read: {error}", "a UTF-8 file that the server may read")]) from error
+
+
+def _fault(path: Path, what: str, right: str) -> Fault:
+    return Fault(code="flow_files", filename=str(path), line=1, what=what, right=right)
+
+
+class NumberReader:
+    """Normalises what a trunk gives as the calling number."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+
+    def __call__(self, raw: str, presentation: str) -> Number:
+        """The number of `raw`; `presentation` is Asterisk's CALLERID(pres)."""
+        return normalise(raw, self._region, presentation=presentation)
+
+
+def prompt_library(settings: Settings) -> PromptLibrary:
+    """The prompts' sound files; close it with `aclose`."""
+    return PromptLibrary(settings.sound_directory, settings.flows.recorded_prompts, EspeakSynthesiser())
+
+
+async def build_prompts(library: PromptLibrary, lines: Lines) -> None:
+    """Make every prompt that can be made before anybody calls; what fails is logged and tried again when needed."""
+    sets = [flow.prompts for flow in lines.flows.values()]
+    waiting = lines.waiting_prompts
+    failures = [
+        *await library.write_stable(waiting.prompts),
+        *await library.build_all([*sets, waiting.prompts], also=waiting.likely_utterances()),
+    ]
+    for failure in failures[:3]:
+        log.error("prompt_not_built", prompt=failure.utterance.prompt_id, reason=failure.reason)
+    log.info("prompts_built", failed=len(failures))
+
+
+async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event, demo: DemoInfo | None = None) -> None:
+    """Serve calls and pages until `stop` is set; raises one clear error when it cannot start."""
+    check_runnable(settings)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url)
+        stack.push_async_callback(database.dispose)
+        await check_schema(database)
+        configuration = StoredConfiguration(database)
+        lines = await load_lines(settings, configuration)
+        await _Server(settings, notifier, database, configuration, lines, demo).run(stop, stack)
+
+
+class _Server:
+    """The parts of one running server and who owns them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        notifier: Notifier,
+        database: Database,
+        configuration: StoredConfiguration,
+        lines: Lines,
+        demo: DemoInfo | None,
+    ) -> None:
+        self._settings = settings
+        self._notifier = notifier
+        self._configuration = configuration
+        self._lines = lines
+        clock = SystemClock()
+        read_ani = NumberReader(settings.server.region)
+        self._records = StoredRecords(database)
+        customers = StoredCustomers(database)
+        self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
+        self._bridge = Bridge(_bridge_config(settings), clock=clock, read_ani=read_ani)
+        feed = Feed(epoch=uuid.uuid4().hex, clock=clock)
+        memory = CustomerMemory(customers)
+        self._figures = DayFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
+        self._screens = Screens(feed=feed, figures=self._figures, memory=memory, clock=clock)
+        self._floor = Floor(clock=clock, journal=self._journal, telephony=self._bridge.telephony, screens=self._screens)
+        self._figures.attach(self._floor.picture)
+        self._screens.attach(self._floor)
+        self._floor.watch(self._figures.take)
+        self._library = prompt_library(settings)
+        self._calls = Calls(floor=self._floor, memory=memory, voice=self._library, clock=clock, lines=lines)
+        channel_log = settings.asterisk.channel_log
+        exchange_log = ChannelLog(channel_log, read_ani) if channel_log is not None else None
+        self._recovery = Recovery(self._floor, self._records, exchange_log)
+        desk = Desk(
+            floor=self._floor,
+            screens=self._screens,
+            memory=memory,
+            journal=self._journal,
+            records=self._records,
+            customers=customers,
+            configuration=configuration,
+            clock=clock,
+        )
+        self._sessions = Sessions(users=StoredUsers(database), clock=clock, new_token=lambda: secrets.token_urlsafe(32))
+        metrics = CollectorRegistry()
+        metrics.register(FloorGauges(self._floor, self._journal))
+        self._web = create_app(
+            WebDependencies(
+                desk=desk,
+                board=desk,
+                records=self._records,
+                customers=customers,
+                configuration=configuration,
+                sessions=self._sessions,
+                feed=feed,
+                health=ServerHealth(self._bridge, database, self._journal),
+                clock=clock,
+                new_customer_id=lambda: CustomerId(uuid.uuid4().hex),
+                new_request_id=lambda: uuid.uuid4().hex[:16],
+                metrics=metrics,
+                ui_directory=settings.server.ui_directory,
+                default_region=settings.server.region,
+                browser_phone=BrowserPhone(websocket_url=settings.websocket_url, realm=settings.sip.bind),
+                demo=demo,
+                desktop_grace=settings.desk_lost_after,
+            )
+        )
+
+    async def run(self, stop: asyncio.Event, stack: AsyncExitStack) -> None:
+        """Start in order, run, stop in the opposite order."""
+        settings = self._settings
+        await asyncio.to_thread(settings.server.data_directory.mkdir, parents=True, exist_ok=True)
+        await self._journal.start()
+        stack.push_async_callback(self._journal.stop)
+        stack.callback(self._sessions.close)
+        stack.push_async_callback(self._library.aclose)
+        self._figures.load(await self._records.events_since(self._figures.day_begins()))
+        floor_task = asyncio.create_task(self._floor.run(), name="floor")
+        try:
+            await restore(self._floor, configuration=self._configuration, records=self._records)
+            self._screens.refresh_everything()
+            async with asyncio.TaskGroup() as tasks:
+                owned = [
+                    tasks.create_task(self._until(floor_task), name="floor watch"),
+                    tasks.create_task(self._screens.run(), name="screens"),
+                    tasks.create_task(
+                        self._bridge.run(self._floor, self._calls, self._recovery.recover), name="bridge"
+                    ),
+                    tasks.create_task(self._recovery.run(), name="recovery bookmark"),
+                    tasks.create_task(build_prompts(self._library, self._lines), name="prompts"),
+                    tasks.create_task(self._live(), name="sign of life"),
+                ]
+                web = tasks.create_task(
+                    serve_web(
+                        self._web, settings.server.bind, settings.server.port, stop=stop, on_listening=self._listening
+                    ),
+                    name="web",
+                )
+                await web
+                self._notifier.stopping()
+                for task in owned:
+                    task.cancel()
+        finally:
+            floor_task.cancel()
+            await asyncio.gather(floor_task, return_exceptions=True)
+
+    async def _until(self, floor_task: "asyncio.Task[None]") -> None:
+        """The floor never ends by itself; if it does, everything ends with its error."""
+        await asyncio.shield(floor_task)
+
+    def _listening(self, host: str, port: int) -> None:
+        log.info("serving", address=f"http://{host}:{port}")
+        self._notifier.ready()
+
+    async def _live(self) -> None:
+        """Tell whoever started us that the floor lives; go when nobody hears it any more."""
+        while True:
+            await self._floor.pulse()
+            if not self._notifier.alive():
+                log.error("watch_gone")
+                raise WatchGone("the process that started this server is gone")
+            await asyncio.sleep(LIFE_SIGN_INTERVAL.total_seconds())
+
+
+class WatchGone(Exception):
+    """Whoever watched over this server is gone; another one will start its own."""
+
+
+def _bridge_config(settings: Settings) -> BridgeConfig:
+    asterisk = settings.asterisk
+    return BridgeConfig(
+        ami=AmiConfig(
+            host=asterisk.ami_host, port=asterisk.ami_port, username=asterisk.ami_user, secret=asterisk.ami_secret
+        ),
+        fastagi=FastAgiConfig(
+            host=asterisk.fastagi_bind, port=asterisk.fastagi_port, allowed_networks=asterisk.fastagi_allow
+        ),
+        outside=OutsideLine(trunk=asterisk.outside_trunk),
+    )

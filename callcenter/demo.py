@@ -1,0 +1,278 @@
+"""The demo: a private Asterisk, the watched server and demo data, brought up and taken down as one.
+
+Law: when it ends, however it ends, no process it started is left.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from callcenter.app.sessions import hash_password
+from callcenter.asterisk.config_files import PhoneAccount as SipAccount
+from callcenter.asterisk.config_files import installed_modules
+from callcenter.asterisk.errors import AsteriskError
+from callcenter.asterisk.installation import find_installation, private_directories
+from callcenter.asterisk.process import PrivateAsterisk, stop_left_over
+from callcenter.bootstrap import SystemClock
+from callcenter.domain.ids import AgentId
+from callcenter.domain.labels import Label
+from callcenter.logs import configure_logs
+from callcenter.operate import fallback_queues, pbx_config
+from callcenter.settings import Settings, TrunkSettings, load
+from callcenter.store.configuration import StoredConfiguration
+from callcenter.store.database import Database
+from callcenter.store.demo import load_demo
+from callcenter.store.schema import upgrade_database
+from callcenter.traffic import Traffic, TrafficConfig
+from callcenter.watch import Watch
+from callcenter.web.dependencies import DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
+
+log = structlog.get_logger(__name__)
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+DEFAULT_PASSWORD: Final = "demo"  # noqa: S105  The demo's, printed at its start, for loopback only.
+DEMO_CALLER: Final = "demo-caller"
+CALLERS_ADDRESS: Final = "127.0.0.2"
+AGENTS: Final = tuple(AgentId(str(number)) for number in range(1001, 1011))
+NUMBERS: Final = (
+    DemoNumber(dnis="4000", label=Label(zh="主菜单", en="Main menu")),
+    DemoNumber(dnis="4001", label=Label(zh="销售", en="Sales")),
+    DemoNumber(dnis="4002", label=Label(zh="技术支持", en="Support")),
+)
+CALLERS: Final = (
+    DemoCaller(ani="+8613800138000", label=Label(zh="老客户（中文）", en="Known customer (Chinese)")),
+    DemoCaller(ani="+442079460000", label=Label(zh="老客户（英语）", en="Known customer (English)")),
+    DemoCaller(ani="+8613900139000", label=Label(zh="两位客户共用的号码", en="A number two customers share")),
+    DemoCaller(ani="+8613712345678", label=Label(zh="陌生号码", en="Unknown number")),
+    DemoCaller(ani=None, label=Label(zh="隐藏号码", en="Withheld number")),
+)
+LOGINS: Final = (
+    *(DemoLogin(name=agent_id, role="agent") for agent_id in AGENTS),
+    DemoLogin(name="super", role="supervisor"),
+    DemoLogin(name="admin", role="administrator"),
+)
+RESTART_PAUSE: Final = timedelta(seconds=1)
+
+
+class DemoError(Exception):
+    """The demo cannot run; the message says what to do."""
+
+
+def demo_info_from_environment(settings: Settings) -> DemoInfo | None:
+    """What the pages tell a newcomer; None outside the demo."""
+    if not settings.demo.enabled:
+        return None
+    return DemoInfo(
+        numbers=NUMBERS,
+        callers=CALLERS,
+        phone=PhoneAccount(
+            sip_uri=f"sip:{DEMO_CALLER}@{settings.sip.bind}",
+            user=DEMO_CALLER,
+            password=settings.demo.password,
+            websocket_url=settings.websocket_url,
+        ),
+        logins=LOGINS,
+    )
+
+
+async def run_demo(config: Path | None, *, calls_a_minute: float) -> int:
+    """Bring everything up, print where it is, and keep it until SIGINT or SIGTERM."""
+    base = _base_directory()
+    _put_demo_defaults(os.environ, base)
+    settings = load(config)
+    configure_logs(settings)
+    if not settings.demo.password:
+        raise DemoError("CALLCENTER_DEMO_PASSWORD is empty; leave it out or give one")
+    if settings.demo.password == DEFAULT_PASSWORD and not _is_loopback(settings):
+        raise DemoError("the demo with its printed password stays on loopback; set CALLCENTER_DEMO_PASSWORD to open it")
+    if not _ui_is_built(settings):
+        log.warning("ui_not_built", directory=str(settings.server.ui_directory), mend="run scripts/start")
+    _refuse_taken_ports(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        parts = await _prepare(settings, base)
+        stack.push_async_callback(parts.asterisk.stop)
+        await parts.asterisk.start()
+        return await _serve(settings, parts, calls_a_minute, config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    asterisk: PrivateAsterisk
+    base: Path
+
+
+def _base_directory() -> Path:
+    return Path(os.environ.get("CALLCENTER_DEMO_DIRECTORY", PROJECT / ".run" / "demo")).absolute()
+
+
+def _put_demo_defaults(environment: MutableMapping[str, str], base: Path) -> None:
+    """What makes it the demo, unless the environment says otherwise; the server's process inherits it."""
+    defaults = {
+        "CALLCENTER_DEMO_ENABLED": "true",
+        "CALLCENTER_DEMO_PASSWORD": DEFAULT_PASSWORD,
+        "CALLCENTER_SERVER_DATA_DIRECTORY": str(base / "data"),
+        "CALLCENTER_SERVER_UI_DIRECTORY": str(PROJECT / "agent_ui" / "dist"),
+        "CALLCENTER_SERVER_LOG_FORMAT": "console",
+        "CALLCENTER_SERVER_LOG_LEVEL": "warning",
+        "CALLCENTER_FLOWS_DIRECTORY": str(PROJECT / "ivr_flows"),
+        "CALLCENTER_FLOWS_DEFAULT": "main",
+        "CALLCENTER_FLOWS_SOUND_DIRECTORY": str(base / "asterisk" / "data" / "sounds"),
+        "CALLCENTER_ASTERISK_CHANNEL_LOG": str(base / "asterisk" / "log" / "cel-custom" / "callcenter.csv"),
+        "CALLCENTER_ASTERISK_AMI_SECRET": secrets.token_urlsafe(24),
+    }
+    for name, value in defaults.items():
+        environment.setdefault(name, value)
+
+
+def _ui_is_built(settings: Settings) -> bool:
+    return (settings.server.ui_directory / "index.html").is_file()
+
+
+def _is_loopback(settings: Settings) -> bool:
+    return all(address.startswith("127.") or address == "::1" for address in (settings.server.bind, settings.sip.bind))
+
+
+def _refuse_taken_ports(settings: Settings) -> None:
+    """Asterisk checks its own ports when it starts; these are the server's."""
+    for setting, address, port in (
+        ("CALLCENTER_SERVER_PORT", settings.server.bind, settings.server.port),
+        ("CALLCENTER_ASTERISK_FASTAGI_PORT", settings.asterisk.fastagi_bind, settings.asterisk.fastagi_port),
+    ):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                raise DemoError(
+                    f"port {port} on {address} cannot be had ({error.strerror}); stop what uses it, "
+                    f"or set another with {setting}"
+                ) from None
+
+
+async def _prepare(settings: Settings, base: Path) -> _Parts:
+    installation = find_installation(Path(os.environ.get("CALLCENTER_TOOLS_DIR", PROJECT / ".tools")))
+    directories = private_directories(base / "asterisk", installation)
+    if await stop_left_over(installation, directories):
+        log.warning("stopped_left_over_asterisk")
+    await asyncio.to_thread(settings.server.data_directory.mkdir, parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    password = settings.demo.password
+    try:
+        await upgrade_database(database)
+        password_hash = await asyncio.to_thread(hash_password, password)
+        await load_demo(database, password_hash=password_hash, phone_secret=lambda _: password, now=SystemClock().now())
+        configuration = StoredConfiguration(database)
+        fallback = fallback_queues(await configuration.queues(), await configuration.agents())
+    finally:
+        await database.dispose()
+    demo_trunk = TrunkSettings(name="demo", match=(CALLERS_ADDRESS,))
+    with_trunk = settings.model_copy(update={"trunks": settings.trunks or (demo_trunk,)})
+    pbx = pbx_config(
+        with_trunk,
+        directories,
+        phones=tuple(SipAccount(agent_id=agent_id, secret=password) for agent_id in AGENTS),
+        fallback=fallback,
+        demo_caller_secret=password,
+        modules_present=installed_modules(installation.modules_dir),
+    )
+    return _Parts(asterisk=PrivateAsterisk(installation, pbx), base=base)
+
+
+async def _serve(settings: Settings, parts: _Parts, calls_a_minute: float, config: Path | None) -> int:
+    command = [sys.executable, "-m", "callcenter", "serve", "--unwatched"]
+    if config is not None:
+        command += ["--config", str(config)]
+    announced = asyncio.Event()
+    watch = Watch(command, on_ready=announced.set)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, watch.stop)
+    helpers = [
+        asyncio.create_task(_keep_asterisk(parts.asterisk), name="asterisk"),
+        asyncio.create_task(_announce(settings, announced, calls_a_minute), name="announcement"),
+    ]
+    if calls_a_minute > 0:
+        helpers.append(asyncio.create_task(_traffic(settings, parts, announced, calls_a_minute), name="traffic"))
+    serving = asyncio.create_task(watch.run(), name="server")
+    try:
+        await asyncio.wait([serving, *helpers[:1]], return_when=asyncio.FIRST_COMPLETED)
+        watch.stop()
+        status = await serving
+    finally:
+        for task in helpers:
+            task.cancel()
+        results = await asyncio.gather(*helpers, return_exceptions=True)
+        if not serving.done():
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+    for result in results:
+        if isinstance(result, AsteriskError):
+            raise result
+    return status
+
+
+async def _keep_asterisk(asterisk: PrivateAsterisk) -> None:
+    """As a distribution's service would: an Asterisk that ended by itself is started again."""
+    while True:
+        status = await asterisk.wait()
+        log.error("asterisk_ended", status=status, log=str(asterisk.console_log))
+        await asyncio.sleep(RESTART_PAUSE.total_seconds())
+        await asterisk.stop()
+        await asterisk.start()
+
+
+async def _traffic(settings: Settings, parts: _Parts, announced: asyncio.Event, calls_a_minute: float) -> None:
+    await announced.wait()
+    await Traffic(
+        TrafficConfig(
+            web_url=f"http://{settings.server.bind}:{settings.server.port}",
+            sip_host=settings.sip.bind,
+            sip_port=settings.sip.port,
+            password=settings.demo.password,
+            calls_a_minute=calls_a_minute,
+            directory=parts.base / "traffic",
+        )
+    ).run()
+
+
+async def _announce(settings: Settings, announced: asyncio.Event, calls_a_minute: float) -> None:
+    await announced.wait()
+    print(_banner(settings, calls_a_minute), flush=True)  # noqa: T201  It is for the person at the terminal.
+
+
+def _banner(settings: Settings, calls_a_minute: float) -> str:
+    web = f"http://{settings.server.bind}:{settings.server.port}"
+    sip = f"{settings.sip.bind}:{settings.sip.port}"
+    numbers = "   ".join(f"{number.dnis} {number.label.en} / {number.label.zh}" for number in NUMBERS)
+    traffic = (
+        f"\n  Traffic       {calls_a_minute:g} simulated calls a minute, agents 1006-1010" if calls_a_minute else ""
+    )
+    return f"""
+callcenter is running / 呼叫中心已启动
+
+  Agents' desk  {web}/desk      坐席工作台
+  Queue board   {web}/board     队列看板
+  Call from the browser  {web}/call   在浏览器里拨打
+  Logins        1001 ... 1010 (agents), super (supervisor), admin; password: {settings.demo.password}
+                坐席 1001 ... 1010、班长 super、管理员 admin，密码同上
+  SIP phones    user 1001 ... 1010, same password, UDP {sip}
+  Callers       from {CALLERS_ADDRESS} to UDP {sip}; numbers to dial:
+                {numbers}
+  Known callers +8613800138000, +442079460000{traffic}
+
+  Two minutes: open /desk, sign in as 1001, choose "browser phone", get ready; open /call in another tab and dial 4001.
+  两分钟上手：打开 /desk 以 1001 登录，选择“浏览器电话”，就绪；另开 /call 拨打 4001。
+
+  Ctrl-C stops everything. / 按 Ctrl-C 停止。
+"""

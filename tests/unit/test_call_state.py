@@ -1,0 +1,66 @@
+"""The state that a caller's channel carries survives the way there and back, and nothing unreadable stops a call."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.app.call_state import LIMIT, CallStage, CallState, decode
+from callcenter.domain.ids import QueueId, SkillId
+from callcenter.domain.skills import SkillRequirement
+
+_words = st.text(min_size=1, max_size=20).filter(str.strip)
+_moments = st.integers(0, 4_000_000_000_000).map(
+    lambda milliseconds: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+)
+_skill_names = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True)
+_states = st.builds(
+    CallState,
+    stage=st.just(CallStage.QUEUE),
+    flow=_words,
+    node=_words,
+    language=st.sampled_from(["zh", "en", ""]),
+    queue_id=_words.map(QueueId),
+    entered_at=st.none() | _moments,
+    priority=st.integers(-1000, 1000),
+    skills=st.lists(
+        st.builds(SkillRequirement, skill=_skill_names.map(SkillId), minimum_level=st.integers(1, 10)), max_size=4
+    ).map(tuple),
+    announced_at=st.none() | _moments,
+    announced_position=st.none() | st.integers(0, 10_000),
+)
+
+
+@given(_states)
+def test_a_state_comes_back_as_it_went(state: CallState) -> None:
+    assert decode(state.encode()) == state
+
+
+@given(_states)
+def test_the_text_can_stand_in_an_agi_argument_and_in_a_variable(state: CallState) -> None:
+    text = state.encode()
+    assert len(text.encode()) <= LIMIT
+    assert not set(text) & set(',;"\n\r$({ ')
+
+
+@given(st.text(max_size=3000))
+def test_whatever_stands_in_the_variable_a_state_is_read(text: str) -> None:
+    assert isinstance(decode(text), CallState)
+
+
+def test_an_empty_variable_is_a_call_that_begins() -> None:
+    assert decode("") == CallState(stage=CallStage.MENU)
+    assert decode("stage=new").stage is CallStage.MENU
+
+
+def test_a_queue_stage_without_a_queue_goes_through_the_menu_again() -> None:
+    assert decode("stage=queue&priority=3").stage is CallStage.MENU
+
+
+def test_a_state_that_is_too_long_gives_up_the_flow_before_the_place_in_the_queue() -> None:
+    entered = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+    long = CallState(
+        stage=CallStage.QUEUE, flow="f" * 2000, node="n" * 2000, queue_id=QueueId("sales"), entered_at=entered
+    )
+    short = decode(long.encode())
+    assert (short.queue_id, short.entered_at, short.flow) == ("sales", entered, "")
