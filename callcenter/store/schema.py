@@ -30,19 +30,19 @@ async def upgrade_database(database: Database, *, revision: str = "head") -> Non
     async with database.writing() as connection:
         await connection.run_sync(_lock)
         await connection.run_sync(_refuse_unknown, database)
-        await connection.run_sync(lambda sync: command.upgrade(_config(sync), revision))
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), revision))
 
 
 async def downgrade(database: Database, *, revision: str) -> None:
     """Bring the tables back to `revision` (`base` removes them all, with what is in them)."""
     async with database.writing() as connection:
         await connection.run_sync(_lock)
-        await connection.run_sync(lambda sync: command.downgrade(_config(sync), revision))
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), revision))
 
 
 def head() -> str:
     """The version this program works with."""
-    revision = ScriptDirectory.from_config(_config(None)).get_current_head()
+    revision = ScriptDirectory.from_config(alembic_config(None)).get_current_head()
     if revision is None:
         raise SchemaBehind(f"no migration was found in {MIGRATIONS}; install the program again")
     return revision
@@ -66,7 +66,8 @@ async def check_schema(database: Database) -> None:
         )
 
 
-def _config(connection: Connection | None) -> Config:
+def alembic_config(connection: Connection | None) -> Config:
+    """Alembic's settings, made here and not in a file; `env.py` works on `connection`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -80,7 +81,7 @@ def _current(connection: Connection) -> str | None:
 
 def _refuse_unknown(connection: Connection, database: Database) -> None:
     found = _current(connection)
-    known = {step.revision for step in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+    known = {step.revision for step in ScriptDirectory.from_config(alembic_config(None)).walk_revisions()}
     if found is not None and found not in known:
         raise SchemaTooNew(
             f"database {database.url_for_people}: its tables have version {found}, which this program does not know "

@@ -169,6 +169,24 @@ async def test_what_an_earlier_run_left_comes_first(
     assert await stored_numbers(database) == list(range(6))
 
 
+async def test_a_start_without_the_database_works_on_and_catches_up(
+    database: Database, database_url: str, spill_directory: Path
+) -> None:
+    quick = replace(QUICK, drain_attempt=timedelta(seconds=0.3))
+    async with unwritable(database_url):
+        async with writing(database, spill_directory) as journal:
+            journal.write(events=[node(0)])
+            journal.write(events=[node(1)])
+        second = JournalWriter(database, spill_directory=spill_directory, limits=quick)
+        await second.start()
+        second.write(events=[node(2)])
+        assert await second.flushed(SOON)
+        assert second.state().spilled_batches >= 2
+    await until(lambda: second.state().spilled_batches == 0)
+    assert await second.stop()
+    assert await stored_numbers(database) == [0, 1, 2]
+
+
 async def test_a_batch_whose_fate_was_unknown_is_stored_once(
     database: Database, database_url: str, spill_directory: Path
 ) -> None:
