@@ -121,9 +121,37 @@ need_packages() {
     fi
 }
 
-# need_command COMMAND PACKAGE WHY: the package is installed when the command is not on the PATH.
-need_command() {
-    command -v "$1" >/dev/null || need_packages "$3" "$2"
+# Packages that are wanted and missing; install_wanted gets them all at once.
+WANTED_PACKAGES=()
+WANTED_WHY=""
+
+# want COMMAND PACKAGE WHY: notes the package when the command is not on the PATH.
+want() { command -v "$1" >/dev/null || want_package "$2" "$3"; }
+
+want_package() {
+    WANTED_PACKAGES+=("$1")
+    WANTED_WHY=${WANTED_WHY:+$WANTED_WHY; }"$1 $2"
+}
+
+# What the server and the demo, the simulated phones, and the tests need from the system.
+want_voice() {
+    want espeak-ng espeak-ng "speaks the prompts"
+    want sox sox "converts the prompts' sound files"
+}
+
+want_sip_phones() { want sipp sip-tester "places calls of simulated callers and agents"; }
+
+want_test_tools() {
+    command -v chromium-browser >/dev/null || want chromium chromium "is the browser of the end-to-end tests"
+    [ -n "$(find /usr/lib/postgresql/*/bin/initdb -print -quit 2>/dev/null)" ] ||
+        want_package postgresql "is the second database that the tests run on"
+}
+
+install_wanted() {
+    [ ${#WANTED_PACKAGES[@]} = 0 ] && return 0
+    need_packages "$WANTED_WHY" "${WANTED_PACKAGES[@]}" || return 1
+    WANTED_PACKAGES=()
+    WANTED_WHY=""
 }
 
 is_new_python() {
@@ -269,23 +297,4 @@ need_asterisk() {
         return 1
     fi
     run_logged "got Asterisk" "see the lines above; 'scripts/get-asterisk --force' begins anew" scripts/get-asterisk
-}
-
-# What the demo and the server need from the system.
-need_voice() {
-    need_command espeak-ng espeak-ng "it speaks the prompts" && need_command sox sox "it converts the prompts' sound files"
-}
-
-need_sip_phones() {
-    need_command sipp sip-tester "it places the calls of simulated callers and agents"
-}
-
-need_postgresql() {
-    [ -n "$(find /usr/lib/postgresql/*/bin/initdb -print -quit 2>/dev/null)" ] ||
-        need_packages "the second database that the tests run on" postgresql
-}
-
-need_browser() {
-    command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
-        need_packages "the browser of the end-to-end tests" chromium
 }
