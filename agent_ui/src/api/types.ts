@@ -50,7 +50,7 @@ export interface components {
       withheld: boolean
       region: string | null
     }
-    ContactPoint: { kind: 'phone' | 'email'; value: string; label: string | null }
+    ContactPoint: { kind: 'phone' | 'email'; value: string; label: string }
     CustomerInput: {
       kind: 'person' | 'organisation'
       name: string
@@ -93,7 +93,7 @@ export interface components {
       stage: 'ringing' | 'talking' | 'wrap_up'
       ani: components['schemas']['Number']
       dnis: string
-      queue: { queue_id: string; label: components['schemas']['Label'] }
+      queue: { queue_id: string; label: components['schemas']['Label'] } | null
       language: string
       menu_path: components['schemas']['MenuStep'][]
       waited_seconds: number
@@ -143,7 +143,8 @@ export interface components {
     }
     Demo: {
       numbers: { dnis: string; label: components['schemas']['Label'] }[]
-      callers: { ani: string; label: components['schemas']['Label'] }[]
+      /** `ani` null withholds the number. */
+      callers: { ani: string | null; label: components['schemas']['Label'] }[]
       phone: components['schemas']['PhoneAccount']
       logins: { name: string; role: string }[]
     }

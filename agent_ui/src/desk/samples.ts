@@ -9,7 +9,7 @@ export function customerCard(customerId: string, name: string): CustomerCard {
     language: 'en',
     segment: 'A',
     tags: [],
-    contact_points: [{ kind: 'phone', value: '+442079460000', label: null }],
+    contact_points: [{ kind: 'phone', value: '+442079460000', label: '' }],
     notes: '',
     created_at: '2026-01-01T00:00:00Z',
     last_interactions: [],
