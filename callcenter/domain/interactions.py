@@ -278,7 +278,9 @@ def _end_offer(record: Interaction, event: ev.OfferEnded) -> Interaction:
         else offer
         for offer in record.offers
     )
-    stage = Stage.WAITING if record.stage is Stage.RINGING else record.stage
+    # The end of an offer from before a restart may be told while a later one rings.
+    rings_on = any(offer.ended_at is None for offer in offers)
+    stage = Stage.WAITING if record.stage is Stage.RINGING and not rings_on else record.stage
     return replace(record, offers=offers, stage=stage)
 
 

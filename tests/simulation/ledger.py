@@ -24,6 +24,8 @@ class Ledger:
         self.open_offers: dict[OfferId, tuple[AgentId, InteractionId]] = {}
         self.ended_offers: Counter[OfferId] = Counter()
         self.ends: Counter[InteractionId] = Counter()
+        self.live: set[InteractionId] = set()
+        """Whose record has no end yet."""
 
     def arrive(self, interaction_id: InteractionId, at: datetime) -> None:
         """Note a caller nobody has seen before."""
@@ -59,6 +61,7 @@ class Ledger:
                 pass
             case ev.InteractionArrived():
                 self.records[event.interaction_id] = begin(event)
+                self.live.add(event.interaction_id)
             case _:
                 self._take_of_interaction(event)
 
@@ -74,6 +77,8 @@ class Ledger:
                 assert self.ended_offers[event.offer_id] == 1, f"{event.offer_id} ended twice"
             case ev.InteractionEnded():
                 self.ends[event.interaction_id] += 1
+                assert self.ends[event.interaction_id] == 1, f"{event.interaction_id} ended twice"
+                self.live.discard(event.interaction_id)
             case _:
                 pass
         self.records[event.interaction_id] = apply(self.records[event.interaction_id], event)
@@ -92,7 +97,9 @@ class Ledger:
                 seen = (agent.state, agent.reason, agent.interaction_id, agent.offer_id, agent.wrap_up_until)
                 assert seen == (told.new, told.reason, told.interaction_id, told.offer_id, told.wrap_up_until)
         assert set(self.open_offers) == set(picture.offers)
-        for interaction_id, record in self.records.items():
+        assert set(picture.waiting) | set(picture.talking_interactions) <= self.live
+        for interaction_id in self.live:
+            record = self.records[interaction_id]
             talking = record.stage is Stage.TALKING and record.times.talk_ended_at is None
             waiting = picture.waiting.get(interaction_id)
             ringing = waiting is not None and waiting.offer_id is not None
@@ -100,8 +107,6 @@ class Ledger:
             assert (record.stage in (Stage.WAITING, Stage.RINGING)) == (waiting is not None), record
             assert (record.stage is Stage.RINGING) == ringing, record
             assert (record.open_offer() is not None) == ringing, record
-            assert self.ends[interaction_id] == (1 if record.stage is Stage.ENDED else 0), record
-        assert set(picture.waiting) | set(picture.talking_interactions) <= set(self.records)
 
 
 def check_picture(engine: AcdEngine) -> None:

@@ -139,6 +139,12 @@ def test_an_offer_that_is_over_does_not_ring_again() -> None:
     assert record.stage is Stage.WAITING
 
 
+def test_the_late_end_of_an_older_offer_does_not_stop_the_ringing_of_the_newer() -> None:
+    record = fold(queued(), offer_made(20, "o1"), offer_made(25, "o2"), offer_ended(OfferOutcome.WITHDRAWN, 30, "o1"))
+    assert record.stage is Stage.RINGING
+    assert fold(offer_ended(OfferOutcome.RONA, 40, "o2"), record=record).stage is Stage.WAITING
+
+
 def test_an_offer_ends_once() -> None:
     record = fold(queued(), offer_made(), offer_ended(OfferOutcome.RONA), offer_ended(OfferOutcome.WITHDRAWN, 40))
     assert [(offer.outcome, offer.ended_at) for offer in record.offers] == [(OfferOutcome.RONA, at(30))]
