@@ -3,6 +3,7 @@
 Law: an interaction ends exactly once; what comes after the end changes no stage and no outcome.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +24,20 @@ class Stage(StrEnum):
     RINGING = "ringing"
     TALKING = "talking"
     ENDED = "ended"
+
+
+_S = Stage
+_GOES_ON = frozenset({_S.MENU, _S.WAITING, _S.RINGING, _S.TALKING, _S.ENDED})
+
+INTERACTION_TRANSITIONS: Mapping[Stage, frozenset[Stage]] = {
+    _S.ARRIVED: _GOES_ON,
+    _S.MENU: _GOES_ON - {_S.MENU},
+    _S.WAITING: _GOES_ON - {_S.WAITING},
+    _S.RINGING: _GOES_ON - {_S.RINGING},
+    _S.TALKING: _GOES_ON - {_S.TALKING},
+    _S.ENDED: frozenset(),
+}
+"""From each stage, the stages `apply` may lead to: what was missed while the server was away is skipped."""
 
 
 class LegRole(StrEnum):

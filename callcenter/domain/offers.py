@@ -1,5 +1,6 @@
 """An offer: one interaction presented to one agent, and the reason why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,24 @@ class OfferOutcome(StrEnum):
     REJECTED = "rejected"
     ABANDONED = "abandoned"
     WITHDRAWN = "withdrawn"
+
+
+class OfferState(StrEnum):
+    """Where an offer stands: pending, or at one of its outcomes."""
+
+    PENDING = "pending"
+    ANSWERED = OfferOutcome.ANSWERED
+    RONA = OfferOutcome.RONA
+    REJECTED = OfferOutcome.REJECTED
+    ABANDONED = OfferOutcome.ABANDONED
+    WITHDRAWN = OfferOutcome.WITHDRAWN
+
+
+OFFER_TRANSITIONS: Mapping[OfferState, frozenset[OfferState]] = {
+    OfferState.PENDING: frozenset(OfferState(outcome) for outcome in OfferOutcome),
+    **{OfferState(outcome): frozenset() for outcome in OfferOutcome},
+}
+"""From pending to one outcome, and no further."""
 
 
 class OfferCause(StrEnum):

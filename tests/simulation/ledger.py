@@ -9,7 +9,7 @@ from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent, StopRinging
 from callcenter.domain.agents import AGENT_TRANSITIONS, AgentState
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
-from callcenter.domain.interactions import Interaction, Stage, apply, begin, outcome_of_hangup
+from callcenter.domain.interactions import INTERACTION_TRANSITIONS, Interaction, Stage, apply, begin, outcome_of_hangup
 from callcenter.domain.numbers import Number
 from callcenter.domain.skills import satisfies
 
@@ -81,7 +81,9 @@ class Ledger:
                 self.live.discard(event.interaction_id)
             case _:
                 pass
-        self.records[event.interaction_id] = apply(self.records[event.interaction_id], event)
+        before = self.records[event.interaction_id]
+        after = self.records[event.interaction_id] = apply(before, event)
+        assert after.stage is before.stage or after.stage in INTERACTION_TRANSITIONS[before.stage], event
 
     # ---- the laws
 
