@@ -66,9 +66,14 @@ async def sign_in(body: Credentials, request: Request, deps: Deps) -> Response:
     address = request.client.host if request.client else ""
     session = await deps.sessions.sign_in(body.name, body.password, address)
     user = session.signed_in.user
-    role_of(user)
-    if user.agent_id is not None:
-        await deps.desk.sign_in(user.agent_id)
+    try:
+        role_of(user)
+        if user.agent_id is not None:
+            await deps.desk.sign_in(user.agent_id)
+    except CallcenterError:
+        # Nobody has the token yet, and nobody shall.
+        await deps.sessions.revoke(session.signed_in.token_hash)
+        raise
     view = NewSessionView(
         token=session.token, user=_user_view(session.signed_in), expires_at=session.signed_in.expires_at
     )

@@ -295,6 +295,8 @@ async def test_a_client_that_does_not_read_is_cut_and_the_others_see_everything(
         assert (await hear(good))["document"] == {"number": last + 1}
         await until(lambda: house.deps.metrics.get_sample_value("callcenter_live_closed_total", {"code": "4408"}) == 1)
     await until(lambda: house.deps.metrics.get_sample_value("callcenter_live_connections") == 0)
+    assert house.sessions._listeners == {}
+    assert house.feed._subscribers == {}
 
 
 async def test_a_slow_client_that_wakes_up_learns_why(house: WebHouse, port: int) -> None:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from callcenter.app.views import PopView
 from callcenter.domain.agents import AgentState
 from callcenter.domain.errors import Overloaded
-from callcenter.domain.ids import InteractionId
+from callcenter.domain.ids import AgentId, InteractionId
 from callcenter.domain.labels import Label
 from callcenter.web.dependencies import Check, DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
 from callcenter.web.limits import BODY_LIMIT_BYTES
@@ -121,6 +121,21 @@ def test_signing_out_in_a_talk_is_a_wish_for_after_it(li: TestClient, house: Web
     assert agent.state == AgentState.TALKING
     assert agent.after_call is not None
     assert agent.after_call.state == AgentState.LOGGED_OUT
+
+
+def test_a_user_whose_agent_does_not_exist_gets_no_session(client: TestClient, house: WebHouse) -> None:
+    house.users.users = {
+        key: replace(user, agent_id=AgentId("gone")) if user.name == "1002" else user
+        for key, user in house.users.users.items()
+    }
+    assert refusal(sign_in(client, "1002")) == (404, "unknown_agent")
+    assert house.users.sessions == {}
+
+
+def test_a_role_of_another_version_gets_no_session(client: TestClient, house: WebHouse) -> None:
+    house.users.users = {key: replace(user, role="visitor") for key, user in house.users.users.items()}
+    assert refusal(sign_in(client, "super")) == (403, "unknown_role")
+    assert house.users.sessions == {}
 
 
 def test_a_store_that_is_away_is_503_with_a_time_to_come_again(client: TestClient, house: WebHouse) -> None:
