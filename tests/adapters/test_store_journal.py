@@ -67,6 +67,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def settled(journal: JournalWriter) -> None:
+    """All of it is in the database, also what a slow machine sent through the spill."""
+    assert await journal.flushed(SOON)
+    await until(lambda: journal.state().spilled_batches == 0)
+
+
 async def stored_numbers(database: Database) -> list[int]:
     events = await StoredRecords(database).events_since(NOON)
     return [int(event.node) for event in events if isinstance(event, NodeEntered)]
@@ -78,7 +84,7 @@ async def test_order_is_kept_and_many_writes_share_a_transaction(database: Datab
             journal.write(events=[node(number)])
             if number % 700 == 0:
                 assert await journal.flushed(SOON)
-        assert await journal.flushed(SOON)
+        await settled(journal)
         assert await stored_numbers(database) == list(range(3000))
         assert journal.state().stored_batches < 30
         assert journal.state().pending_rows == 0
@@ -102,7 +108,8 @@ async def test_after_the_stop_nothing_is_taken_and_before_it_everything(
     for number in range(1200):
         journal.write(events=[node(number)])
     assert await journal.stop()
-    assert await stored_numbers(database) == list(range(1200))
+    async with writing(database, spill_directory):
+        assert await stored_numbers(database) == list(range(1200))
     with pytest.raises(JournalStopped):
         journal.write(events=[node(1)])
 
@@ -122,10 +129,9 @@ async def test_a_locked_database_delays_and_loses_nothing(
             assert journal.state().spilled_batches > 1
             assert journal.state().database_away
         journal.write(events=[node(40)])
-        assert await journal.flushed(SOON)
-        await until(lambda: journal.state().spilled_batches == 0)
+        await settled(journal)
         journal.write(events=[node(41)])
-        assert await journal.flushed(SOON)
+        await settled(journal)
         assert not journal.state().database_away
     assert await stored_numbers(database) == list(range(42))
     assert (spill_directory / "journal.spill").stat().st_size == 0
@@ -150,7 +156,7 @@ async def test_a_stopped_server_delays_and_loses_nothing(
                 assert journal.state().spilled_batches > 1
             finally:
                 postgres_server.start()  # Not from a thread: the server would die with it.
-            await until(lambda: journal.state().spilled_batches == 0)
+            await settled(journal)
     assert await stored_numbers(database) == list(range(60))
     await database.dispose()
 
@@ -166,6 +172,7 @@ async def test_what_an_earlier_run_left_comes_first(
     async with writing(database, spill_directory) as journal:
         assert await stored_numbers(database) == list(range(5))  # Before `start` returned.
         journal.write(events=[node(5)])
+        await settled(journal)
     assert await stored_numbers(database) == list(range(6))
 
 
@@ -182,7 +189,7 @@ async def test_a_start_without_the_database_works_on_and_catches_up(
         second.write(events=[node(2)])
         assert await second.flushed(SOON)
         assert second.state().spilled_batches >= 2
-    await until(lambda: second.state().spilled_batches == 0)
+    await settled(second)
     assert await second.stop()
     assert await stored_numbers(database) == [0, 1, 2]
 
@@ -227,16 +234,15 @@ async def test_what_the_database_refuses_is_put_aside_and_stops_nobody(
         journal.write(events=[node(1)], interactions=[poisoned])
         journal.write(events=[node(2)], interactions=[formless])
         journal.write(events=[node(3)])
-        assert await journal.flushed(SOON)
+        await settled(journal)
         assert await stored_numbers(database) == [0, 3]
         assert await StoredRecords(database).interaction(InteractionId("1.1")) is not None
         assert await StoredRecords(database).interaction(InteractionId("1.2")) is None
         assert journal.state().rejected_entries == 2
-        assert journal.state().spilled_batches == 0
-    kept = (spill_directory / "journal.rejected").read_text().splitlines()
-    assert len(kept) == 2
-    assert str(2**63 + 5) in kept[0]
-    assert str(2**70) in kept[1]
+    kept = (spill_directory / "journal.rejected").read_text()
+    assert kept.count("\n") == 2
+    assert str(2**63 + 5) in kept
+    assert str(2**70) in kept
 
 
 async def test_what_no_file_can_hold_is_put_aside_while_the_database_is_away(
@@ -249,7 +255,7 @@ async def test_what_no_file_can_hold_is_put_aside_while_the_database_is_away(
             journal.write(interactions=[formless])
             journal.write(events=[node(1)])
             assert await journal.flushed(SOON)
-        await until(lambda: journal.state().spilled_batches == 0)
+        await settled(journal)
         assert journal.state().rejected_entries == 1
     assert await stored_numbers(database) == [0, 1]
     assert str(2**70) in (spill_directory / "journal.rejected").read_text()
@@ -272,7 +278,7 @@ async def test_database_and_disk_gone_together_keep_what_memory_holds(
                 assert journal.state().pending_rows == 10
             assert await journal.flushed(SOON)  # There is room on the disk again.
             assert journal.state().pending_rows == 0
-        await until(lambda: journal.state().spilled_batches == 0)
+        await settled(journal)
     assert await stored_numbers(database) == list(range(10))
 
 
