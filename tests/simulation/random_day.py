@@ -4,12 +4,13 @@ of it through reports that can be lost, come twice, or find nobody because the s
 Law: the same seed is the same day.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from heapq import heappop, heappush
 from random import Random
+from types import MappingProxyType
 
 from callcenter.acd.engine import AcdEngine, Output
 from callcenter.domain import commands as cmd
@@ -69,7 +70,7 @@ class World:
     linked: bool = True
     ledger: Ledger = field(default_factory=Ledger)
     statuses: dict[AgentId, cmd.RestoreAgent] = field(default_factory=dict)
-    written: tuple[datetime, dict[AgentId, cmd.RestoreAgent], int] = (MORNING, {}, 0)
+    written: tuple[datetime, Mapping[AgentId, cmd.RestoreAgent], int] = (MORNING, MappingProxyType({}), 0)
     """What is on disk for sure: when, the agents, and how much of the journal."""
     forgotten: set[InteractionId] = field(default_factory=set)
     """Callers who came and went in the moment that a crash took away."""
@@ -164,7 +165,8 @@ class World:
         self.later(self.random.expovariate(1 / 900), self.crash)
 
     def lose_what_was_not_written(self) -> None:
-        _, self.statuses, length = self.written
+        _, statuses, length = self.written
+        self.statuses = dict(statuses)
         before, self.ledger = self.ledger, Ledger()
         for event in before.journal[:length]:
             self.ledger.take(event)
