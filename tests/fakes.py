@@ -20,7 +20,7 @@ from callcenter.app.ports import (
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
 from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
-from callcenter.domain.errors import Conflict, NotFound
+from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.events import Event
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
@@ -252,9 +252,19 @@ class FakeConfiguration:
 class FakeDesk:
     """`AgentDesk` and `Board` in memory: keeps the agents' table of states, routes nothing."""
 
-    def __init__(self, clock: FakeClock, records: FakeRecords, agents: Mapping[AgentId, str]) -> None:
+    def __init__(
+        self,
+        clock: FakeClock,
+        agents: Mapping[AgentId, str],
+        *,
+        records: FakeRecords | None = None,
+        configuration: FakeConfiguration | None = None,
+        customers: FakeCustomers | None = None,
+    ) -> None:
         self._clock = clock
-        self._records = records
+        self._records = records or FakeRecords()
+        self._configuration = configuration or FakeConfiguration()
+        self._customers = customers or FakeCustomers()
         self._agents = {agent_id: _new_agent(agent_id, name, clock.now()) for agent_id, name in agents.items()}
         self.pops: dict[AgentId, PopView] = {}
         self.live: dict[InteractionId, Interaction] = {}
@@ -291,6 +301,8 @@ class FakeDesk:
         agent = self.agent(agent_id)
         if agent.state == AgentState.LOGGED_OUT and state is not AgentState.LOGGED_OUT:
             raise Conflict(f"agent {agent_id} is not logged in; sign in first", code="agent_not_logged_in")
+        if reason is not None and reason not in {item.code for item in self._configuration.reason_codes}:
+            raise InvalidValue(f"there is no reason {reason!r}", code="unknown_reason")
         if agent.state == AgentState.TALKING:
             self._agents[agent_id] = replace(agent, after_call=WishView(state=state, reason=reason))
             return self._agents[agent_id]
@@ -320,6 +332,10 @@ class FakeDesk:
         known = self.live.get(interaction_id) or self._records.kept.get(interaction_id)
         if known is None:
             raise NotFound(f"there is no interaction {interaction_id}", code="unknown_interaction")
+        if disposition and disposition not in {item.code for item in self._configuration.disposition_codes}:
+            raise InvalidValue(f"there is no disposition {disposition!r}", code="unknown_disposition")
+        if customer_id is not None and customer_id not in self._customers.customers:
+            raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
         changed = replace(
             known,
             disposition=known.disposition if disposition is None else disposition,

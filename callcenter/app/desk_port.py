@@ -34,7 +34,7 @@ class AgentDesk(Protocol):
     async def set_state(self, agent_id: AgentId, state: AgentState, reason: str | None) -> AgentView:
         """Set `ready`, `not_ready` or `logged_out`; in a talk keep it as the wish for after the talk.
 
-        `reason` comes with `not_ready` alone, is one of the configured codes, and may be missing.
+        `reason` comes with `not_ready` alone and may be missing; one that is not configured raises `InvalidValue`.
         """
         ...
 
@@ -58,7 +58,8 @@ class AgentDesk(Protocol):
         """Write on a record, also on one that has ended; None leaves a field, an empty text clears it.
 
         `by` is the login name. Saying the same again changes nothing and writes nothing. The pops that show the
-        interaction follow. Raises `NotFound` for an unknown interaction.
+        interaction follow. Raises `NotFound` for an unknown interaction or customer, `InvalidValue` for a disposition
+        that is not configured.
         """
         ...
 

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from callcenter.app.permissions import Action
 from callcenter.app.ports import CodeLabel
 from callcenter.app.views import AgentView, PopView
+from callcenter.crm.numbers import to_e164
 from callcenter.domain.agents import AgentState, Phone, PhoneKind
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.web.access import Principal, Require
-from callcenter.web.contact_points import normal_number
-from callcenter.web.dependencies import Deps, PhoneAccount, WebDependencies
+from callcenter.web.dependencies import Deps, PhoneAccount
 from callcenter.web.documents import document, no_content
 from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Code, Name
@@ -64,7 +64,7 @@ async def set_state(
     body: StateBody, principal: Annotated[Principal, Depends(Require(Action.SET_STATE))], deps: Deps
 ) -> Response:
     """Be ready, not ready or logged out; in a talk, after it."""
-    await _check_reason(deps, body.state, body.reason)
+    _check_reason(body.state, body.reason)
     return document(await deps.desk.set_state(principal.own_agent(), AgentState(body.state), body.reason))
 
 
@@ -109,7 +109,7 @@ async def end_wrap_up(
 ) -> Response:
     """End after-call work."""
     wish = body or WrapUpBody()
-    await _check_reason(deps, wish.then, wish.reason)
+    _check_reason(wish.then, wish.reason)
     then = None if wish.then is None else AgentState(wish.then)
     return document(await deps.desk.end_wrap_up(principal.own_agent(), then, wish.reason))
 
@@ -126,14 +126,9 @@ async def read_dispositions(deps: Deps) -> Response:
     return document(Codes(items=await deps.configuration.dispositions()))
 
 
-async def _check_reason(deps: WebDependencies, state: str | None, reason: str | None) -> None:
-    if reason is None:
-        return
-    if state != AgentState.NOT_READY:
+def _check_reason(state: str | None, reason: str | None) -> None:
+    if reason is not None and state != AgentState.NOT_READY:
         raise InvalidValue("a reason goes with not_ready alone; leave it out", code="reason_not_wanted")
-    known = [entry.code for entry in await deps.configuration.reasons()]
-    if reason not in known:
-        raise InvalidValue(f"there is no reason {reason}; known: {', '.join(known) or 'none'}", code="unknown_reason")
 
 
 def _checked_address(body: PhoneBody, region: str) -> str | None:
@@ -148,7 +143,7 @@ def _checked_address(body: PhoneBody, region: str) -> str | None:
                 raise InvalidValue("address must be a SIP address such as sip:1001@10.0.0.5:5060", code="invalid_phone")
             return f"sip:{match[1]}"
         case PhoneKind.OUTSIDE:
-            number = normal_number(body.address or "", region)
+            number = to_e164(body.address or "", region)
             if number is None:
                 raise InvalidValue(
                     "address must be a telephone number, best with its country code (+86 138 0013 8000)",

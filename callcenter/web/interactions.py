@@ -85,7 +85,7 @@ async def annotate_interaction(
     record = await _find(deps, InteractionId(interaction_id))
     if principal.grant is Grant.OWN:
         _check_own(deps, record, principal.own_agent())
-    await _check_annotation(deps, body)
+    _check_annotation(body)
     record = await deps.desk.annotate(
         record.interaction_id,
         by=principal.user.name,
@@ -124,18 +124,9 @@ def _check_own(deps: WebDependencies, record: Interaction, agent_id: AgentId) ->
         )
 
 
-async def _check_annotation(deps: WebDependencies, body: Annotation) -> None:
+def _check_annotation(body: Annotation) -> None:
     if not body.model_fields_set:
         raise InvalidValue("nothing to write: give disposition, notes or customer_id")
     for name in ("notes", "customer_id"):
         if name in body.model_fields_set and getattr(body, name) is None:
             raise InvalidValue(f"{name} must not be null; leave it out to keep it")
-    if body.disposition is not None:
-        known = [entry.code for entry in await deps.configuration.dispositions()]
-        if body.disposition not in known:
-            raise InvalidValue(
-                f"there is no disposition {body.disposition}; known: {', '.join(known) or 'none'}",
-                code="unknown_disposition",
-            )
-    if body.customer_id is not None and await deps.customers.customer(CustomerId(body.customer_id)) is None:
-        raise InvalidValue(f"there is no customer {body.customer_id}", code="unknown_customer")

@@ -77,10 +77,10 @@ def problem(
 
 
 def problem_of(error: CallcenterError) -> Response:
-    """The refusal that an error of the tree means; an unforeseen one is our fault."""
+    """The refusal that an error of the tree means; one of an adapter (the store is away) is a time to come again."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
     if status is None:
-        log.error("unforeseen_error", code=error.code, error=type(error).__name__)
+        log.warning("request_not_possible", code=error.code, error=type(error).__name__)
         return problem(503, error.code, "the server cannot do this at the moment; try again later", headers=_later(5))
     headers: dict[str, str] | None = None
     if isinstance(error, LockedOut):

@@ -7,7 +7,7 @@ import pytest
 
 from callcenter.web.desktops import Desktops
 from tests.adapters.web_house import CHEN, LI
-from tests.fakes import FakeClock, FakeDesk, FakeRecords
+from tests.fakes import FakeClock, FakeDesk
 
 TURNS = 10
 """More turns of the loop than a report with no grace needs."""
@@ -26,7 +26,7 @@ class FakeDesktop:
 
 @pytest.fixture
 def desk() -> FakeDesk:
-    return FakeDesk(FakeClock(), FakeRecords(), {LI: "李娜", CHEN: "Chen Wei"})
+    return FakeDesk(FakeClock(), {LI: "李娜", CHEN: "Chen Wei"})
 
 
 @pytest.fixture

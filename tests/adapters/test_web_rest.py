@@ -398,21 +398,23 @@ def test_choosing_the_customer_changes_the_pop(li: TestClient, house: WebHouse) 
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    ("body", "status", "code"),
     [
-        ({}, "invalid_value"),
-        ({"notes": None}, "invalid_value"),
-        ({"customer_id": None}, "invalid_value"),
-        ({"disposition": "nonsense"}, "unknown_disposition"),
-        ({"customer_id": "nobody"}, "unknown_customer"),
-        ({"notes": "x" * 10_001}, "invalid_request"),
-        ({"notes": "a\u0000b"}, "invalid_request"),
-        ({"note": "x"}, "invalid_request"),
+        ({}, 422, "invalid_value"),
+        ({"notes": None}, 422, "invalid_value"),
+        ({"customer_id": None}, 422, "invalid_value"),
+        ({"disposition": "nonsense"}, 422, "unknown_disposition"),
+        ({"customer_id": "nobody"}, 404, "unknown_customer"),
+        ({"notes": "x" * 10_001}, 422, "invalid_request"),
+        ({"notes": "a\u0000b"}, 422, "invalid_request"),
+        ({"note": "x"}, 422, "invalid_request"),
     ],
 )
-def test_what_cannot_be_written_is_refused(li: TestClient, house: WebHouse, body: dict[str, object], code: str) -> None:
+def test_what_cannot_be_written_is_refused(
+    li: TestClient, house: WebHouse, body: dict[str, object], status: int, code: str
+) -> None:
     address = f"{API}/interactions/{house.talk(LI).interaction_id}"
-    assert refusal(li.patch(address, json=body)) == (422, code)
+    assert refusal(li.patch(address, json=body)) == (status, code)
     assert house.desk.annotations == []
 
 

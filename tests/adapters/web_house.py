@@ -208,7 +208,13 @@ def furnish(
     )
     configuration.agent_configs[LI] = AgentConfig(agent_id=LI, name="李娜")
     configuration.secrets[LI] = "phone secret"
-    desk = FakeDesk(clock, records, {LI: "李娜", CHEN: "Chen Wei"})
+    desk = FakeDesk(
+        clock,
+        {LI: "李娜", CHEN: "Chen Wei"},
+        records=records,
+        configuration=configuration,
+        customers=customers,
+    )
     feed = Feed(clock=clock, epoch="first", outbox_limit=outbox_limit)
     numbers = itertools.count(1)
     sessions = Sessions(users=users, clock=clock, new_token=lambda: f"token-{next(numbers)}", passwords=QUICK_PASSWORDS)
