@@ -89,7 +89,7 @@ def demo_info_from_environment(settings: Settings) -> DemoInfo | None:
 async def run_demo(config: Path | None, *, calls_a_minute: float) -> int:
     """Bring everything up, print where it is, and keep it until SIGINT or SIGTERM."""
     base = _base_directory()
-    _put_demo_defaults(os.environ, base)
+    put_demo_defaults(os.environ, base)
     settings = load(config)
     configure_logs(settings)
     if not settings.demo.password:
@@ -100,14 +100,16 @@ async def run_demo(config: Path | None, *, calls_a_minute: float) -> int:
         log.warning("ui_not_built", directory=str(settings.server.ui_directory), mend="run scripts/start")
     _refuse_taken_ports(settings)
     async with contextlib.AsyncExitStack() as stack:
-        parts = await _prepare(settings, base)
+        parts = await prepare_demo(settings, base)
         stack.push_async_callback(parts.asterisk.stop)
         await parts.asterisk.start()
         return await _serve(settings, parts, calls_a_minute, config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
+class DemoParts:
+    """What a demo is made of before anything runs."""
+
     asterisk: PrivateAsterisk
     base: Path
 
@@ -116,7 +118,7 @@ def _base_directory() -> Path:
     return Path(os.environ.get("CALLCENTER_DEMO_DIRECTORY", PROJECT / ".run" / "demo")).absolute()
 
 
-def _put_demo_defaults(environment: MutableMapping[str, str], base: Path) -> None:
+def put_demo_defaults(environment: MutableMapping[str, str], base: Path) -> None:
     """What makes it the demo, unless the environment says otherwise; the server's process inherits it."""
     defaults = {
         "CALLCENTER_DEMO_ENABLED": "true",
@@ -160,7 +162,11 @@ def _refuse_taken_ports(settings: Settings) -> None:
                 ) from None
 
 
-async def _prepare(settings: Settings, base: Path) -> _Parts:
+async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
+    """Make the database with its demo data, and the Asterisk that is to be started.
+
+    An Asterisk that an earlier run left in `base` is stopped. Raises what stands in the way.
+    """
     installation = find_installation(Path(os.environ.get("CALLCENTER_TOOLS_DIR", PROJECT / ".tools")))
     directories = private_directories(base / "asterisk", installation)
     if await stop_left_over(installation, directories):
@@ -186,10 +192,10 @@ async def _prepare(settings: Settings, base: Path) -> _Parts:
         demo_caller_secret=password,
         modules_present=installed_modules(installation.modules_dir),
     )
-    return _Parts(asterisk=PrivateAsterisk(installation, pbx), base=base)
+    return DemoParts(asterisk=PrivateAsterisk(installation, pbx), base=base)
 
 
-async def _serve(settings: Settings, parts: _Parts, calls_a_minute: float, config: Path | None) -> int:
+async def _serve(settings: Settings, parts: DemoParts, calls_a_minute: float, config: Path | None) -> int:
     command = [sys.executable, "-m", "callcenter", "serve", "--unwatched"]
     if config is not None:
         command += ["--config", str(config)]
@@ -232,7 +238,7 @@ async def _keep_asterisk(asterisk: PrivateAsterisk) -> None:
         await asterisk.start()
 
 
-async def _traffic(settings: Settings, parts: _Parts, announced: asyncio.Event, calls_a_minute: float) -> None:
+async def _traffic(settings: Settings, parts: DemoParts, announced: asyncio.Event, calls_a_minute: float) -> None:
     await announced.wait()
     await Traffic(
         TrafficConfig(

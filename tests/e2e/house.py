@@ -1,0 +1,322 @@
+"""The whole house for end-to-end tests: a private Asterisk, the server as a process of its own, the demo's data.
+
+    async with House(tmp_path) as house:
+        async with house.agent("1001") as agent, house.caller("4001") as caller:
+            call = await agent.phone.talking()
+
+Whatever a test does, `house.check()` afterwards holds what happened to the invariants (tests/e2e/invariants.py).
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+import httpx2
+
+from callcenter.asterisk.process import PrivateAsterisk
+from callcenter.demo import prepare_demo, put_demo_defaults
+from callcenter.settings import Settings, load
+from callcenter.store.configuration import StoredConfiguration, put_queue
+from callcenter.store.database import Database
+from tests.e2e.desktop import Desktop
+from tests.e2e.invariants import Invariants
+from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, KeyStep
+
+PASSWORD = "e2e-password-of-the-house"
+PROJECT = Path(__file__).parents[2]
+RING_TIMEOUT = timedelta(seconds=3)
+WRAP_UP = timedelta(seconds=20)
+LANGUAGE_ZH, LANGUAGE_EN = "1", "2"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free for TCP and UDP on loopback."""
+    held: list[socket.socket] = []
+    ports: list[int] = []
+    try:
+        while len(ports) < count:
+            tcp = socket.socket()
+            held.append(tcp)
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            held.append(udp)
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            ports.append(port)
+    finally:
+        for one in held:
+            one.close()
+    return ports
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 15.0, every_seconds: float = 0.02
+) -> None:
+    """Wait until the condition holds; AssertionError with `what` when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        await asyncio.sleep(every_seconds)
+
+
+@dataclass(slots=True)
+class Agent:
+    """An agent at work: his phone, his desktop."""
+
+    agent_id: str
+    phone: AgentPhone
+    desktop: Desktop
+
+
+class House:
+    """One Asterisk and one server, with everything a test does to them."""
+
+    def __init__(self, base: Path, environment: Mapping[str, str] | None = None) -> None:
+        web, sip, http, ami, agi = free_ports(5)
+        self.base = base
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", str(base)),
+            "PYTHONASYNCIODEBUG": "0",
+            "CALLCENTER_DEMO_PASSWORD": PASSWORD,
+            "CALLCENTER_SERVER_PORT": str(web),
+            "CALLCENTER_SIP_PORT": str(sip),
+            "CALLCENTER_SIP_HTTP_PORT": str(http),
+            "CALLCENTER_ASTERISK_AMI_PORT": str(ami),
+            "CALLCENTER_ASTERISK_FASTAGI_PORT": str(agi),
+            "CALLCENTER_SIP_RTP_START": "30000",
+            "CALLCENTER_SIP_RTP_END": "34999",
+            "CALLCENTER_SERVER_LOG_LEVEL": "info",
+            "CALLCENTER_SERVER_LOG_FORMAT": "json",
+            **(environment or {}),
+        }
+        put_demo_defaults(self.environment, base)
+        self.settings: Settings = load(None, self.environment)
+        self.web_url = f"http://127.0.0.1:{web}"
+        self.sip = ("127.0.0.1", sip)
+        self.log_path = base / "server.log"
+        self.server: asyncio.subprocess.Process | None = None
+        self.callers: list[Caller] = []
+        self.phones: list[AgentPhone] = []
+        self._asterisk: PrivateAsterisk | None = None
+        self._desktops: list[Desktop] = []
+
+    async def __aenter__(self) -> Self:
+        tools = os.environ.get("CALLCENTER_TOOLS_DIR")
+        if tools is not None:
+            self.environment["CALLCENTER_TOOLS_DIR"] = tools
+        # The loop's debug mode measures every step; here it would measure the tests' own phones.
+        asyncio.get_running_loop().set_debug(False)
+        (self.base / "sip").mkdir()
+        parts = await prepare_demo(self.settings, self.base)
+        await self._shorten_queues()
+        self._asterisk = parts.asterisk
+        await self.asterisk.start()
+        try:
+            await self.start_server()
+        except BaseException:
+            await self.asterisk.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for desktop in self._desktops:
+            await desktop.close()
+        try:
+            await self.stop_server()
+        finally:
+            await self.asterisk.stop()
+
+    async def _shorten_queues(self) -> None:
+        """Nobody waits twenty seconds in a test for what three can show."""
+        database = Database(self.settings.database_url)
+        try:
+            for queue in await StoredConfiguration(database).queues():
+                async with database.writing() as connection:
+                    await put_queue(connection, replace(queue, ring_timeout=RING_TIMEOUT, wrap_up=WRAP_UP))
+        finally:
+            await database.dispose()
+
+    @property
+    def asterisk(self) -> PrivateAsterisk:
+        """The exchange."""
+        if self._asterisk is None:
+            raise RuntimeError("the house is not open; use `async with`")
+        return self._asterisk
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.settings.server.data_directory / "callcenter.sqlite3"
+
+    # ---- the server
+
+    async def start_server(self, *, watched: bool = False) -> None:
+        """Start it and wait until calls are routed."""
+        await self.launch_server(watched=watched)
+        await self.ready()
+
+    async def launch_server(self, *, watched: bool = False) -> None:
+        """Start it and wait for nothing."""
+        command = [sys.executable, "-m", "callcenter", "serve", *([] if watched else ["--unwatched"])]
+        with self.log_path.open("ab") as log:
+            self.server = await asyncio.create_subprocess_exec(
+                *command, env=self.environment, cwd=PROJECT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    async def ready(self, *, seconds: float = 30.0) -> None:
+        """Wait until /readyz says that calls are routed."""
+
+        async def is_ready() -> bool:
+            server = self.server
+            if server is not None and server.returncode is not None:
+                raise AssertionError(f"the server ended with {server.returncode}; {self.log_tail()}")
+            try:
+                return (await client.get("/readyz")).status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        # Plain http on loopback: without certificates the client is there at once.
+        async with httpx2.AsyncClient(base_url=self.web_url, verify=False) as client:
+            try:
+                await until(is_ready, "the server is ready", seconds=seconds)
+            except AssertionError as error:
+                raise AssertionError(f"{error}; {self.log_tail()}") from None
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The end of the server's log."""
+        text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def signal_server(self, number: signal.Signals) -> None:
+        """Send a signal to the server's process."""
+        assert self.server is not None
+        self.server.send_signal(number)
+
+    async def kill_server(self) -> None:
+        """kill -9, at once."""
+        assert self.server is not None
+        self.server.kill()
+        await self.server.wait()
+
+    async def stop_server(self) -> None:
+        """Stop it as an operator would."""
+        if self.server is None or self.server.returncode is not None:
+            return
+        self.server.terminate()
+        try:
+            async with asyncio.timeout(20):
+                await self.server.wait()
+        except TimeoutError:
+            self.server.kill()
+            await self.server.wait()
+            raise AssertionError(f"the server did not stop; {self.log_tail()}") from None
+
+    # ---- people
+
+    def caller(
+        self,
+        dnis: str,
+        ani: str | None = "+8613712345678",
+        *,
+        keys: Sequence[KeyStep] = (),
+        display_name: str = "",
+        asserted_identity: str | None = None,
+        from_value: str | None = None,
+        keys_by: Literal["rfc4733", "info"] = "rfc4733",
+    ) -> Caller:
+        """Somebody who calls; use it with `async with`."""
+        caller = Caller(
+            server=self.sip,
+            dnis=dnis,
+            ani=ani,
+            keys=keys,
+            display_name=display_name,
+            asserted_identity=asserted_identity,
+            from_value=from_value,
+            keys_by=keys_by,
+            log_dir=self.base / "sip",
+        )
+        self.callers.append(caller)
+        return caller
+
+    def phone(self, agent_id: str, behaviour: Behaviour | None = None) -> AgentPhone:
+        """A registered phone; use it with `async with`."""
+        phone = AgentPhone(
+            server=self.sip,
+            user=agent_id,
+            password=PASSWORD,
+            behaviour=behaviour or Answer(),
+            log_dir=self.base / "sip",
+        )
+        self.phones.append(phone)
+        return phone
+
+    def phone_at_address(self, user: str, behaviour: Behaviour | None = None) -> AgentPhone:
+        """A phone that does not register; use it with `async with`."""
+        phone = AgentPhone(server=self.sip, user=user, behaviour=behaviour or Answer(), log_dir=self.base / "sip")
+        self.phones.append(phone)
+        return phone
+
+    async def desktop(self, name: str) -> Desktop:
+        """Somebody's signed-in desktop; the house closes it."""
+        desktop = Desktop(self.web_url, name, PASSWORD)
+        await desktop.open()
+        self._desktops.append(desktop)
+        return desktop
+
+    @asynccontextmanager
+    async def agent(
+        self, agent_id: str, behaviour: Behaviour | None = None, *, ready: bool = True
+    ) -> AsyncIterator[Agent]:
+        """An agent with a registered phone and a signed-in desktop, ready unless told otherwise."""
+        async with self.phone(agent_id, behaviour) as phone:
+            desktop = await self.desktop(agent_id)
+            try:
+                if ready:
+                    await desktop.set_state("ready")
+                yield Agent(agent_id, phone, desktop)
+                await phone.hang_up()
+            finally:
+                await desktop.sign_out_of_work()
+                await desktop.close()
+                self._desktops.remove(desktop)
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 15.0) -> None:
+        """Wait until the condition holds."""
+        await until(condition, what, seconds=seconds, every_seconds=0.05)
+
+    # ---- afterwards
+
+    async def quiet(self, *, seconds: float = 20.0) -> None:
+        """Wait until no call is left in Asterisk and no interaction is open."""
+
+        async def is_quiet() -> bool:
+            channels = await self.asterisk.cli("core show channels count")
+            return "0 active channels" in channels and not self.invariants().open_interactions()
+
+        await until(is_quiet, "no call and no open interaction is left", seconds=seconds, every_seconds=0.1)
+
+    def invariants(self) -> Invariants:
+        """The checker over what is in the database now."""
+        return Invariants(self.database_path, self.callers, self.phones)
+
+    async def check(self) -> Invariants:
+        """Wait for quiet, then hold everything to I1-I4; returns the checker for what a test asks besides."""
+        await self.quiet()
+        checker = self.invariants()
+        checker.check()
+        return checker
