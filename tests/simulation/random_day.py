@@ -81,6 +81,7 @@ class World:
     crashes: int = 0
     commands: int = 0
     reconciliations: int = 0
+    reconciled_at: datetime = MORNING
     _agenda: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _count: int = 0
 
@@ -225,6 +226,7 @@ class World:
         for offer_id in sorted(set(picture.offers) - set(self.legs)):
             self.tell(cmd.ReportOfferFailed(offer_id=offer_id, cause=OfferCause.NO_ANSWER))
         self.reconciliations += 1
+        self.reconciled_at = self.now
         if self.engine.routing and self.reconciliations % 3 == 0:
             self.ledger.check(self.engine)
 
@@ -310,9 +312,16 @@ class World:
         if offer is None or not self.linked:
             return  # Taken back in the same breath; or the order goes nowhere, and reconciliation will say so.
         assert order.offer_id not in self.legs, f"{order.offer_id} rings twice"
-        assert not self.agent_in(self.bridges, order.agent_id), f"{order.agent_id} is rung in a talk"
         assert not self.agent_in(self.legs, order.agent_id), f"{order.agent_id} is rung while he rings"
         self.legs[order.offer_id] = offer
+        if self.agent_in(self.bridges, order.agent_id):
+            # Only a talk whose report was lost may be overlooked, and only until the next reconciliation.
+            assert self.engine is not None
+            known = [self.bridges[talk] for talk in self.engine.picture.talks if talk in self.bridges]
+            assert not [talk for talk in known if talk.agent_id == order.agent_id], f"{order.agent_id} rung in a talk"
+            assert self.now - self.reconciled_at <= seconds(RECONCILE_EVERY), "overlooked by a reconciliation"
+            self.later(0.1, lambda: self.leg_ends(offer, OfferCause.BUSY))
+            return
         fate = self.random.random()
         if fate < 0.8:
             self.later(self.random.uniform(0.5, 8), lambda: self.pick_up(offer))
