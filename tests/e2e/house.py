@@ -29,7 +29,7 @@ from callcenter.store.configuration import StoredConfiguration, put_queue
 from callcenter.store.database import Database
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
-from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, KeyStep
+from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep
 
 PASSWORD = "e2e-password-of-the-house"
 PROJECT = Path(__file__).parents[2]
@@ -79,6 +79,15 @@ class Agent:
     agent_id: str
     phone: AgentPhone
     desktop: Desktop
+
+    async def talks(self, *, seconds: float = 20.0) -> IncomingCall:
+        """Wait until the next call is answered and the server has seen caller and agent in one bridge.
+
+        The phone's answer alone is not a talk yet: whoever hangs up in the milliseconds between has not talked.
+        """
+        call = await self.phone.talking(seconds)
+        await self.desktop.state_becomes("talking", seconds=seconds)
+        return call
 
 
 class House:

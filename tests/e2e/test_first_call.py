@@ -63,7 +63,7 @@ async def finish(agent: Agent) -> None:
 async def test_a_known_caller_s_card_is_on_the_screen_before_the_phone_rings(house: House) -> None:
     async with house.agent("1001", Answer(after_seconds=0.3)) as agent, house.caller("4001", KNOWN_ZH) as caller:
         await caller.answered()
-        call = await agent.phone.talking()
+        call = await agent.talks()
         shown = next(e for e in agent.desktop.events if e.key == "pop" and e.document)
         assert shown.at < call.invited_at
         pop = shown.document
@@ -79,7 +79,6 @@ async def test_a_known_caller_s_card_is_on_the_screen_before_the_phone_rings(hou
         assert pop["customers"][0]["last_interactions"]
         assert pop["customers"][0]["open_cases"]
         assert pop["blank"] is None
-        await agent.desktop.state_becomes("talking")
         await caller.hang_up()
         await finish(agent)
     record = await record_of(house, caller)
@@ -89,7 +88,7 @@ async def test_a_known_caller_s_card_is_on_the_screen_before_the_phone_rings(hou
 
 async def test_an_unknown_caller_gets_a_blank_card_that_becomes_a_customer(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", NEWCOMER) as caller:
-        await agent.phone.talking()
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["customers"] == []
         assert pop["customer_id"] is None
@@ -105,7 +104,7 @@ async def test_an_unknown_caller_gets_a_blank_card_that_becomes_a_customer(house
         await caller.hang_up()
         await finish(agent)
     async with house.agent("1001") as agent, house.caller("4001", NEWCOMER) as again:
-        await agent.phone.talking()
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert [c["name"] for c in pop["customers"]] == ["新客户 New Customer"]
         await again.hang_up()
@@ -114,7 +113,7 @@ async def test_an_unknown_caller_gets_a_blank_card_that_becomes_a_customer(house
 
 async def test_a_number_that_two_customers_share_shows_both_to_choose_from(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", SHARED) as caller:
-        await agent.phone.talking()
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert len(pop["customers"]) == 2
         assert pop["customer_id"] is None
@@ -130,7 +129,7 @@ async def test_a_number_that_two_customers_share_shows_both_to_choose_from(house
 
 async def test_a_withheld_number_is_withheld_everywhere(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", None) as caller:
-        await agent.phone.talking()
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["ani"]["withheld"] is True
         assert pop["ani"]["e164"] is None
@@ -154,7 +153,7 @@ async def test_a_withheld_number_is_withheld_everywhere(house: House) -> None:
 async def test_odd_callers_are_served_like_others(house: House, from_value: str) -> None:
     async with house.agent("1001") as agent, house.caller("4001", UNKNOWN, from_value=from_value) as caller:
         await caller.answered()
-        await agent.phone.talking()
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["interaction_id"]
         await caller.hang_up()
@@ -166,7 +165,7 @@ async def test_an_asserted_identity_from_a_trunk_that_is_not_trusted_counts_for_
         house.agent("1001") as agent,
         house.caller("4001", UNKNOWN, asserted_identity=KNOWN_EN) as caller,
     ):
-        await agent.phone.talking()
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["ani"]["e164"] == UNKNOWN
         await caller.hang_up()
@@ -182,7 +181,7 @@ async def test_the_menu_path_comes_with_the_call_in_chinese(house: House) -> Non
         await caller.audio.hear_sound()
         await caller.press(LANGUAGE_ZH)
         await caller.press("2")
-        await agent.phone.talking(timeout_seconds=20)
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["language"] == "zh"
         assert pop["queue"]["queue_id"] == "support"
@@ -197,7 +196,7 @@ async def test_the_menu_speaks_english_to_whoever_asks_for_it(house: House) -> N
         await caller.audio.hear_sound()
         await caller.press(LANGUAGE_EN)
         await caller.press("1")
-        await agent.phone.talking(timeout_seconds=20)
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["language"] == "en"
         assert [step["label"]["en"] for step in pop["menu_path"]] == ["Sales"]
@@ -210,7 +209,7 @@ async def test_a_known_english_speaker_is_not_asked_for_his_language(house: Hous
         await caller.answered()
         await caller.audio.hear_sound()
         await caller.press("1")
-        await agent.phone.talking(timeout_seconds=20)
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["language"] == "en"
         await caller.hang_up()
@@ -224,7 +223,7 @@ async def test_wrong_keys_and_silence_end_with_a_person(house: House) -> None:
         for _ in range(3):
             await caller.press("7")
             await asyncio.sleep(0.5)
-        await agent.phone.talking(timeout_seconds=60)
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         assert pop["queue"]["queue_id"] == "operator"
         await caller.hang_up()
@@ -235,7 +234,7 @@ async def test_keys_by_sip_info_count_as_well(house: House) -> None:
     async with house.agent("1001") as agent:
         caller = house.caller("4000", KNOWN_EN, keys=[("wait", 1.0), ("key", "0")], keys_by="info")
         async with caller:
-            await agent.phone.talking(timeout_seconds=20)
+            await agent.talks()
             pop = await agent.desktop.pops(stage="talking")
             assert pop["queue"]["queue_id"] == "operator"
             await caller.hang_up()
@@ -277,8 +276,7 @@ async def test_hanging_up_while_the_agent_rings_stops_the_ringing(house: House) 
 
 async def test_the_agent_ends_the_talk(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", UNKNOWN) as caller:
-        call = await agent.phone.talking(timeout_seconds=15)
-        await agent.desktop.state_becomes("talking")
+        call = await agent.talks()
         await call.hang_up()
         end = await caller.ended()
         assert end.by == "server"
@@ -297,7 +295,7 @@ async def test_no_answer_leaves_the_caller_in_his_place_and_the_agent_not_ready(
         assert state["reason"] == "rona"
         await in_queue(house, "sales", 1)
         async with house.agent("1002") as second:
-            await second.phone.talking(timeout_seconds=10)
+            await second.talks()
             pop = await second.desktop.pops(stage="talking")
             assert pop["waited_seconds"] >= 3
             await caller.hang_up()
@@ -319,7 +317,7 @@ async def test_a_refusing_phone_makes_its_agent_not_ready_and_the_next_is_rung(
         house.agent("1002") as second,
         house.caller("4001", UNKNOWN) as caller,
     ):
-        await second.phone.talking(timeout_seconds=15)
+        await second.talks()
         state = await first.desktop.state_becomes("not_ready")
         assert state["reason"] == reason
         await caller.hang_up()
@@ -330,7 +328,7 @@ async def test_an_agent_without_a_registered_phone_is_passed_over(house: House) 
     desktop = await house.desktop("1001")
     await desktop.set_state("ready")
     async with house.agent("1002") as second, house.caller("4001", UNKNOWN) as caller:
-        await second.phone.talking(timeout_seconds=15)
+        await second.talks()
         assert desktop.state["phone"]["status"] == "unreachable"
         assert desktop.state["state"] in ("ready", "not_ready")
         await caller.hang_up()
@@ -355,14 +353,13 @@ async def test_two_callers_for_one_agent_are_served_one_after_the_other(house: H
         house.agent("1001") as agent,
         house.caller("4001", UNKNOWN) as first,
     ):
-        call = await agent.phone.talking(timeout_seconds=15)
-        await agent.desktop.state_becomes("talking")
+        call = await agent.talks()
         async with house.caller("4001", KNOWN_EN) as second:
             await in_queue(house, "sales", 1)
             await call.hang_up()
             await first.ended()
             await finish(agent)
-            await agent.phone.talking()
+            await agent.talks()
             pop = await agent.desktop.pops(stage="talking")
             assert pop["ani"]["e164"] == KNOWN_EN
             await second.hang_up()
@@ -371,7 +368,7 @@ async def test_two_callers_for_one_agent_are_served_one_after_the_other(house: H
 
 async def test_one_caller_for_two_agents_rings_only_the_longest_idle(house: House) -> None:
     async with house.agent("1002") as idle, house.agent("1001") as other, house.caller("4001", UNKNOWN) as caller:
-        await idle.phone.talking(timeout_seconds=15)
+        await idle.talks()
         assert other.phone.calls == []
         assert other.desktop.state["state"] == "ready"
         await caller.hang_up()
@@ -380,7 +377,7 @@ async def test_one_caller_for_two_agents_rings_only_the_longest_idle(house: Hous
 
 async def test_a_waiting_caller_hears_his_place(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", UNKNOWN) as first:
-        await agent.phone.talking(timeout_seconds=15)
+        await agent.talks()
         async with house.caller("4001", KNOWN_ZH) as second, house.caller("4001", KNOWN_EN) as third:
             await in_queue(house, "sales", 2)
             announced = house.invariants()
@@ -402,7 +399,7 @@ async def test_a_waiting_caller_hears_his_place(house: House) -> None:
 
 async def test_notes_and_disposition_stay_with_the_record(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", UNKNOWN) as caller:
-        await agent.phone.talking(timeout_seconds=15)
+        await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
         path = f"/interactions/{pop['interaction_id']}"
         await agent.desktop.send("PATCH", path, {"notes": "问了价格 asked for prices"})
@@ -417,8 +414,7 @@ async def test_notes_and_disposition_stay_with_the_record(house: House) -> None:
 
 async def test_a_break_asked_for_in_a_talk_comes_after_the_wrap_up(house: House) -> None:
     async with house.agent("1001") as agent, house.caller("4001", UNKNOWN) as caller:
-        await agent.phone.talking(timeout_seconds=15)
-        await agent.desktop.state_becomes("talking")
+        await agent.talks()
         answer = await agent.desktop.set_state("not_ready", "break")
         assert answer["state"] == "talking"
         assert answer["after_call"] == {"state": "not_ready", "reason": "break"}
@@ -446,7 +442,7 @@ async def test_the_board_counts_what_happened(house: House) -> None:
     board = await house.desktop("super")
     before = {row["queue_id"]: row["today"] for row in (await board.get("/queues"))["items"]}
     async with house.agent("1001") as agent, house.caller("4001", UNKNOWN) as caller:
-        await agent.phone.talking(timeout_seconds=15)
+        await agent.talks()
         await caller.hang_up()
         await finish(agent)
     await house.quiet()
