@@ -20,8 +20,9 @@ from callcenter.asterisk.ami import AmiClient, AmiPhase, AmiState
 from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.caller_channel import AgiCallerChannel, question_of
-from callcenter.asterisk.errors import AgiHangup, AmiError, AmiInboxOverflow
+from callcenter.asterisk.errors import AgiHangup, AmiError, AmiInboxOverflow, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
+from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
 from callcenter.asterisk.translate import STATUS_VARIABLES, Translator, phone_status
 from callcenter.domain import commands as cmd
@@ -82,6 +83,7 @@ class Bridge:
         self._whole = False
         self._devices: dict[str, AgentId] = {}
         self._last_error: str = "not connected yet"
+        self._refused: str | None = None
         self.telephony = AmiTelephony(
             self._client, config.outside, expect=self._translator.expect, failed=self._order_failed
         )
@@ -95,6 +97,8 @@ class Bridge:
         """Whether calls are routed."""
         if self._client.state.phase is not AmiPhase.READY:
             return BridgeHealth(ok=False, detail=f"no connection to Asterisk's manager interface: {self._last_error}")
+        if self._refused is not None:
+            return BridgeHealth(ok=False, detail=f"connected, but calls are not routed: {self._refused}")
         if not self._whole:
             return BridgeHealth(ok=False, detail="connected; the calls in progress are being read")
         return BridgeHealth(ok=True, detail="connected")
@@ -152,6 +156,7 @@ class Bridge:
                     await self._take_over(floor, recover)
                 case AmiState(phase=AmiPhase.DISCONNECTED, error=error):
                     self._whole = False
+                    self._refused = None
                     self._last_error = str(error) if error is not None else "the connection went"
                     self._tell(floor, [cmd.StopRouting()])
                 case _OfferFailed(offer_id=offer_id, cause=cause):
@@ -184,6 +189,8 @@ class Bridge:
     async def _take_over(self, floor: Floor, recover: Recover) -> None:
         """After every connect: take the picture, mend what differs, and only then route."""
         try:
+            facts = await self._client.action("CoreSettings", {}, SHORT_TIMEOUT)
+            require_version(facts.get("AsteriskVersion", ""))
             core = await self._client.action("CoreStatus", {}, SHORT_TIMEOUT)
             startup = f"{core.get('CoreStartupDate', '')} {core.get('CoreStartupTime', '')}"
             missed, restarted = await recover(startup)
@@ -198,6 +205,9 @@ class Bridge:
             # The client says so itself and connects again; then this is tried anew.
             log.warning("take_over_failed", code=error.code, error=str(error))
             self._last_error = str(error)
+        except AsteriskSetupError as error:
+            log.error("exchange_refused", code=error.code, error=str(error))
+            self._refused = str(error)
 
     async def _reconcile(self, floor: Floor, *, restarted: bool) -> None:
         taken_at = self._clock.now()
@@ -236,7 +246,8 @@ class Bridge:
         """Every second, and only when the floor answers: the dialplan trusts us no longer than this goes on."""
         while True:
             await floor.pulse()
-            if self._client.state.phase is AmiPhase.READY:
+            # Without it an exchange that is refused sends its callers to the plain queues instead of here.
+            if self._client.state.phase is AmiPhase.READY and self._refused is None:
                 seconds = str(int(self._clock.now().timestamp()))
                 try:
                     await self._client.action(

@@ -93,6 +93,16 @@ def parse_version(text: str) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
+def require_version(told: str) -> tuple[int, int, int]:
+    """The version in AMI's words ("22.10.1+dfsg", "certified-20.7-cert4"); AsteriskSetupError when it is too old."""
+    version = parse_version(f"Asterisk {re.sub('^certified[-/]', '', told)}")
+    if version[0] < OLDEST_MAJOR:
+        raise AsteriskSetupError(
+            f"Asterisk {told[:40]} is too old; install Asterisk {OLDEST_MAJOR} or newer (22 is tried most)"
+        )
+    return version
+
+
 def make_run_directory(run: Path) -> None:
     """Makes the directory of the control socket, for us alone; AsteriskSetupError when somebody else holds the name."""
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
