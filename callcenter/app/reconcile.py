@@ -81,7 +81,7 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
         *_ended_talks(talks, picture, snapshot),
         *_departures(callers, interactions, snapshot),
         *_waiting(callers, talks, picture, interactions, snapshot),
-        *_talks(talks, picture),
+        *_talks(talks, picture, interactions),
         *_ringing(agents, talks, callers, picture, interactions, snapshot),
         *_lost_offers(agents, picture, snapshot),
     ]
@@ -158,12 +158,22 @@ def _waiting(
         )
 
 
-def _talks(talks: Mapping[OfferId | None, LegSnapshot], picture: Picture) -> Iterator[Message]:
+def _talks(
+    talks: Mapping[OfferId | None, LegSnapshot],
+    picture: Picture,
+    interactions: Mapping[InteractionId, Interaction],
+) -> Iterator[Message]:
     for offer_id, leg in talks.items():
         if offer_id is None or leg.agent_id is None or leg.agent_id not in picture.agents:
             continue
         if offer_id not in picture.talks:
-            yield cmd.ReportTalk(offer_id=offer_id, interaction_id=leg.interaction_id, agent_id=leg.agent_id)
+            record = interactions.get(leg.interaction_id)
+            yield cmd.ReportTalk(
+                offer_id=offer_id,
+                interaction_id=leg.interaction_id,
+                agent_id=leg.agent_id,
+                queue_id=record.queue_id if record is not None else None,
+            )
 
 
 def _ringing(

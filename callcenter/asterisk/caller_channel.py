@@ -98,8 +98,10 @@ class AgiCallerChannel:
             raise CallerGone(str(error)) from error
 
     async def remember(self, state: CallState) -> None:
-        """Put the state on the channel."""
+        """Put the state on the channel; what Asterisk says by itself follows the caller's language."""
         await self._set(("CC_STATE", state.encode()), ("CC_QUEUE", state.queue_id or ""))
+        if state.language and state.language != self._session.request.language:
+            await self._set(("CHANNEL(language)", state.language))
 
     async def decide(self, verdict: Verdict, state: CallState) -> None:
         """Give state and verdict; the verdict last."""

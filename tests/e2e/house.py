@@ -9,6 +9,7 @@ Whatever a test does, `house.check()` afterwards holds what happened to the inva
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -22,20 +23,33 @@ from typing import Literal, Self
 
 import httpx2
 
+from callcenter.app.ports import NumberRoute
 from callcenter.asterisk.process import PrivateAsterisk
 from callcenter.demo import prepare_demo, put_demo_defaults
+from callcenter.domain.labels import Label
 from callcenter.settings import Settings, load
-from callcenter.store.configuration import StoredConfiguration, put_queue
+from callcenter.store.configuration import StoredConfiguration, put_number, put_queue
 from callcenter.store.database import Database
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
-from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep
+from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence
 
 PASSWORD = "e2e-password-of-the-house"
 PROJECT = Path(__file__).parents[2]
 RING_TIMEOUT = timedelta(seconds=3)
 WRAP_UP = timedelta(seconds=20)
 LANGUAGE_ZH, LANGUAGE_EN = "1", "2"
+STRAIGHT = "4900"
+"""A number of the tests' own: straight into the operator's queue, whom every agent serves, without a word."""
+STRAIGHT_FLOW = """
+flow: straight
+languages: [zh, en]
+start: to_operator
+rescue: to_operator
+prompts: {}
+nodes:
+  to_operator: {kind: queue, queue: operator}
+"""
 
 
 def free_ports(count: int) -> list[int]:
@@ -93,13 +107,15 @@ class Agent:
 class House:
     """One Asterisk and one server, with everything a test does to them."""
 
-    def __init__(self, base: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, base: Path, environment: Mapping[str, str] | None = None, *, ring_timeout: timedelta = RING_TIMEOUT
+    ) -> None:
         web, sip, http, ami, agi = free_ports(5)
         self.base = base
+        self._ring_timeout = ring_timeout
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", str(base)),
-            "PYTHONASYNCIODEBUG": "0",
             "CALLCENTER_DEMO_PASSWORD": PASSWORD,
             "CALLCENTER_SERVER_PORT": str(web),
             "CALLCENTER_SIP_PORT": str(sip),
@@ -112,6 +128,10 @@ class House:
             "CALLCENTER_SERVER_LOG_FORMAT": "json",
             **(environment or {}),
         }
+        flows = base / "flows"
+        shutil.copytree(PROJECT / "ivr_flows", flows)
+        (flows / "straight.yaml").write_text(STRAIGHT_FLOW, encoding="utf-8")
+        self.environment.setdefault("CALLCENTER_FLOWS_DIRECTORY", str(flows))
         put_demo_defaults(self.environment, base)
         self.settings: Settings = load(None, self.environment)
         self.web_url = f"http://127.0.0.1:{web}"
@@ -131,7 +151,7 @@ class House:
         asyncio.get_running_loop().set_debug(False)
         (self.base / "sip").mkdir()
         parts = await prepare_demo(self.settings, self.base)
-        await self._shorten_queues()
+        await self._arrange_for_tests()
         self._asterisk = parts.asterisk
         await self.asterisk.start()
         try:
@@ -149,13 +169,16 @@ class House:
         finally:
             await self.asterisk.stop()
 
-    async def _shorten_queues(self) -> None:
-        """Nobody waits twenty seconds in a test for what three can show."""
+    async def _arrange_for_tests(self) -> None:
+        """Nobody waits twenty seconds in a test for what three can show; and one number leads straight to a queue."""
         database = Database(self.settings.database_url)
+        label = Label(zh="直接排队", en="Straight to the queue")
         try:
+            async with database.writing() as connection:
+                await put_number(connection, NumberRoute(dnis=STRAIGHT, flow="straight", label=label))
             for queue in await StoredConfiguration(database).queues():
                 async with database.writing() as connection:
-                    await put_queue(connection, replace(queue, ring_timeout=RING_TIMEOUT, wrap_up=WRAP_UP))
+                    await put_queue(connection, replace(queue, ring_timeout=self._ring_timeout, wrap_up=WRAP_UP))
         finally:
             await database.dispose()
 
@@ -177,6 +200,20 @@ class House:
         """Start it and wait until calls are routed."""
         await self.launch_server(watched=watched)
         await self.ready()
+
+    def served_by(self) -> int:
+        """The process that serves: of a watched server the child."""
+        assert self.server is not None
+        children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
+        return int(children[0]) if children else self.server.pid
+
+    async def is_ready(self) -> bool:
+        """Whether /readyz says now that calls are routed."""
+        try:
+            async with httpx2.AsyncClient(base_url=self.web_url, verify=False, timeout=1.0) as client:
+                return (await client.get("/readyz")).status_code == 200
+        except httpx2.TransportError:
+            return False
 
     async def launch_server(self, *, watched: bool = False) -> None:
         """Start it and wait for nothing."""
@@ -246,6 +283,7 @@ class House:
         asserted_identity: str | None = None,
         from_value: str | None = None,
         keys_by: Literal["rfc4733", "info"] = "rfc4733",
+        sound: Silence | None = None,
     ) -> Caller:
         """Somebody who calls; use it with `async with`."""
         caller = Caller(
@@ -257,6 +295,7 @@ class House:
             asserted_identity=asserted_identity,
             from_value=from_value,
             keys_by=keys_by,
+            sound=sound,
             log_dir=self.base / "sip",
         )
         self.callers.append(caller)
@@ -322,6 +361,14 @@ class House:
     def invariants(self) -> Invariants:
         """The checker over what is in the database now."""
         return Invariants(self.database_path, self.callers, self.phones)
+
+    async def invariants_say(self, condition: Callable[[Invariants], bool], *, seconds: float = 15.0) -> None:
+        """Wait until the database shows something."""
+
+        async def said() -> bool:
+            return condition(self.invariants())
+
+        await until(said, "the database shows what is expected", seconds=seconds, every_seconds=0.05)
 
     async def check(self) -> Invariants:
         """Wait for quiet, then hold everything to I1-I4; returns the checker for what a test asks besides."""

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tests.e2e.phones import AgentPhone, Caller
+from tests.e2e.phones import AgentPhone, CallEnd
 
 HANDED_OVER_WITHIN = timedelta(milliseconds=50)
 """Two records of one agent may touch by this much: the next talk is reported while the last is being closed."""
@@ -33,10 +33,24 @@ class Talk:
     until: datetime | None
 
 
+class PlacedCall(Protocol):
+    """A caller's call, whatever he called with."""
+
+    @property
+    def answered_at(self) -> float | None:
+        """When it was accepted, None before; monotonic seconds."""
+        ...
+
+    @property
+    def end(self) -> CallEnd | None:
+        """Who ended it, None while it goes on."""
+        ...
+
+
 class Invariants:
     """Reads the database as it stands; the server may be running."""
 
-    def __init__(self, database: Path, callers: Sequence[Caller], phones: Sequence[AgentPhone]) -> None:
+    def __init__(self, database: Path, callers: Sequence[PlacedCall], phones: Sequence[AgentPhone]) -> None:
         self._database = database
         self._callers = callers
         self._phones = phones

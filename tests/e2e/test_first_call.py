@@ -432,6 +432,7 @@ async def test_a_phone_at_a_fixed_address_is_rung_without_a_restart(house: House
         await desktop.set_state("ready")
         async with house.caller("4002", UNKNOWN) as caller:
             await phone.talking(timeout_seconds=15)
+            await desktop.state_becomes("talking")
             await caller.hang_up()
             await desktop.state_becomes("wrap_up")
         await desktop.send("PUT", "/agents/me/phone", {"kind": "sip"})
