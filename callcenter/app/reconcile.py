@@ -139,16 +139,18 @@ def _waiting(
     for interaction_id, leg in callers.items():
         if leg.fallback and interaction_id in picture.waiting:
             yield cmd.Leave(interaction_id=interaction_id)
-        if leg.fallback or leg.served or interaction_id in talking or interaction_id in picture.waiting:
-            continue
         state = decode(leg.call_state)
+        if leg.fallback or interaction_id in picture.waiting or interaction_id in picture.talking_interactions:
+            continue
         if state.stage is not CallStage.QUEUE or state.queue_id is None or state.queue_id not in picture.queues:
             continue
-        if leg.bridge_id is not None:
-            continue  # In a bridge of somebody else's making.
         record = interactions.get(interaction_id)
-        if record is not None and record.times.connected_at is not None:
-            continue  # It has been served; it is on its way out.
+        if interaction_id in talking:
+            # The server died between the queue's entry and the disk: the talk is found, its way there is told now.
+            if record is not None and record.times.queued_at is not None:
+                continue
+        elif leg.served or leg.bridge_id is not None or (record is not None and record.times.connected_at is not None):
+            continue  # An agent has claimed it or has had it, or somebody else's bridge holds it.
         yield cmd.Enqueue(
             interaction_id=interaction_id,
             queue_id=state.queue_id,
@@ -201,11 +203,16 @@ def _ringing(
                 offer_id=offer_id,
                 interaction_id=leg.interaction_id,
                 agent_id=agent_id,
-                queue_id=known.queue_id if known is not None else record.queue_id or QueueId(""),
+                queue_id=known.queue_id if known is not None else _queue_of(callers[leg.interaction_id], record),
                 made_at=known.made_at if known is not None else snapshot.taken_at,
                 reason=known.reason if known is not None else FOUND_RINGING,
             )
         )
+
+
+def _queue_of(caller: LegSnapshot, record: Interaction) -> QueueId:
+    """The queue as the record has it, or as the caller's channel carries it where the record came too late."""
+    return record.queue_id or decode(caller.call_state).queue_id or QueueId("")
 
 
 FOUND_RINGING = OfferReason(
