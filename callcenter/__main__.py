@@ -1,16 +1,17 @@
 """The command line: `callcenter serve`, `doctor`, `config check`, `db upgrade`, `asterisk-config`, `demo`, `version`.
 
-Law: whatever goes wrong is one line that says what, where and what to do, and an exit status that is not zero.
+Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
+0 done, 1 something is not well (doctor) or failed unexpectedly, 2 the settings or what they name cannot be used,
+75 the database is away (trying again may help), 130 stopped by Ctrl-C before anything ran.
 """
 
 import asyncio
-import contextlib
+import errno
 import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import structlog
 import typer
@@ -19,13 +20,15 @@ from callcenter import __version__
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.bootstrap import WatchGone, run_server
 from callcenter.demo import DemoError, demo_info_from_environment, run_demo
-from callcenter.doctor import Finding, examine
+from callcenter.doctor import Level, examine
 from callcenter.domain.errors import CallcenterError
 from callcenter.ivr.faults import FlowError
-from callcenter.logs import configure_logs
+from callcenter.logs import configure_logs, silence_logs
 from callcenter.operate import check_configuration, upgrade_schema, write_asterisk_files
 from callcenter.settings import Settings, SettingsError, load
-from callcenter.watch import EXIT_SETTINGS, Notifier, Watch
+from callcenter.store.errors import DatabaseUnreachable
+from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, Notifier, Watch, on_stop_signals
+from callcenter.web.errors import WebError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 config_app = typer.Typer(no_args_is_help=True, help="The operator's settings.")
@@ -39,6 +42,12 @@ ConfigOption = Annotated[
         "--config", "-c", envvar="CALLCENTER_CONFIG", help="The TOML file; without it, defaults and environment."
     ),
 ]
+
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+OF_THE_PLACE: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+)
 
 log = structlog.get_logger(__name__)
 
@@ -63,44 +72,43 @@ def serve(
         command = [sys.executable, "-m", "callcenter", "serve", "--unwatched"]
         if config is not None:
             command += ["--config", str(config)]
-        watch = Watch(command)
-        raise typer.Exit(_run(_until_signalled(watch.run, watch.stop)))
+        raise typer.Exit(_run(_watch(Watch(command))))
     raise typer.Exit(_run(_serve(settings)))
+
+
+async def _watch(watch: Watch) -> int:
+    with on_stop_signals(watch.stop):
+        return await watch.run()
 
 
 async def _serve(settings: Settings) -> int:
     stop = asyncio.Event()
     notifier = Notifier.from_environment()
-
-    async def run() -> int:
-        await run_server(settings, notifier, stop, demo_info_from_environment(settings))
-        return 0
-
     try:
-        return await _until_signalled(run, stop.set)
+        with on_stop_signals(stop.set):
+            await run_server(settings, notifier, stop, demo_info_from_environment(settings))
     finally:
         notifier.close()
+    return 0
 
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Examine Asterisk, its rights and modules, ports, database and prompts, and say how to mend what is wrong."""
     settings = _settings(config)
-    configure_logs(settings)
+    silence_logs()
 
     async def run() -> int:
-        findings = await examine(settings)
-        for finding in findings:
-            typer.echo(_told(finding))
-        return 0 if all(finding.ok for finding in findings) else 1
+        levels = []
+        async for finding in examine(settings):
+            typer.echo(str(finding))
+            levels.append(finding.level)
+        failed = levels.count(Level.FAIL)
+        unknown = levels.count(Level.UNKNOWN)
+        typer.echo(f"{failed} to mend" + (f", {unknown} could not be looked at" if unknown else ""))
+        return EXIT_FAILED if failed else 0
 
     raise typer.Exit(_run(run()))
-
-
-def _told(finding: Finding) -> str:
-    mark = "ok  " if finding.ok else "FAIL"
-    mend = f"\n       mend: {finding.mend}" if finding.mend and not finding.ok else ""
-    return f"{mark}  {finding.name}: {finding.detail}{mend}"
 
 
 @app.command()
@@ -168,17 +176,18 @@ def _run(work: Coroutine[None, None, int]) -> int:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     except BaseException as error:
         lines = _explained(error)
         if lines is None:
             raise
         for line in lines:
             typer.echo(line, err=True)
-        return EXIT_SETTINGS
+        return EXIT_TRY_LATER if _may_pass(error) else EXIT_SETTINGS
 
 
 def _explained(error: BaseException) -> list[str] | None:
+    """The lines that tell what is wrong; None for what nobody expected."""
     if isinstance(error, BaseExceptionGroup):
         told = [_explained(inner) for inner in error.exceptions]
         known = [lines for lines in told if lines is not None]
@@ -186,23 +195,19 @@ def _explained(error: BaseException) -> list[str] | None:
     if isinstance(error, SettingsError):
         return error.lines
     if isinstance(error, FlowError):
-        return [f"{fault.filename}:{fault.line}: {fault.what}; {fault.right}" for fault in error.faults]
-    if isinstance(error, CallcenterError | AsteriskError | WatchGone | DemoError):
+        return [str(fault) for fault in error.faults]
+    if isinstance(error, CallcenterError | AsteriskError | WebError | WatchGone | DemoError):
         return [str(error)]
+    if isinstance(error, OSError) and error.filename is not None and error.errno in OF_THE_PLACE:
+        return [f"{error.filename}: {error.strerror}; give this user the right to it, or name another place"]
     return None
 
 
-async def _until_signalled(run: Callable[[], Coroutine[None, None, int]], stop: Callable[[], None]) -> int:
-    """Run, and call `stop` at SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        return await run()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError):
-                loop.remove_signal_handler(number)
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same start may succeed later without anybody mending the settings."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_may_pass(inner) for inner in error.exceptions)
+    return isinstance(error, DatabaseUnreachable | WatchGone)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import parse_flow, parse_prompts
 from callcenter.ivr.waiting import WaitingPrompts
-from callcenter.settings import Settings, check_runnable
+from callcenter.listening import refuse_taken, server_ports
+from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
@@ -96,8 +97,12 @@ class ServerHealth:
 
 
 async def load_lines(settings: Settings, configuration: Configuration) -> Lines:
-    """Every flow of the flows' directory and which number leads to it; raises `FlowError` with the faults of all files."""
+    """Every flow of the directory and which number leads to it; raises `FlowError` with the faults of all files."""
     directory = settings.flows.directory
+    if not directory.is_dir():
+        raise FlowError(
+            [_fault(directory, "there is no such directory of flows", "set flows.directory to where they are")]
+        )
     queues = {queue.queue_id for queue in await configuration.queues()}
     flows: dict[str, Flow] = {}
     faults: list[Fault] = []
@@ -183,6 +188,8 @@ async def build_prompts(library: PromptLibrary, lines: Lines) -> None:
 async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event, demo: DemoInfo | None = None) -> None:
     """Serve calls and pages until `stop` is set; raises one clear error when it cannot start."""
     check_runnable(settings)
+    await asyncio.to_thread(make_data_directory, settings)
+    refuse_taken(server_ports(settings))
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.dispose)
@@ -215,7 +222,7 @@ class _Server:
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
         self._bridge = Bridge(_bridge_config(settings), clock=clock, read_ani=read_ani)
         feed = Feed(epoch=uuid.uuid4().hex, clock=clock)
-        memory = CustomerMemory(customers)
+        self._memory = memory = CustomerMemory(customers)
         self._figures = DayFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
         self._screens = Screens(feed=feed, figures=self._figures, memory=memory, clock=clock)
         self._floor = Floor(clock=clock, journal=self._journal, telephony=self._bridge.telephony, screens=self._screens)
@@ -265,7 +272,6 @@ class _Server:
     async def run(self, stop: asyncio.Event, stack: AsyncExitStack) -> None:
         """Start in order, run, stop in the opposite order."""
         settings = self._settings
-        await asyncio.to_thread(settings.server.data_directory.mkdir, parents=True, exist_ok=True)
         await self._journal.start()
         stack.push_async_callback(self._journal.stop)
         stack.callback(self._sessions.close)
@@ -274,6 +280,7 @@ class _Server:
         floor_task = asyncio.create_task(self._floor.run(), name="floor")
         try:
             await restore(self._floor, configuration=self._configuration, records=self._records)
+            await self._memory.restore(tuple(self._floor.interactions.values()))
             self._screens.refresh_everything()
             async with asyncio.TaskGroup() as tasks:
                 owned = [

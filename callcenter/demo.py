@@ -5,12 +5,11 @@ Law: when it ends, however it ends, no process it started is left.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import secrets
-import signal
-import socket
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,20 +21,21 @@ from callcenter.app.sessions import hash_password
 from callcenter.asterisk.config_files import PhoneAccount as SipAccount
 from callcenter.asterisk.config_files import installed_modules
 from callcenter.asterisk.errors import AsteriskError
-from callcenter.asterisk.installation import find_installation, private_directories
+from callcenter.asterisk.installation import Installation, find_installation, private_directories
 from callcenter.asterisk.process import PrivateAsterisk, stop_left_over
-from callcenter.bootstrap import SystemClock
+from callcenter.bootstrap import SystemClock, load_lines
 from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
+from callcenter.listening import asterisk_ports, refuse_taken, server_ports
 from callcenter.logs import configure_logs
 from callcenter.operate import fallback_queues, pbx_config
-from callcenter.settings import Settings, TrunkSettings, load
+from callcenter.settings import Settings, SettingsError, TrunkSettings, load, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
 from callcenter.store.schema import upgrade_database
 from callcenter.traffic import Traffic, TrafficConfig
-from callcenter.watch import Watch
+from callcenter.watch import Watch, on_stop_signals
 from callcenter.web.dependencies import DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,8 @@ LOGINS: Final = (
     DemoLogin(name="admin", role="administrator"),
 )
 RESTART_PAUSE: Final = timedelta(seconds=1)
+ORPHAN_LIMIT: Final = timedelta(seconds=10)
+"""A server whose demo was killed notices that within seconds, goes, and frees its ports."""
 
 
 class DemoError(Exception):
@@ -87,7 +89,21 @@ def demo_info_from_environment(settings: Settings) -> DemoInfo | None:
 
 
 async def run_demo(config: Path | None, *, calls_a_minute: float) -> int:
-    """Bring everything up, print where it is, and keep it until SIGINT or SIGTERM."""
+    """Bring everything up, print where it is, and keep it until Ctrl-C or SIGTERM, whenever that comes."""
+    stop = asyncio.Event()
+    with on_stop_signals(stop.set):
+        running = asyncio.create_task(_demo(config, calls_a_minute), name="demo")
+        stopped = asyncio.create_task(stop.wait(), name="stop order")
+        try:
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+            stopped.cancel()
+            await asyncio.gather(running, stopped, return_exceptions=True)
+        return 0 if running.cancelled() else running.result()
+
+
+async def _demo(config: Path | None, calls_a_minute: float) -> int:
     base = _base_directory()
     put_demo_defaults(os.environ, base)
     settings = load(config)
@@ -98,8 +114,9 @@ async def run_demo(config: Path | None, *, calls_a_minute: float) -> int:
         raise DemoError("the demo with its printed password stays on loopback; set CALLCENTER_DEMO_PASSWORD to open it")
     if not _ui_is_built(settings):
         log.warning("ui_not_built", directory=str(settings.server.ui_directory), mend="run scripts/start")
-    _refuse_taken_ports(settings)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_alone_in(base))
+        await _free_ports(settings, base)
         parts = await prepare_demo(settings, base)
         stack.push_async_callback(parts.asterisk.stop)
         await parts.asterisk.start()
@@ -145,21 +162,47 @@ def _is_loopback(settings: Settings) -> bool:
     return all(address.startswith("127.") or address == "::1" for address in (settings.server.bind, settings.sip.bind))
 
 
-def _refuse_taken_ports(settings: Settings) -> None:
-    """Asterisk checks its own ports when it starts; these are the server's."""
-    for setting, address, port in (
-        ("CALLCENTER_SERVER_PORT", settings.server.bind, settings.server.port),
-        ("CALLCENTER_ASTERISK_FASTAGI_PORT", settings.asterisk.fastagi_bind, settings.asterisk.fastagi_port),
-    ):
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError as error:
-                raise DemoError(
-                    f"port {port} on {address} cannot be had ({error.strerror}); stop what uses it, "
-                    f"or set another with {setting}"
-                ) from None
+@contextlib.contextmanager
+def _alone_in(base: Path) -> Iterator[None]:
+    """Hold the demo's directory; the kernel lets go of it however this process ends."""
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        lock = (base / "demo.lock").open("w")
+    except OSError as error:
+        raise DemoError(
+            f"{base} cannot be written to ({error.strerror}); set another directory (CALLCENTER_DEMO_DIRECTORY)"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(
+                f"a demo runs in {base} already; stop it, or give this one ports of its own and a directory of its own "
+                "(CALLCENTER_DEMO_DIRECTORY)"
+            ) from None
+        yield
+
+
+async def _free_ports(settings: Settings, base: Path) -> None:
+    """Refuse ports that cannot be had, after clearing away what a killed demo left in `base`."""
+    installation = _installation()
+    left_over = await stop_left_over(installation, private_directories(base / "asterisk", installation))
+    if left_over:
+        log.warning("stopped_left_over_asterisk")
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + (ORPHAN_LIMIT.total_seconds() if left_over else 0)
+    while True:
+        try:
+            return refuse_taken((*server_ports(settings), *asterisk_ports(settings)))
+        except SettingsError:
+            if loop.time() >= give_up:
+                raise
+        # A process that is not our child cannot be awaited, only looked for.
+        await asyncio.sleep(0.2)
+
+
+def _installation() -> Installation:
+    return find_installation(Path(os.environ.get("CALLCENTER_TOOLS_DIR", PROJECT / ".tools")))
 
 
 async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
@@ -167,11 +210,10 @@ async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
 
     An Asterisk that an earlier run left in `base` is stopped. Raises what stands in the way.
     """
-    installation = find_installation(Path(os.environ.get("CALLCENTER_TOOLS_DIR", PROJECT / ".tools")))
+    installation = _installation()
     directories = private_directories(base / "asterisk", installation)
-    if await stop_left_over(installation, directories):
-        log.warning("stopped_left_over_asterisk")
-    await asyncio.to_thread(settings.server.data_directory.mkdir, parents=True, exist_ok=True)
+    await stop_left_over(installation, directories)
+    await asyncio.to_thread(make_data_directory, settings)
     database = Database(settings.database_url)
     password = settings.demo.password
     try:
@@ -180,6 +222,8 @@ async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
         await load_demo(database, password_hash=password_hash, phone_secret=lambda _: password, now=SystemClock().now())
         configuration = StoredConfiguration(database)
         fallback = fallback_queues(await configuration.queues(), await configuration.agents())
+        # The server would refuse them too, but then Asterisk would have been started for nothing.
+        await load_lines(settings, configuration)
     finally:
         await database.dispose()
     demo_trunk = TrunkSettings(name="demo", match=(CALLERS_ADDRESS,))
@@ -201,9 +245,6 @@ async def _serve(settings: Settings, parts: DemoParts, calls_a_minute: float, co
         command += ["--config", str(config)]
     announced = asyncio.Event()
     watch = Watch(command, on_ready=announced.set)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, watch.stop)
     helpers = [
         asyncio.create_task(_keep_asterisk(parts.asterisk), name="asterisk"),
         asyncio.create_task(_announce(settings, announced, calls_a_minute), name="announcement"),

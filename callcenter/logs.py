@@ -1,4 +1,7 @@
-"""Structured logs on standard error: one line an event, the interaction's id on every line that belongs to one."""
+"""Structured logs on standard error: one line an event, the interaction's id on every line that belongs to one.
+
+Law: an error's traceback carries no values of variables, for among them are callers' names and numbers, and secrets.
+"""
 
 import logging
 import sys
@@ -6,6 +9,12 @@ import sys
 import structlog
 
 from callcenter.settings import Settings
+
+
+def silence_logs() -> None:
+    """For commands that say themselves what is to be said."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def configure_logs(settings: Settings) -> None:
@@ -20,9 +29,12 @@ def configure_logs(settings: Settings) -> None:
     renderer: structlog.typing.Processor
     if settings.server.log_format == "json":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-        shared.append(structlog.processors.dict_tracebacks)
+        without_values = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        shared.append(structlog.processors.ExceptionRenderer(without_values))
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -15,7 +15,7 @@ from callcenter.bootstrap import load_lines
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.queues import QueueConfig
 from callcenter.domain.skills import satisfies
-from callcenter.settings import Settings, check_runnable
+from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
 from callcenter.store.schema import check_schema, current, upgrade_database
@@ -61,7 +61,7 @@ async def check_configuration(settings: Settings) -> list[str]:
 async def upgrade_schema(settings: Settings) -> str:
     """Bring the tables to this program's version; says from where to where."""
     if not settings.database.url:
-        settings.server.data_directory.mkdir(parents=True, exist_ok=True)
+        make_data_directory(settings)
     database = Database(settings.database_url)
     try:
         before = await current(database)

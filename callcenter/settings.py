@@ -6,6 +6,7 @@ Law: whatever is wrong is told in one line with file, line, field, what it is an
 import os
 import re
 import stat
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -234,6 +235,22 @@ def check_runnable(settings: Settings) -> None:
         raise SettingsError(
             [f"asterisk.ami_secret: has {len(secret)} characters; at least {SHORTEST_SECRET} are wanted"]
         )
+
+
+def make_data_directory(settings: Settings) -> None:
+    """Make the data directory where it is missing; `SettingsError` when nothing can be written there."""
+    directory = settings.server.data_directory
+    remedy = (
+        "make it and give it to the user the server runs as, or set another "
+        f"({ENVIRONMENT_PREFIX}SERVER_DATA_DIRECTORY)"
+    )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError([f"server.data_directory: {directory} cannot be written to ({reason}); {remedy}"]) from None
 
 
 def _override(values: dict[str, object], environment: Mapping[str, str]) -> dict[tuple[str, str], str]:

@@ -5,13 +5,14 @@ server runs under systemd with Type=notify and WatchdogSec, without this parent.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 EXIT_SETTINGS: Final = 2
 """The exit status of a server that cannot start as it is configured: a restart would not help."""
+EXIT_TRY_LATER: Final = 75
+"""The exit status of a server that something keeps from starting which may come back by itself: the database."""
 _FAREWELL_SECONDS: Final = 10.0
 
 
@@ -107,6 +110,7 @@ class Watch:
         self._stop = asyncio.Event()
         self._heard = 0.0
         self._is_ready = False
+        self._was_ready = False
         self.process: asyncio.subprocess.Process | None = None
 
     def stop(self) -> None:
@@ -121,7 +125,8 @@ class Watch:
             end, status = await self._one_run()
             if end is End.STOPPED:
                 return 0
-            if end is End.EXITED and status in (0, EXIT_SETTINGS):
+            self._was_ready = self._was_ready or self._is_ready
+            if end is End.EXITED and self._is_final(status):
                 return status
             log.error("server_ended", how=end.value, status=status, restart_in_seconds=delay.total_seconds())
             if time.monotonic() - started > self._config.steady_after.total_seconds():
@@ -132,6 +137,10 @@ class Watch:
                 return 0  # noqa: TRY300  It was told to stop while nothing ran.
             except TimeoutError:
                 delay = min(delay * 2, self._config.restart_most)
+
+    def _is_final(self, status: int) -> bool:
+        """A server that served before is started again even so: what it missed may come back, and calls wait for it."""
+        return status == 0 or (status in (EXIT_SETTINGS, EXIT_TRY_LATER) and not self._was_ready)
 
     async def _one_run(self) -> tuple[End, int]:
         address = f"@callcenter-{os.getpid()}-{secrets.token_hex(8)}"
@@ -188,6 +197,22 @@ class Watch:
         finally:
             told.cancel()
             await asyncio.gather(told, exited, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def on_stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at Ctrl-C, at SIGTERM, and when the terminal goes, unless that was made to be ignored (nohup)."""
+    loop = asyncio.get_running_loop()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 async def _farewell(process: asyncio.subprocess.Process) -> None:

@@ -206,7 +206,7 @@ class Bridge:
             log.warning("take_over_failed", code=error.code, error=str(error))
             self._last_error = str(error)
         except AsteriskSetupError as error:
-            log.error("exchange_refused", code=error.code, error=str(error))
+            log.warning("exchange_refused", code=error.code, error=str(error))
             self._refused = str(error)
 
     async def _reconcile(self, floor: Floor, *, restarted: bool) -> None:

@@ -56,6 +56,12 @@ async def current(database: Database) -> str | None:
 
 async def check_schema(database: Database) -> None:
     """Raise `DatabaseUnreachable`, `SchemaBehind` or `SchemaTooNew` unless the server can work with this database."""
+    if database.sqlite_path is not None and not database.sqlite_path.exists():
+        # To look into it would make it, and an empty file would be left.
+        raise SchemaBehind(
+            f"database {database.url_for_people}: its tables have version none, this program needs {head()}; "
+            "run `callcenter db upgrade`"
+        )
     async with database.reading() as connection:
         await connection.run_sync(_refuse_unknown, database)
         found = await connection.run_sync(_current)
