@@ -5,7 +5,7 @@ taken as absent, because a call must go on whatever it carries.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode
 
@@ -26,7 +26,7 @@ class CallStage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallState:
-    """The carried state; times are in UTC with milliseconds."""
+    """The carried state; times are in UTC with microseconds, for the order of two callers may hang on one."""
 
     stage: CallStage = CallStage.MENU
     flow: str = ""
@@ -48,10 +48,10 @@ class CallState:
             "node": self.node,
             "lang": self.language,
             "queue": self.queue_id or "",
-            "entered": _seconds(self.entered_at),
+            "entered": _microseconds(self.entered_at),
             "priority": str(self.priority) if self.priority else "",
             "skills": " ".join(f"{need.skill}:{need.minimum_level}" for need in self.skills),
-            "said": _seconds(self.announced_at),
+            "said": _microseconds(self.announced_at),
             "said_position": "" if self.announced_position is None else str(self.announced_position),
             "outcome": self.outcome,
         }
@@ -91,14 +91,17 @@ def interaction_of(channel_unique_id: str) -> InteractionId:
     return InteractionId(channel_unique_id)
 
 
-def _seconds(at: datetime | None) -> str:
-    return "" if at is None else f"{at.timestamp():.3f}"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _microseconds(at: datetime | None) -> str:
+    return "" if at is None else str((at - _EPOCH) // timedelta(microseconds=1))
 
 
 def _moment(text: str) -> datetime | None:
     try:
-        return datetime.fromtimestamp(float(text), UTC)
-    except (ValueError, OverflowError, OSError):
+        return _EPOCH + timedelta(microseconds=int(text))
+    except (ValueError, OverflowError):
         return None
 
 

@@ -4,7 +4,7 @@ Law: a question carries the whole state of its call; an answer never depends on 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import InteractionId, QueueId
-from callcenter.domain.interactions import Stage
+from callcenter.domain.interactions import Interaction, Stage
 from callcenter.ivr import messages as ivr
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.prompts import Utterance
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_UP_LIMIT = timedelta(milliseconds=500)
 """The longest a caller waits for the customer store; after it he is greeted as somebody unknown."""
+RESTORE_LIMIT = timedelta(seconds=2)
 CAUSE_NORMAL = 16
 CAUSE_UNALLOCATED = 1
 
@@ -90,6 +91,24 @@ class CustomerMemory:
                 return ()
         self._cards[interaction_id] = cards
         return cards
+
+    async def restore(self, alive: Iterable[Interaction]) -> None:
+        """After a restart fetch the cards of those who are in the house; whoever is not read within `RESTORE_LIMIT` is
+        looked up when his channel asks next."""
+        try:
+            async with asyncio.timeout(RESTORE_LIMIT.total_seconds()):
+                for record in alive:
+                    await self._restore_one(record)
+        except (TimeoutError, CallcenterError) as error:
+            log.warning("customers_not_restored", error=str(error) or type(error).__name__)
+
+    async def _restore_one(self, record: Interaction) -> None:
+        chosen = (record.customer_id,) if record.customer_id is not None else ()
+        ids = dict.fromkeys((*record.customer_ids, *chosen))
+        cards = [await self._customers.card(customer_id) for customer_id in ids]
+        found = tuple(card for card in cards if card is not None)
+        if found:
+            self._cards[record.interaction_id] = found
 
 
 class Calls:

@@ -63,12 +63,20 @@ class Desk:
         return await self._settled(agent_id)
 
     async def set_state(self, agent_id: AgentId, state: AgentState, reason: str | None) -> AgentView:
-        """Set `ready`, `not_ready` or `logged_out`; in a talk keep it as the wish for after the talk."""
+        """Set `ready`, `not_ready` or `logged_out`; in a talk keep it as the wish for after the talk.
+
+        Who is `logged_out` and wants one of the others begins his work with it.
+        """
+        is_logged_out = self._floor.picture.agent(agent_id).state is AgentState.LOGGED_OUT
         match state:
             case AgentState.READY:
+                if is_logged_out:
+                    await self._floor.request(cmd.LogIn(agent_id=agent_id))
                 await self._floor.request(cmd.SetReady(agent_id=agent_id))
             case AgentState.NOT_READY:
                 checked = await self._checked_reason(reason)
+                if is_logged_out:
+                    await self._floor.request(cmd.LogIn(agent_id=agent_id))
                 await self._floor.request(cmd.SetNotReady(agent_id=agent_id, reason=checked))
             case AgentState.LOGGED_OUT:
                 await self._floor.request(cmd.LogOut(agent_id=agent_id))

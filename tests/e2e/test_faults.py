@@ -125,7 +125,6 @@ async def test_f1_killed_with_fifty_waiting_and_ten_talking(house: House) -> Non
                 await desk.state_becomes("wrap_up" if number == 3 else "talking")
             # The next ten are served in the order they came; the checker compares offers with entries.
             await serve(agents, 20)
-            assert [c.end is not None for c in waiters[:10]].count(True) >= 8
             await hang_up_all([*everyone, newcomer])
     checker = await house.check()
     assert checker.outcomes()["abandoned_in_queue"] >= 30

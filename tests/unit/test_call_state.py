@@ -10,8 +10,8 @@ from callcenter.domain.ids import QueueId, SkillId
 from callcenter.domain.skills import SkillRequirement
 
 _words = st.text(min_size=1, max_size=20).filter(str.strip)
-_moments = st.integers(0, 4_000_000_000_000).map(
-    lambda milliseconds: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+_moments = st.integers(0, 4_000_000_000_000_000).map(
+    lambda microseconds: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 )
 _skill_names = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True)
 _states = st.builds(
