@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 
 SET_UP_LIMIT: Final = timedelta(seconds=35)
 """An INVITE that nobody answers is given up by SIPp after 32 s."""
+YOUNG_LIMIT: Final = timedelta(seconds=1.5)
 # One call at a time and one attempt more at most: see callcenter/traffic/sipp.py.
 ONE_CALL: Final = ("-m", "2", "-l", "1", "-r", "1", "-rp", "1000")
 _ENDS: Final = {"hung_up": "caller", "left": "server", "refused": "refused"}
@@ -32,6 +33,8 @@ async def place_call(plan: CallPlan, *, server: str, place: Place, folder: Path)
         if end == "failed":
             log.warning("traffic_call_failed", call=plan.number, status=status, error=sipp.last_error())
     finally:
+        # Only a call that has been answered, or is seen to ring, is ended so that the PBX knows it.
+        await sipp.until_marked(lambda marks: bool(marks), YOUNG_LIMIT)
         await sipp.end()
         # Without telephone numbers: a log is read by more people than the calls.
         log.info(

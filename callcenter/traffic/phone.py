@@ -21,6 +21,8 @@ RENEW_AFTER: Final = timedelta(minutes=30)
 RENEW_AT_LATEST: Final = timedelta(minutes=45)
 REGISTER_LIMIT: Final = timedelta(seconds=8)
 TAKE_OFF_LIMIT: Final = timedelta(seconds=3)
+QUIET_LIMIT: Final = timedelta(seconds=4)
+"""The callers hang up when traffic ends, and then the PBX hangs up the agents' phones."""
 ANSWERS_IN_STORE: Final = 500
 """More calls than a phone gets before it is renewed; after the last one the first comes again."""
 NEVER_QUARTERS: Final = 100_000
@@ -67,7 +69,7 @@ class AgentPhone:
         return not self._phone.is_running or self._age() > RENEW_AT_LATEST
 
     async def renew(self) -> None:
-        """Register and answer; `SippError` when the PBX refuses or is away."""
+        """In a quiet moment: register and answer; `SippError` when the PBX refuses or is away."""
         await self._phone.end()
         await self._register(EXPIRES, REGISTER_LIMIT)
         self._registered_at = time.monotonic()
@@ -76,7 +78,8 @@ class AgentPhone:
         await self._phone.until_listening()
 
     async def end(self) -> None:
-        """Hang up, and take the registration off if the PBX is still there."""
+        """Let the call end, for some seconds; take the registration off if the PBX is still there."""
+        await self._phone.until_marked(_is_quiet, QUIET_LIMIT)
         await self._phone.end()
         if self._registered_at is None:
             return
@@ -101,6 +104,10 @@ class AgentPhone:
             await registrar.end()
         if status != 0:
             raise SippError(f"phone {self._user} is not registered at {self._server}: {registrar.last_error()}")
+
+
+def _is_quiet(marks: list[str]) -> bool:
+    return marks.count("ringing") == sum(marks.count(end) for end in ("hung_up", "left", "cancelled"))
 
 
 def _line(answer: AnswerPlan) -> str:

@@ -1,7 +1,8 @@
 """Runs SIPp: ports, arguments, and an end that leaves neither a process nor an open call.
 
 SIPp is ended with SIGUSR1 twice: once means "no new calls", twice "end the open ones with BYE or CANCEL, and go".
-It does so only while more calls could come, therefore a scenario for one call allows two and ends SIPp itself.
+That is so for calls that SIPp placed, and only while more could come, therefore a scenario for one call allows two and
+ends SIPp itself. Calls that SIPp took are not ended with BYE: whoever ends such a SIPp waits for a quiet moment first.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -151,6 +152,19 @@ class SippProcess:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise SippError(f"SIPp does not listen after {START_LIMIT.total_seconds():.0f} s") from None
+
+    async def until_marked(self, holds: Callable[[list[str]], bool], limit: timedelta) -> bool:
+        """Wait until the marks are as wanted; False when SIPp ended or so long has passed before."""
+        try:
+            async with asyncio.timeout(limit.total_seconds()):
+                while not holds(self.marks):
+                    if not self.is_running:
+                        return False
+                    # SIPp writes a file; it has no other way to tell.
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            return False
+        return True
 
     async def wait(self, limit: timedelta) -> int | None:
         """Its exit status; None when it still runs after so long."""
