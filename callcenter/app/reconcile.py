@@ -193,26 +193,28 @@ def _ringing(
         if offer_id in talks or offer_id in picture.offers or leg.state is LegState.UP:
             continue
         record = interactions.get(leg.interaction_id)
-        if leg.interaction_id not in callers or record is None:
-            continue
-        known = next((offer for offer in record.offers if offer.offer_id == offer_id), None)
+        offers = record.offers if record is not None else ()
+        known = next((offer for offer in offers if offer.offer_id == offer_id), None)
         if known is not None and known.ended_at is not None:
             continue  # Its end was ordered; the exchange is just carrying it out.
+        # A phone that rings for a caller who is gone is told to stop by the engine.
         yield cmd.RestoreOffer(
             offer=Offer(
                 offer_id=offer_id,
                 interaction_id=leg.interaction_id,
                 agent_id=agent_id,
-                queue_id=known.queue_id if known is not None else _queue_of(callers[leg.interaction_id], record),
+                queue_id=known.queue_id if known is not None else _queue_of(callers.get(leg.interaction_id), record),
                 made_at=known.made_at if known is not None else snapshot.taken_at,
                 reason=known.reason if known is not None else FOUND_RINGING,
             )
         )
 
 
-def _queue_of(caller: LegSnapshot, record: Interaction) -> QueueId:
+def _queue_of(caller: LegSnapshot | None, record: Interaction | None) -> QueueId:
     """The queue as the record has it, or as the caller's channel carries it where the record came too late."""
-    return record.queue_id or decode(caller.call_state).queue_id or QueueId("")
+    recorded = record.queue_id if record is not None else None
+    carried = decode(caller.call_state).queue_id if caller is not None else None
+    return recorded or carried or QueueId("")
 
 
 FOUND_RINGING = OfferReason(
