@@ -298,9 +298,7 @@ class FakeDesk:
         return self._become(agent, AgentState.NOT_READY, "signed_in")
 
     async def set_state(self, agent_id: AgentId, state: AgentState, reason: str | None) -> AgentView:
-        agent = self.agent(agent_id)
-        if agent.state == AgentState.LOGGED_OUT and state is not AgentState.LOGGED_OUT:
-            raise Conflict(f"agent {agent_id} is not logged in; sign in first", code="agent_not_logged_in")
+        agent = self.agent(agent_id) if state is AgentState.LOGGED_OUT else await self.sign_in(agent_id)
         if reason is not None and reason not in {item.code for item in self._configuration.reason_codes}:
             raise InvalidValue(f"there is no reason {reason!r}", code="unknown_reason")
         if agent.state == AgentState.TALKING:
