@@ -142,6 +142,7 @@ export const en = {
     noMenu: 'Straight to the queue',
     key: 'key {key}',
     reason: 'Why you',
+    part: { skills: 'skills', idle: 'idle', ready_agents: 'ready agents', priority: 'priority' },
     fact: {
       name: 'Name',
       kind: 'Kind',
@@ -155,6 +156,8 @@ export const en = {
     cases: 'Open cases',
     noCases: 'No open case',
     opened: 'opened {date}',
+    caseKind: { question: 'question', complaint: 'complaint', order: 'order' },
+    caseState: { open: 'open', closed: 'closed' },
     history: 'Last contacts',
     noHistory: 'First contact',
     thisNumber: 'this number',

@@ -73,6 +73,11 @@ export function useWords() {
     return found === undefined ? code : label(found.label)
   }
 
+  /** A code of a set the page knows (`pop.caseKind` and the like); one it does not know is shown as it is. */
+  function known(set: string, code: string): string {
+    return te(`${set}.${code}`) ? t(`${set}.${code}`) : code
+  }
+
   function day(moment: string): string {
     const date = new Date(moment)
     return Number.isNaN(date.getTime()) ? moment : d(date, 'day')
@@ -99,5 +104,5 @@ export function useWords() {
     return te(key) ? t(key) : word
   }
 
-  return { t, te, language, label, labelOfCode, day, number, problem, cause }
+  return { t, te, language, label, labelOfCode, known, day, number, problem, cause }
 }

@@ -137,6 +137,7 @@ export const zh: Messages = {
     noMenu: '直接进入队列',
     key: '按键 {key}',
     reason: '为何分配给您',
+    part: { skills: '技能', idle: '空闲', ready_agents: '就绪座席', priority: '优先级' },
     fact: {
       name: '姓名',
       kind: '类型',
@@ -150,6 +151,8 @@ export const zh: Messages = {
     cases: '未结事项',
     noCases: '没有未结事项',
     opened: '{date} 建立',
+    caseKind: { question: '咨询', complaint: '投诉', order: '订单' },
+    caseState: { open: '未结', closed: '已结' },
     history: '最近联系',
     noHistory: '首次联系',
     thisNumber: '本次来电',

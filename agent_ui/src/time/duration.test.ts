@@ -7,7 +7,7 @@ describe('durations', () => {
     const now = Date.parse('2026-11-21T10:00:10.900Z')
     expect(secondsBetween('2026-11-21T10:00:00Z', now)).toBe(10)
     expect(secondsBetween('2026-11-21T10:00:30Z', now)).toBe(0)
-    expect(secondsUntil('2026-11-21T10:00:30Z', now)).toBe(20)
+    expect(secondsUntil('2026-11-21T10:00:30Z', now)).toBe(19)
     expect(secondsUntil('2026-11-21T10:00:00Z', now)).toBe(0)
   })
 

@@ -13,7 +13,7 @@ export function secondsUntil(until: string | null, nowMs: number): number | null
   if (until === null) return null
   const end = Date.parse(until)
   if (Number.isNaN(end)) return null
-  return Math.max(0, Math.ceil((end - nowMs) / 1_000))
+  return Math.max(0, Math.floor((end - nowMs) / 1_000))
 }
 
 /** Seconds as `m:ss` or `h:mm:ss`; an en dash for an unknown value. */
