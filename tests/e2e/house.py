@@ -126,6 +126,8 @@ class House:
             "CALLCENTER_SIP_RTP_END": "30999",
             "CALLCENTER_SERVER_LOG_LEVEL": "info",
             "CALLCENTER_SERVER_LOG_FORMAT": "json",
+            # By this mark scripts/test finds processes that were left behind.
+            **{name: os.environ[name] for name in ("CALLCENTER_TEST_RUN",) if name in os.environ},
             **(environment or {}),
         }
         flows = base / "flows"
