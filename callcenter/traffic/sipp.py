@@ -25,7 +25,8 @@ LAST_PORT: Final = 48990
 PORTS_EACH: Final = 10
 """SIP, control, and three pairs of media."""
 BETWEEN_SIGNALS: Final = timedelta(milliseconds=150)
-FAREWELL_LIMIT: Final = timedelta(seconds=3)
+FAREWELL_LIMIT: Final = timedelta(seconds=1)
+"""SIPp says BYE at once and takes the answer, but it often lives on after that, so it is not waited for any longer."""
 START_LIMIT: Final = timedelta(seconds=5)
 LOG_LIMIT_BYTES: Final = 1_000_000
 
