@@ -162,6 +162,7 @@ class AgentPhone:
         behaviour: Behaviour | None = None,
         sound: Tone | Silence | None = None,
         host: str = AGENTS_HOST,
+        port: int | None = None,
         name: str = "",
         log_dir: Path | None = None,
     ) -> None:
@@ -174,6 +175,7 @@ class AgentPhone:
         self._password = password
         self._sound = sound or Silence()
         self._host = host
+        self._port = port
         self._log_dir = log_dir
         self._endpoint: SipEndpoint | None = None
         self._seen = 0
@@ -222,7 +224,7 @@ class AgentPhone:
 
     async def start(self) -> None:
         """Open the port and, with a password, register."""
-        self._endpoint = await open_udp(partial(SipEndpoint, self.name), self._host)
+        self._endpoint = await open_udp(partial(SipEndpoint, self.name), self._host, self._port)
         self._endpoint.on_request = self._take_request
         if self._password is not None:
             try:

@@ -108,7 +108,12 @@ class House:
     """One Asterisk and one server, with everything a test does to them."""
 
     def __init__(
-        self, base: Path, environment: Mapping[str, str] | None = None, *, ring_timeout: timedelta = RING_TIMEOUT
+        self,
+        base: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        ring_timeout: timedelta = RING_TIMEOUT,
+        config: str = "",
     ) -> None:
         web, sip, http, ami, agi = free_ports(5)
         self.base = base
@@ -135,7 +140,9 @@ class House:
         (flows / "straight.yaml").write_text(STRAIGHT_FLOW, encoding="utf-8")
         self.environment.setdefault("CALLCENTER_FLOWS_DIRECTORY", str(flows))
         put_demo_defaults(self.environment, base)
-        self.settings: Settings = load(None, self.environment)
+        self.config_path = base / "callcenter.toml"
+        self.config_path.write_text(config, encoding="utf-8")
+        self.settings: Settings = load(self.config_path, self.environment)
         self.web_url = f"http://127.0.0.1:{web}"
         self.sip = ("127.0.0.1", sip)
         self.log_path = base / "server.log"
@@ -219,7 +226,9 @@ class House:
 
     async def launch_server(self, *, watched: bool = False) -> None:
         """Start it and wait for nothing."""
-        command = [sys.executable, "-m", "callcenter", "serve", *([] if watched else ["--unwatched"])]
+        command = [sys.executable, "-m", "callcenter", "serve", "--config", str(self.config_path)]
+        if not watched:
+            command.append("--unwatched")
         with self.log_path.open("ab") as log:
             self.server = await asyncio.create_subprocess_exec(
                 *command, env=self.environment, cwd=PROJECT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
@@ -286,6 +295,7 @@ class House:
         from_value: str | None = None,
         keys_by: Literal["rfc4733", "info"] = "rfc4733",
         sound: Silence | None = None,
+        extra_headers: Sequence[tuple[str, str]] = (),
     ) -> Caller:
         """Somebody who calls; use it with `async with`."""
         caller = Caller(
@@ -298,6 +308,7 @@ class House:
             from_value=from_value,
             keys_by=keys_by,
             sound=sound,
+            extra_headers=extra_headers,
             log_dir=self.base / "sip",
         )
         self.callers.append(caller)
@@ -315,9 +326,11 @@ class House:
         self.phones.append(phone)
         return phone
 
-    def phone_at_address(self, user: str, behaviour: Behaviour | None = None) -> AgentPhone:
+    def phone_at_address(self, user: str, behaviour: Behaviour | None = None, *, port: int | None = None) -> AgentPhone:
         """A phone that does not register; use it with `async with`."""
-        phone = AgentPhone(server=self.sip, user=user, behaviour=behaviour or Answer(), log_dir=self.base / "sip")
+        phone = AgentPhone(
+            server=self.sip, user=user, behaviour=behaviour or Answer(), port=port, log_dir=self.base / "sip"
+        )
         self.phones.append(phone)
         return phone
 

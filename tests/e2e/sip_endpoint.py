@@ -74,9 +74,13 @@ def new_branch() -> str:
 Protocol = TypeVar("Protocol", bound=asyncio.DatagramProtocol)
 
 
-async def open_udp(make: Callable[[Address], Protocol], host: str) -> Protocol:
-    """Bind a free even port of `host`, from 40000 on."""
+async def open_udp(make: Callable[[Address], Protocol], host: str, port: int | None = None) -> Protocol:
+    """Bind that port of `host`, or a free even one from 40000 on."""
     loop = asyncio.get_running_loop()
+    if port is not None:
+        address = (host, port)
+        _, protocol = await loop.create_datagram_endpoint(partial(make, address), local_addr=address)
+        return protocol
     for _ in range(PORT_TRIES):
         address = (host, FIRST_PORT + (next(_ports) - FIRST_PORT) % 20000)
         try:
