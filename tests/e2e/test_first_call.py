@@ -163,7 +163,7 @@ async def test_odd_callers_are_served_like_others(house: House, from_value: str)
 async def test_an_asserted_identity_from_a_trunk_that_is_not_trusted_counts_for_nothing(house: House) -> None:
     async with (
         house.agent("1001") as agent,
-        house.caller("4001", UNKNOWN, asserted_identity=KNOWN_EN) as caller,
+        house.caller("4001", UNKNOWN, asserted_identity=f"<sip:{KNOWN_EN}@carrier.example>") as caller,
     ):
         await agent.talks()
         pop = await agent.desktop.pops(stage="talking")

@@ -13,6 +13,7 @@ from tests.e2e.phones import Answer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
+ASSERTED = "<sip:+442079460000@carrier.example>"
 CONFIG = """
 [[trunks]]
 name = "trusted"
@@ -49,7 +50,7 @@ async def house(far_end_port: int) -> AsyncIterator[House]:
 async def test_a_trusted_trunk_s_asserted_identity_is_who_calls(house: House) -> None:
     async with (
         house.agent("1001") as agent,
-        house.caller(STRAIGHT, "+8613712345678", asserted_identity="+442079460000") as caller,
+        house.caller(STRAIGHT, "+8613712345678", asserted_identity=ASSERTED) as caller,
     ):
         await agent.talks()
         pop = await agent.desktop.pops(stage="talking")
@@ -61,7 +62,7 @@ async def test_a_trusted_trunk_s_asserted_identity_is_who_calls(house: House) ->
 
 async def test_who_withholds_his_number_stays_withheld_though_the_trunk_asserts_it(house: House) -> None:
     async with house.agent("1001") as agent:
-        caller = house.caller(STRAIGHT, None, asserted_identity="+442079460000", extra_headers=[("Privacy", "id")])
+        caller = house.caller(STRAIGHT, None, asserted_identity=ASSERTED)
         async with caller:
             await agent.talks()
             pop = await agent.desktop.pops(stage="talking")
