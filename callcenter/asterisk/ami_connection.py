@@ -46,7 +46,7 @@ class AmiConfig:
     ping_timeout: timedelta = timedelta(seconds=3)
     reconnect_first: timedelta = timedelta(milliseconds=200)
     reconnect_max: timedelta = timedelta(seconds=10)
-    authentication_retry: timedelta = timedelta(seconds=30)
+    authentication_retry: timedelta = timedelta(seconds=5)
     max_pending_actions: int = 2000
     max_unsent_bytes: int = 1 << 20
     max_list_events: int = 50_000

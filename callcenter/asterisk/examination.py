@@ -124,27 +124,28 @@ async def examine_asterisk(wanted: Wanted) -> AsyncIterator[Finding]:
 
 
 async def _connected(states: "asyncio.Queue[AmiState]", wanted: Wanted) -> Finding | None:
-    last: AmiError | None = None
+    mend = (
+        "start Asterisk; manager.conf: enabled = yes, and port and bindaddr as asterisk.ami_port and "
+        "asterisk.ami_host; then module reload manager"
+    )
     try:
         async with asyncio.timeout(wanted.connect_limit.total_seconds()):
             while True:
                 state = await states.get()
-                last = state.error or last
                 if state.phase is AmiPhase.READY:
                     return None
-                if isinstance(last, AmiAuthenticationError):
-                    mend = (
+                what = str(state.error).partition("; ")[0]
+                if isinstance(state.error, AmiAuthenticationError):
+                    mending = (
                         "put the secret of manager_callcenter.conf into CALLCENTER_ASTERISK_AMI_SECRET; "
                         "its permit must hold this machine's address"
                     )
-                    return fail("asterisk", str(last).partition("; ")[0], mend)
+                    return fail("asterisk", what, mending)
+                if state.error is not None:
+                    return fail("asterisk", what, mend)
     except TimeoutError:
-        detail = str(last).partition("; ")[0] if last is not None else f"no answer at {wanted.host}:{wanted.port}"
-        mend = (
-            "start Asterisk; manager.conf: enabled = yes, and port and bindaddr as asterisk.ami_port and "
-            "asterisk.ami_host; then module reload manager"
-        )
-        return fail("asterisk", detail, mend)
+        where = f"{wanted.host}:{wanted.port}"
+        return fail("asterisk", f"no complete answer at {where}; perhaps it is still starting", mend)
 
 
 class _Examination:
