@@ -16,11 +16,14 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 ENVIRONMENT_PREFIX = "CALLCENTER_"
 SAMPLE_SECRETS = frozenset({"", "secret", "password", "changeme", "change-me", "callcenter", "demo"})
 SHORTEST_SECRET = 12
+NO_SUCH_SETTING = "there is no such setting; config/callcenter.toml lists all there are"
+OTHER_VARIABLES = frozenset({"CALLCENTER_DEMO_DIRECTORY"})
+"""Variables that begin like a setting and say something else: where the demo keeps what it makes."""
 
 
 class SettingsError(Exception):
@@ -65,6 +68,16 @@ def _zone(value: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 Network = Annotated[str, AfterValidator(_network)]
+
+
+def _place(value: Path) -> Path:
+    # An empty string reads as the present directory, which nobody means.
+    if value == Path():
+        raise ValueError("a directory is wanted, such as /var/lib/callcenter")
+    return value
+
+
+Place = Annotated[Path, AfterValidator(_place)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Language = Literal["zh", "en"]
 
@@ -78,7 +91,7 @@ class ServerSettings(_Section):
 
     bind: Address = "127.0.0.1"
     port: Port = 8000
-    data_directory: Path = Path("/var/lib/callcenter")
+    data_directory: Place = Path("/var/lib/callcenter")
     language: Language = "zh"
     region: Annotated[str, AfterValidator(_region)] = "CN"
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
@@ -98,7 +111,7 @@ class AsteriskSettings(_Section):
     """How the server reaches its Asterisk."""
 
     system_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")] = "cc1"
-    ami_host: str = "127.0.0.1"
+    ami_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     ami_port: Port = 5038
     ami_user: str = "callcenter"
     ami_secret: str = Field(default="", repr=False)
@@ -118,11 +131,19 @@ class SipSettings(_Section):
     http_bind: Address = "127.0.0.1"
     http_port: Port = 8088
     rtp_start: Port = 10000
-    rtp_end: Port = 19999
+    rtp_end: Annotated[Port, Field(validate_default=True)] = 19999
     media_address: Address | None = None
     external_address: str | None = None
     local_networks: tuple[Network, ...] = ()
     websocket_url: str | None = None
+
+    @field_validator("rtp_end")
+    @classmethod
+    def _room_for_media(cls, value: int, info: ValidationInfo) -> int:
+        start = info.data.get("rtp_start", value - 3)
+        if value - start < 3:
+            raise ValueError(f"a port at least 3 above rtp_start ({start}) is wanted; a call needs four")
+        return value
 
 
 class TrunkSettings(_Section):
@@ -216,6 +237,9 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
         innermost = [at for at in faults if not any(other[: len(at)] == at and other != at for other in faults)]
         lines = [_complaint(where, text, at, faults[at], overridden) for at in innermost]
         raise SettingsError(lines) from None
+    misspelt = [f"{name} in the environment: {NO_SUCH_SETTING}" for name in _unknown_variables(environment, overridden)]
+    if misspelt:
+        raise SettingsError(misspelt)
     return _with_secret(settings, where)
 
 
@@ -272,6 +296,13 @@ def _override(values: dict[str, object], environment: Mapping[str, str]) -> dict
     return used
 
 
+def _unknown_variables(environment: Mapping[str, str], used: Mapping[tuple[str, str], str]) -> list[str]:
+    """Variables that look like settings and are none: whoever misspells a port would otherwise get the default."""
+    sections = tuple(f"{ENVIRONMENT_PREFIX}{name.upper()}_" for name in Settings.model_fields)
+    known = {*used.values(), *OTHER_VARIABLES}
+    return sorted(name for name in environment if name.startswith(sections) and name not in known)
+
+
 def _is_tuple(model: type[_Section], key: str) -> bool:
     return "tuple" in str(model.model_fields[key].annotation)
 
@@ -290,7 +321,9 @@ def _complaint(
 def _plain(message: str) -> str:
     text = message.removeprefix("Value error, ")
     if text == "Extra inputs are not permitted":
-        return "there is no such setting; config/callcenter.toml lists all there are"
+        return NO_SUCH_SETTING
+    if "valid boolean" in text:
+        return "true or false is wanted"
     return text[:1].lower() + text[1:]
 
 

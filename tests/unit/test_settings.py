@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.settings import Settings, SettingsError, check_runnable, load
+from callcenter.settings import Settings, SettingsError, check_runnable, load, make_data_directory
 
 SHIPPED = Path(__file__).parents[2] / "config" / "callcenter.toml"
 SECRET = "a-secret-of-good-length"
@@ -101,3 +101,29 @@ def test_a_server_with_a_secret_starts() -> None:
 def test_secrets_are_not_shown() -> None:
     settings = load(None, {"CALLCENTER_ASTERISK_AMI_SECRET": SECRET, "CALLCENTER_DATABASE_URL": f"x://{SECRET}"})
     assert SECRET not in repr(settings)
+
+
+def test_a_misspelt_variable_is_refused_instead_of_passed_over() -> None:
+    with pytest.raises(SettingsError, match="CALLCENTER_SERVER_PROT in the environment: there is no such setting"):
+        load(None, {"CALLCENTER_SERVER_PROT": "8001"})
+    load(None, {"CALLCENTER_CONFIG": "x", "CALLCENTER_TOOLS_DIR": "y", "CALLCENTER_DEMO_DIRECTORY": "z"})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[server]\nsecure_cookies = "perhaps"\n', "callcenter.toml:2: server.secure_cookies: true or false is wanted"),
+        ('[server]\ndata_directory = ""\n', "callcenter.toml:2: server.data_directory: a directory is wanted"),
+        ("[sip]\nrtp_start = 20000\n", "sip.rtp_end: a port at least 3 above rtp_start (20000) is wanted"),
+        ('[asterisk]\nami_host = ""\n', "callcenter.toml:2: asterisk.ami_host: "),
+    ],
+)
+def test_values_that_cannot_work_are_told(tmp_path: Path, text: str, told: str) -> None:
+    assert told in complaint(tmp_path, text)
+
+
+def test_a_data_directory_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environment = {"CALLCENTER_SERVER_DATA_DIRECTORY": str(tmp_path / "file" / "data")}
+    with pytest.raises(SettingsError, match=r"server\.data_directory: .* cannot be written to \(Not a directory\)"):
+        make_data_directory(load(None, environment))
