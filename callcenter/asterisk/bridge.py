@@ -26,6 +26,7 @@ from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
 from callcenter.asterisk.translate import STATUS_VARIABLES, Translator, phone_status
 from callcenter.domain import commands as cmd
+from callcenter.domain import events as ev
 from callcenter.domain.errors import CallcenterError, InvalidValue, Overloaded
 from callcenter.domain.ids import AgentId, OfferId
 from callcenter.domain.numbers import Number
@@ -215,8 +216,10 @@ class Bridge:
         await floor.pulse()
         snapshot = self._translator.snapshot(channels, taken_at, restarted=restarted)
         messages = reconcile(snapshot, floor.picture, floor.interactions)
-        if messages and self._whole:
-            log.warning("picture_mended", messages=[type(message).__name__ for message in messages])
+        # A call that has not asked its first question yet is seen here first; that mends nothing.
+        mended = [type(message).__name__ for message in messages if not isinstance(message, ev.InteractionArrived)]
+        if mended and self._whole:
+            log.warning("picture_mended", messages=mended)
         self._tell(floor, messages)
 
     async def _keep_reconciling(self, floor: Floor) -> None:
