@@ -49,7 +49,18 @@ class Adopt:
     interaction: Interaction
 
 
-Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A report of what happened at `at`, while nobody listened: it counts with its own time, if nothing contradicts."""
+
+    command: cmd.ReportTalk | cmd.ReportTalkEnded
+    at: datetime
+
+
+Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | StopRinging
+"""`StopRinging` is told where an order may have been lost: it is given again."""
+
+_OF_THE_MENU = (ev.FlowStarted, ev.NodeEntered, ev.MenuChosen, ev.LanguageChosen, ev.PositionAnnounced)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +105,8 @@ class Floor:
         self._ended: deque[tuple[datetime, InteractionId]] = deque()
         self._ringing: set[asyncio.Task[None]] = set()
         self._watchers: list[Callable[[Touched], None]] = []
+        self._room = asyncio.Event()
+        self._over = False
 
     # ---- for everyone
 
@@ -120,6 +133,13 @@ class Floor:
         """Report something and go on; raises `Overloaded` when the inbox is full."""
         self._put(_Entry(message, None))
 
+    async def deliver(self, message: Message) -> None:
+        """Report something that must not be lost: where the inbox is full, wait until there is room."""
+        while self._inbox.full() and not self._over:
+            self._room.clear()
+            await self._room.wait()
+        self._put(_Entry(message, None))
+
     async def request(self, message: Message) -> None:
         """Ask for something and wait until it is done; raises what the engine says no with."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -137,14 +157,15 @@ class Floor:
         try:
             while True:
                 entry = await self._next_entry()
+                self._room.set()
                 if entry is not None:
                     self._deal_with(entry)
                 now = self._clock.now()
-                deadline = self._engine.next_deadline()
-                if deadline is not None and deadline <= now:
-                    self._perform(self._engine.handle_deadline(now), now)
+                self._meet_deadlines(now)
                 self._forget_ended(now)
         finally:
+            self._over = True
+            self._room.set()
             for task in tuple(self._ringing):
                 task.cancel()
             await asyncio.gather(*self._ringing, return_exceptions=True)
@@ -153,6 +174,8 @@ class Floor:
     # ---- the task
 
     def _put(self, entry: _Entry) -> None:
+        if self._over:
+            raise Overloaded("the server is going down", code="going_down")
         try:
             self._inbox.put_nowait(entry)
         except asyncio.QueueFull:
@@ -190,6 +213,16 @@ class Floor:
             if entry.done is not None and not entry.done.done():
                 entry.done.set_result(None)
 
+    def _meet_deadlines(self, now: datetime) -> None:
+        deadline = self._engine.next_deadline()
+        if deadline is None or deadline > now:
+            return
+        try:
+            self._perform(self._engine.handle_deadline(now), now)
+        except Exception:
+            # What was due has been taken off already; the rest goes on.
+            log.exception("floor_defect", message="deadline")
+
     def _outputs(self, message: Message, now: datetime) -> Sequence[Output]:
         match message:
             case Adopt(interaction=interaction):
@@ -199,6 +232,10 @@ class Floor:
                 return []
             case CallEnded():
                 return self._end_call(message, now)
+            case Late():
+                return self._handle_late(message, now)
+            case StopRinging():
+                return [message]
             case ev.InteractionArrived(interaction_id=interaction_id):
                 return [] if interaction_id in self._interactions else [message]
             case (
@@ -212,7 +249,7 @@ class Floor:
                 | ev.LegEnded()
                 | ev.InteractionAnnotated()
             ):
-                return [message]
+                return [message] if self._concerns(message) else []
             case cmd.Enqueue(interaction_id=interaction_id):
                 record = self._interactions.get(interaction_id)
                 if record is not None and record.stage is Stage.ENDED:
@@ -235,15 +272,36 @@ class Floor:
         if record is None or record.stage is Stage.ENDED:
             return []
         outcome = message.outcome or outcome_of_hangup(record)
-        left = self._engine.handle(cmd.Leave(interaction_id=message.interaction_id), now)
+        at = min(message.at or now, now)
+        # While nothing is routed the engine may be told of earlier moments, so that no talk outlasts its call.
+        left = self._engine.handle(cmd.Leave(interaction_id=message.interaction_id), now if self.routing else at)
         ended = ev.InteractionEnded(
             interaction_id=message.interaction_id,
-            at=min(message.at or now, now),
+            at=at,
             outcome=outcome,
             side=message.side,
             cause=message.cause,
         )
         return [*left, ended]
+
+    def _concerns(self, message: ev.InteractionEvent) -> bool:
+        """Whether there is a record to write it on; of an ended call the menu and the queue have no more to say."""
+        record = self._interactions.get(message.interaction_id)
+        if record is None:
+            log.warning("event_of_unknown_call", message=type(message).__name__, interaction_id=message.interaction_id)
+            return False
+        return record.stage is not Stage.ENDED or not isinstance(message, _OF_THE_MENU)
+
+    def _handle_late(self, message: Late, now: datetime) -> Sequence[Output]:
+        """What happened while nobody listened must not undo what has been seen since."""
+        command, at = message.command, now if self.routing else min(message.at, now)
+        if isinstance(command, cmd.ReportTalk):
+            agent = self.picture.agent(command.agent_id)
+            is_newer = agent.talk_since is not None and agent.talk_since > at
+            if is_newer and agent.offer_id != command.offer_id:
+                log.warning("late_talk_contradicted", agent_id=command.agent_id, offer_id=command.offer_id)
+                return []
+        return self._engine.handle(command, at)
 
     def _perform(self, outputs: Sequence[Output], now: datetime) -> None:
         if not outputs:
@@ -255,14 +313,21 @@ class Floor:
             interactions=[self._interactions[i] for i in sorted(touched.interactions)],
             agents=[self._status(a) for a in sorted(touched.agents)],
         )
-        self._screens.show(touched, now)
-        for watcher in self._watchers:
-            watcher(touched)
+        self._show(touched, now)
         for order in outputs:
             if isinstance(order, StopRinging):
                 self._telephony.stop_ringing(order.offer_id)
             elif isinstance(order, RingAgent):
                 self._ring(order)
+
+    def _show(self, touched: Touched, now: datetime) -> None:
+        try:
+            self._screens.show(touched, now)
+            for watcher in self._watchers:
+                watcher(touched)
+        except Exception:
+            # A screen that cannot be drawn must not keep a phone from ringing.
+            log.exception("screens_defect")
 
     def _fold(self, events: tuple[ev.Event, ...], now: datetime) -> Touched:
         agents: set[AgentId] = set()
@@ -333,7 +398,7 @@ class Floor:
             _, interaction_id = self._ended.popleft()
             if any(a.interaction_id == interaction_id for a in self.picture.agents.values()):
                 self._ended.append((now, interaction_id))
-                return
+                continue
             record = self._interactions.get(interaction_id)
             if record is not None and record.stage is Stage.ENDED:
                 del self._interactions[interaction_id]
