@@ -223,8 +223,7 @@ class Calls:
                 await channel.remember(queued)
                 await self._treat(channel, queued)
             case ivr.HangUp():
-                self._close(interaction_id, ev.Outcome.ENDED_IN_MENU)
-                await channel.decide(EndVerdict(cause=CAUSE_NORMAL), replace(state, stage=CallStage.ENDING))
+                await self._close(channel, state, (), ev.Outcome.ENDED_IN_MENU, CAUSE_NORMAL)
             case ivr.CallerLeft():
                 raise CallerGone("the caller left the menu")
 
@@ -312,14 +311,19 @@ class Calls:
         self, channel: CallerChannel, state: CallState, prompt: WaitingPrompt, outcome: ev.Outcome, cause: int
     ) -> None:
         said = self.lines.waiting_prompts.say(prompt, state.language or self.lines.default_language)
-        play = await self._paths((said,))
-        self._close(channel.question.interaction_id, outcome)
-        await channel.decide(EndVerdict(play=play, cause=cause), replace(state, stage=CallStage.ENDING))
+        await self._close(channel, state, await self._paths((said,)), outcome, cause)
 
-    def _close(self, interaction_id: InteractionId, outcome: ev.Outcome) -> None:
+    async def _close(
+        self, channel: CallerChannel, state: CallState, play: tuple[str, ...], outcome: ev.Outcome, cause: int
+    ) -> None:
+        """The record ends here; the channel carries how, should this server die before the disk has it."""
         self._floor.tell(
-            CallEnded(interaction_id=interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=CAUSE_NORMAL)
+            CallEnded(
+                interaction_id=channel.question.interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=cause
+            )
         )
+        ending = replace(state, stage=CallStage.ENDING, outcome=outcome.value)
+        await channel.decide(EndVerdict(play=play, cause=cause), ending)
 
 
 class _Walk:

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcenter.acd.picture import Picture
-from callcenter.app.call_state import CallStage, decode
+from callcenter.app.call_state import CallStage, CallState, decode
 from callcenter.app.floor import CallEnded, Message
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
+from callcenter.domain.actions import StopRinging
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Interaction, LegRole, Stage
 from callcenter.domain.labels import Label
@@ -41,6 +42,8 @@ class LegSnapshot:
     role: LegRole
     state: LegState
     interaction_id: InteractionId
+    started_at: datetime | None = None
+    """Of a caller's leg: when it came, where the exchange tells it."""
     bridge_id: str | None = None
     call_state: str = ""
     """Of a caller's leg: the state it carries (app/call_state.py)."""
@@ -73,6 +76,7 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
         leg.offer_id: leg
         for leg in agents
         if leg.bridge_id is not None
+        and leg.agent_id in picture.agents
         and leg.interaction_id in callers
         and callers[leg.interaction_id].bridge_id == leg.bridge_id
     }
@@ -93,16 +97,33 @@ def _arrivals(
     snapshot: Snapshot,
 ) -> Iterator[Message]:
     for interaction_id, leg in callers.items():
-        if interaction_id not in interactions and decode(leg.call_state).stage is not CallStage.ENDING:
+        record = interactions.get(interaction_id)
+        if record is None:
             yield ev.InteractionArrived(
                 interaction_id=interaction_id,
-                at=snapshot.taken_at,
+                at=min(leg.started_at or snapshot.taken_at, snapshot.taken_at),
                 channel=leg.channel,
                 ani=leg.ani,
                 dnis=leg.dnis,
                 caller_name=leg.caller_name,
                 trunk=leg.trunk,
             )
+        state = decode(leg.call_state)
+        if state.stage is CallStage.ENDING and (record is None or record.stage is not Stage.ENDED):
+            # The server ended it and died before the disk had it: the caller hears the last words.
+            yield CallEnded(
+                interaction_id=interaction_id,
+                at=snapshot.taken_at,
+                outcome=_outcome_in(state),
+                side=ev.Side.SYSTEM,
+            )
+
+
+def _outcome_in(state: CallState) -> ev.Outcome:
+    try:
+        return ev.Outcome(state.outcome)
+    except ValueError:
+        return ev.Outcome.ENDED_IN_MENU
 
 
 def _ended_talks(
@@ -196,7 +217,10 @@ def _ringing(
         offers = record.offers if record is not None else ()
         known = next((offer for offer in offers if offer.offer_id == offer_id), None)
         if known is not None and known.ended_at is not None:
-            continue  # Its end was ordered; the exchange is just carrying it out.
+            # Its end was ordered; if that was not just now, the order was lost.
+            if known.ended_at < snapshot.taken_at - SETTLING:
+                yield StopRinging(offer_id=offer_id)
+            continue
         # A phone that rings for a caller who is gone is told to stop by the engine.
         yield cmd.RestoreOffer(
             offer=Offer(

@@ -4,9 +4,9 @@ Law: pure; what is said here of a leg that has left is final, for a list of chan
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -36,6 +36,7 @@ STATUS_VARIABLES: Final = (
     "CC_NAME",
     "CC_PRES",
     "CC_TRUNK",
+    "CC_ENTERED",
     "CC_OWNER",
     "SHARED(CC_SERVED)",
 )
@@ -70,6 +71,9 @@ class _Leg:
     bridge_id: str | None = None
     hung_up_by_itself: bool = False
     talked: bool = False
+    """Of an agent's leg: it was in one bridge with its caller. Of a caller's: it was in a bridge with anybody."""
+    missing: bool = False
+    """The last list of channels did not have it."""
 
 
 class Translator:
@@ -78,6 +82,7 @@ class Translator:
     def __init__(self, read_ani: Callable[[str, str], Number]) -> None:
         self._read_ani = read_ani
         self._legs: dict[str, _Leg] = {}
+        self._agents: dict[InteractionId, dict[str, _Leg]] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
         self._expected: OrderedDict[str, _Leg] = OrderedDict()
 
@@ -110,13 +115,12 @@ class Translator:
             known = self._legs.get(leg.leg_id)
             if known is None:
                 known = _Leg(leg.role, leg.interaction_id, leg.offer_id, leg.agent_id)
-                self._legs[leg.leg_id] = known
+                self._keep(leg.leg_id, known)
+            elif known.agent_id is None:
+                known.agent_id = leg.agent_id
             known.bridge_id = leg.bridge_id
-            known.talked = known.talked or (leg.bridge_id is not None and leg.role is LegRole.AGENT)
-        if restarted:
-            alive = {leg.leg_id for leg in legs}
-            for leg_id in [leg_id for leg_id in self._legs if leg_id not in alive]:
-                del self._legs[leg_id]
+            known.talked = known.talked or leg.bridge_id is not None
+        self._strike_missing({leg.leg_id for leg in legs}, at_once=restarted)
         return Snapshot(taken_at=taken_at, legs=tuple(legs), restarted=restarted)
 
     # ---- single events
@@ -138,6 +142,8 @@ class Translator:
         if leg is None:
             return
         leg.bridge_id = event.get("BridgeUniqueid")
+        if leg.role is LegRole.CALLER:
+            leg.talked = True
         agent = leg if leg.role is LegRole.AGENT else self._agent_in(leg.bridge_id, leg.interaction_id)
         caller = leg if leg.role is LegRole.CALLER else self._legs.get(leg.interaction_id)
         if agent is None or caller is None or agent.bridge_id != caller.bridge_id:
@@ -175,6 +181,8 @@ class Translator:
             yield CallEnded(
                 interaction_id=leg.interaction_id,
                 at=now,
+                # Somebody had him; where it was none of our agents, it was one of the plain queue's.
+                outcome=ev.Outcome.ANSWERED if leg.talked else None,
                 side=ev.Side.CALLER if leg.hung_up_by_itself else None,
                 cause=cause,
             )
@@ -208,7 +216,7 @@ class Translator:
             return leg
         expected = self._expected.pop(leg_id, None)
         if expected is not None:
-            self._legs[leg_id] = expected
+            self._keep(leg_id, expected)
             return expected
         variables = event.variables()
         role, interaction_id = variables.get("CC_ROLE"), variables.get("CC_ID")
@@ -220,27 +228,42 @@ class Translator:
             leg = _Leg(LegRole.AGENT, interaction_of(interaction_id), OfferId(leg_id), None)
         else:
             return None
-        self._legs[leg_id] = leg
+        self._keep(leg_id, leg)
         return leg
+
+    def _keep(self, leg_id: str, leg: _Leg) -> None:
+        self._legs[leg_id] = leg
+        if leg.role is LegRole.AGENT:
+            self._agents.setdefault(leg.interaction_id, {})[leg_id] = leg
+
+    def _strike(self, leg_id: str) -> None:
+        leg = self._legs.pop(leg_id, None)
+        if leg is None or leg.role is not LegRole.AGENT:
+            return
+        others = self._agents[leg.interaction_id]
+        del others[leg_id]
+        if not others:
+            del self._agents[leg.interaction_id]
+
+    def _strike_missing(self, alive: Container[str], *, at_once: bool) -> None:
+        """Legs whose end was not told: a list may be older than a leg, two lists after each other are not."""
+        for leg_id, leg in list(self._legs.items()):
+            was_missing, leg.missing = leg.missing, leg_id not in alive
+            if leg.missing and (at_once or was_missing):
+                self._strike(leg_id)
 
     def _agent_in(self, bridge_id: str | None, interaction_id: InteractionId) -> _Leg | None:
         if bridge_id is None:
             return None
-        return next(
-            (
-                leg
-                for leg in self._legs.values()
-                if leg.role is LegRole.AGENT and leg.bridge_id == bridge_id and leg.interaction_id == interaction_id
-            ),
-            None,
-        )
+        agents = self._agents.get(interaction_id, {})
+        return next((leg for leg in agents.values() if leg.bridge_id == bridge_id), None)
 
     def _depart(self, leg_id: str, *, keep: bool) -> None:
         self._departed[leg_id] = None
         if len(self._departed) > REMEMBERED_DEPARTURES:
             self._departed.popitem(last=False)
         if not keep:
-            self._legs.pop(leg_id, None)
+            self._strike(leg_id)
 
     def _leg_snapshot(self, channel: AmiMessage) -> LegSnapshot | None:
         variables = {
@@ -255,6 +278,7 @@ class Translator:
         leg = LegSnapshot(
             leg_id=leg_id,
             channel=channel.get("Channel", ""),
+            started_at=_moment(variables.get("CC_ENTERED", "")),
             role=LegRole(role),
             state=_leg_state(channel.get("ChannelState", "")),
             interaction_id=interaction_of(interaction_id),
@@ -297,6 +321,13 @@ def _leg_state(code: str) -> LegState:
     if code == _STATE_UP:
         return LegState.UP
     return LegState.RINGING if code in ("4", "5") else LegState.SETTING_UP
+
+
+def _moment(epoch_seconds: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(epoch_seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _number(text: str) -> int | None:
