@@ -1,9 +1,9 @@
 """The customer store: cards by number for the screen pop, and the customers themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import CustomerCard, CustomerInput, InteractionSummary
@@ -27,26 +27,8 @@ class StoredCustomers:
 
     async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
         """Everyone who has this number (E.164) or address, the most recently active first; three statements at most."""
-        customers, points, interactions = tables.customers, tables.contact_points, tables.interactions
-        last_active = (
-            select(func.max(interactions.c.started_at))
-            .where(interactions.c.customer_id == customers.c.customer_id)
-            .scalar_subquery()
-        )
-        order = func.row_number().over(
-            order_by=(last_active.desc().nulls_last(), customers.c.created_at.desc(), customers.c.customer_id)
-        )
-        found = (
-            select(customers.c.customer_id, order.label("place"))
-            .join(points, points.c.customer_id == customers.c.customer_id)
-            .where(points.c.value == value)
-            .order_by("place")
-            .limit(MOST_CARDS)
-            .subquery()
-        )
-        query = _with_contact_points().join(found, found.c.customer_id == customers.c.customer_id)
         async with self._database.reading() as connection:
-            wanted = await _customers(connection, query.order_by(found.c.place, points.c.position))
+            wanted = await _customers(connection, _BY_CONTACT_POINT, {"value": value})
             return await _cards(connection, wanted)
 
     async def card(self, customer_id: CustomerId) -> CustomerCard | None:
@@ -137,12 +119,14 @@ def _with_contact_points() -> Select[tuple[object, ...]]:
 
 async def _by_id(connection: AsyncConnection, customer_id: CustomerId) -> tuple[Customer, ...]:
     query = _with_contact_points().where(tables.customers.c.customer_id == customer_id)
-    return await _customers(connection, query.order_by(tables.contact_points.c.position))
+    return await _customers(connection, query.order_by(tables.contact_points.c.position), {})
 
 
-async def _customers(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> tuple[Customer, ...]:
+async def _customers(
+    connection: AsyncConnection, query: Select[tuple[object, ...]], values: Mapping[str, object]
+) -> tuple[Customer, ...]:
     """The customers of rows that hold a customer and one of its contact points each, in the rows' order."""
-    rows = (await connection.execute(query)).mappings().all()
+    rows = (await connection.execute(query, values)).mappings().all()
     points: dict[str, list[ContactPoint]] = {}
     for row in rows:
         mine = points.setdefault(row["customer_id"], [])
@@ -185,14 +169,8 @@ async def _cards(connection: AsyncConnection, customers: Sequence[Customer]) -> 
 async def _last_interactions(
     connection: AsyncConnection, ids: Sequence[CustomerId]
 ) -> dict[str, list[InteractionSummary]]:
-    table = tables.interactions
-    place = func.row_number().over(
-        partition_by=table.c.customer_id, order_by=(table.c.started_at.desc(), table.c.interaction_id.desc())
-    )
-    numbered = select(table, place.label("place")).where(table.c.customer_id.in_(ids)).subquery()
-    query = select(numbered).where(numbered.c.place <= LAST_INTERACTIONS)
     found: dict[str, list[InteractionSummary]] = {}
-    for row in (await connection.execute(query.order_by(numbered.c.customer_id, numbered.c.place))).all():
+    for row in (await connection.execute(_LAST_INTERACTIONS_OF, {"ids": ids})).all():
         summary = InteractionSummary(
             interaction_id=InteractionId(row.interaction_id),
             media_type=row.media_type,
@@ -208,10 +186,8 @@ async def _last_interactions(
 
 
 async def _open_cases(connection: AsyncConnection, ids: Sequence[CustomerId]) -> dict[str, list[Case]]:
-    table = tables.cases
-    query = table.select().where(table.c.customer_id.in_(ids), table.c.closed_at.is_(None))
     found: dict[str, list[Case]] = {}
-    for row in (await connection.execute(query.order_by(table.c.opened_at.desc(), table.c.case_id))).all():
+    for row in (await connection.execute(_OPEN_CASES_OF, {"ids": ids})).all():
         case = Case(
             case_id=CaseId(row.case_id),
             kind=row.kind,
@@ -221,3 +197,48 @@ async def _open_cases(connection: AsyncConnection, ids: Sequence[CustomerId]) ->
         )
         found.setdefault(row.customer_id, []).append(case)
     return found
+
+
+def _by_contact_point() -> Select[tuple[object, ...]]:
+    customers, points, interactions = tables.customers, tables.contact_points, tables.interactions
+    last_active = (
+        select(func.max(interactions.c.started_at))
+        .where(interactions.c.customer_id == customers.c.customer_id)
+        .scalar_subquery()
+    )
+    order = func.row_number().over(
+        order_by=(last_active.desc().nulls_last(), customers.c.created_at.desc(), customers.c.customer_id)
+    )
+    found = (
+        select(customers.c.customer_id, order.label("place"))
+        .join(points, points.c.customer_id == customers.c.customer_id)
+        .where(points.c.value == bindparam("value"))
+        .order_by("place")
+        .limit(MOST_CARDS)
+        .subquery()
+    )
+    query = _with_contact_points().join(found, found.c.customer_id == customers.c.customer_id)
+    return query.order_by(found.c.place, points.c.position)
+
+
+def _last_interactions_of() -> Select[tuple[object, ...]]:
+    table = tables.interactions
+    place = func.row_number().over(
+        partition_by=table.c.customer_id, order_by=(table.c.started_at.desc(), table.c.interaction_id.desc())
+    )
+    mine = table.c.customer_id.in_(bindparam("ids", expanding=True))
+    numbered = select(table, place.label("place")).where(mine).subquery()
+    query = select(numbered).where(numbered.c.place <= LAST_INTERACTIONS)
+    return query.order_by(numbered.c.customer_id, numbered.c.place)
+
+
+def _open_cases_of() -> Select[tuple[object, ...]]:
+    table = tables.cases
+    mine = table.c.customer_id.in_(bindparam("ids", expanding=True))
+    return table.select().where(mine, table.c.closed_at.is_(None)).order_by(table.c.opened_at.desc(), table.c.case_id)
+
+
+# A caller waits for these three; putting such statements together takes longer than running them.
+_BY_CONTACT_POINT = _by_contact_point()
+_LAST_INTERACTIONS_OF = _last_interactions_of()
+_OPEN_CASES_OF = _open_cases_of()
