@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,9 +43,14 @@ SPILL_NAME = "journal.spill"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalLimits:
-    """How much, and how long; `attempt` is what a fresh batch waits for the database before it goes to the spill."""
+    """How much, and how long; `attempt` is what a fresh batch waits for the database before it goes to the spill.
+
+    `collect` is how long the first entry of a batch waits for company: a call's moments come in bursts, storing each by
+    itself costs several times as much, and it would compete with the ringing that follows the burst.
+    """
 
     batch_rows: int = 500
+    collect: timedelta = timedelta(milliseconds=50)
     pending_rows: int = 50_000
     attempt: timedelta = timedelta(seconds=2)
     drain_attempt: timedelta = timedelta(seconds=30)
@@ -77,6 +83,7 @@ class JournalWriter:
         self._spill_lock = asyncio.Lock()
         self._spilled = asyncio.Event()
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._writer_id = uuid.uuid4().hex
         self._number = 0
         self._pending: deque[Entry] = deque()
@@ -121,6 +128,7 @@ class JournalWriter:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         place = (mark, waiter)
         self._waiters.append(place)
+        self._hurry.set()
         try:
             async with asyncio.timeout(within.total_seconds()):
                 await waiter
@@ -163,6 +171,7 @@ class JournalWriter:
     async def stop(self, within: timedelta = timedelta(seconds=10)) -> bool:
         """Make the rest durable and end; False when that failed. What is in the spill waits for the next start."""
         self._stopping = True
+        self._hurry.set()
         self._wake.set()
         if self._task is None:
             return self._durable == self._taken
@@ -199,6 +208,7 @@ class JournalWriter:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._collect()
             while self._pending:
                 entries = self._next_entries()
                 self._number += 1
@@ -207,6 +217,14 @@ class JournalWriter:
                 self._note_durable(self._batch)
             if self._stopping:
                 return
+
+    async def _collect(self) -> None:
+        """Let a burst come in, unless somebody waits for it to be durable."""
+        if not self._waiters and not self._stopping:
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.collect.total_seconds()):
+                    await self._hurry.wait()
 
     def _next_entries(self) -> tuple[Entry, ...]:
         """As many as fit into a batch, at least one; what has come in meanwhile is what makes a batch."""
