@@ -74,6 +74,7 @@ class AgiCallerChannel:
         self._session = session
         self._question = question
         self._played = False
+        self._on_channel = {"CC_QUEUE": question.state.queue_id or "", "CHANNEL(language)": session.request.language}
 
     @property
     def question(self) -> Question:
@@ -98,10 +99,17 @@ class AgiCallerChannel:
             raise CallerGone(str(error)) from error
 
     async def remember(self, state: CallState) -> None:
-        """Put the state on the channel; what Asterisk says by itself follows the caller's language."""
-        await self._set(("CC_STATE", state.encode()), ("CC_QUEUE", state.queue_id or ""))
-        if state.language and state.language != self._session.request.language:
-            await self._set(("CHANNEL(language)", state.language))
+        """Put the state on the channel; what Asterisk says by itself follows the caller's language.
+
+        What is there already is not said again: each variable is a round trip, and the caller waits for it.
+        """
+        wanted = {"CC_STATE": state.encode(), "CC_QUEUE": state.queue_id or ""}
+        if state.language:
+            wanted["CHANNEL(language)"] = state.language
+        for name, value in wanted.items():
+            if self._on_channel.get(name) != value:
+                await self._set((name, value))
+                self._on_channel[name] = value
 
     async def decide(self, verdict: Verdict, state: CallState) -> None:
         """Give state and verdict; the verdict last."""
