@@ -13,8 +13,9 @@ from typing import Protocol
 
 import structlog
 
-from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.engine import AcdEngine
 from callcenter.acd.picture import Picture
+from callcenter.acd.steps import Output
 from callcenter.app.ports import AgentStatus, CallerLine, Clock, Journal, Telephony
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.engine import AcdEngine
 from callcenter.acd.roster import AgentRecord
+from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent, StopRinging

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.engine import AcdEngine
+from callcenter.acd.steps import Output
 from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent, StopRinging
 from callcenter.domain.agents import AGENT_TRANSITIONS, AgentState

@@ -12,7 +12,8 @@ from heapq import heappop, heappush
 from random import Random
 from types import MappingProxyType
 
-from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.engine import AcdEngine
+from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent, StopRinging

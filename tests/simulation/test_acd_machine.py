@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from callcenter.acd.engine import AcdEngine, Output
+from callcenter.acd.engine import AcdEngine
+from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import AgentState, Phone, PhoneKind, PhoneStatus
 from callcenter.domain.errors import CallcenterError

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.acd.engine import Output
+from callcenter.acd.steps import Output
 from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent, StopRinging
 from callcenter.domain.agents import AgentState
