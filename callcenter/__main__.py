@@ -30,9 +30,16 @@ from callcenter.store.errors import DatabaseUnreachable
 from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, Notifier, Watch, on_stop_signals
 from callcenter.web.errors import WebError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-config_app = typer.Typer(no_args_is_help=True, help="The operator's settings.")
-db_app = typer.Typer(no_args_is_help=True, help="The database.")
+HELP: Final = """A contact-centre server on Asterisk. docs/operating.md tells how to install and run it.
+
+Exit statuses: 0 done; 1 something is to be mended (doctor) or failed unexpectedly; 2 the settings or what they name
+cannot be used; 75 the database is away, try again."""
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=HELP
+)
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The operator's settings.")
+db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The database.")
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
 
@@ -58,7 +65,7 @@ def version() -> None:
     typer.echo(f"callcenter {__version__}")
 
 
-@app.command()
+@app.command(short_help="Serve calls and pages, and restart when need be.")
 def serve(
     config: ConfigOption = None,
     unwatched: Annotated[
@@ -92,7 +99,7 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-@app.command()
+@app.command(short_help="Find what is wrong and say how to mend it.")
 def doctor(config: ConfigOption = None) -> None:
     """Examine Asterisk, its rights and modules, ports, database and prompts, and say how to mend what is wrong."""
     settings = _settings(config)
@@ -111,16 +118,16 @@ def doctor(config: ConfigOption = None) -> None:
     raise typer.Exit(_run(run()))
 
 
-@app.command()
+@app.command(short_help="A private Asterisk, the server, demo data.")
 def demo(
     traffic: Annotated[float, typer.Option(min=0, max=600, help="Simulated calls a minute.")] = 0,
     config: ConfigOption = None,
 ) -> None:
-    """A private Asterisk, the server and demo data, until Ctrl-C (scripts/start installs what it needs)."""
+    """Run a private Asterisk, the server and demo data until Ctrl-C (scripts/start installs what it needs)."""
     raise typer.Exit(_run(run_demo(config, calls_a_minute=traffic)))
 
 
-@app.command("asterisk-config")
+@app.command("asterisk-config", short_help="Write files for an Asterisk you have.")
 def asterisk_config(
     directory: Annotated[Path, typer.Argument(help="Where to write the files.")],
     config: ConfigOption = None,

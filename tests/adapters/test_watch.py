@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from callcenter.watch import EXIT_SETTINGS, Watch, WatchConfig
+from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, Watch, WatchConfig
 
 CONFIG = WatchConfig(
     start_limit=timedelta(seconds=30),
@@ -103,3 +103,24 @@ async def test_the_server_learns_that_its_watch_is_gone(tmp_path: Path) -> None:
         process.kill()
         await process.wait()
     await until(lambda: "orphaned" in log.read_text())
+
+
+async def test_what_has_served_is_started_again_even_when_it_cannot_start_now(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom callcenter.watch import Notifier\n"
+        "with Path(sys.argv[1]).open('a') as log:\n    print('started', file=log)\n"
+        "if Path(sys.argv[1]).read_text().count('started') == 1:\n    Notifier.from_environment().ready()\n"
+        f"raise SystemExit({EXIT_TRY_LATER})"
+    )
+    watch = Watch([sys.executable, "-c", program, str(log)], CONFIG)
+    task = asyncio.create_task(watch.run())
+    await until(lambda: starts(log) >= 3)
+    watch.stop()
+    await task
+
+
+async def test_what_never_served_is_not_tried_again() -> None:
+    watch = Watch([sys.executable, "-c", f"raise SystemExit({EXIT_TRY_LATER})"], CONFIG)
+    async with asyncio.timeout(20):
+        assert await watch.run() == EXIT_TRY_LATER
