@@ -1,6 +1,6 @@
 """How long callers and agents wait for the machine: our queue beside a stock `app_queue`, on one Asterisk, in one run.
 
-    python benchmarks/handover.py [--json] [--agents 4] [--talks 96] [--new-calls 40] [--rounds 2]
+    python benchmarks/handover.py [--json] [--agents 4] [--talks 80] [--new-calls 40] [--rounds 2]
 
 Exit status: 0 for a clean run, 1 when a call failed or a screen pop came after its call, 2 when the run was clean but
 an expectation was missed and --strict was given.
@@ -30,7 +30,7 @@ JsonValue = dict[str, object]
 
 EXPLANATION = """
 handover  from the BYE that an agent's phone sends to the next INVITE that reaches the same phone, while more callers
-          have waited for at least a second than there are agents.
+          have waited for at least half a second than there are agents.
 new_call  from the INVITE that a caller's phone sends to the INVITE that reaches an idle agent's phone. Both ways answer
           the call first and play nothing.
 app_queue runs with its fastest settings: autofill, ringinuse=no, no wrap-up, retry=1. (It takes retry=0 for 5 seconds,
@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--agents", type=between(1, 10), default=4, help="agents' phones (4)")
-    parser.add_argument("--talks", type=between(8, 10_000), default=96, help="talks with each queue, kept full (96)")
+    parser.add_argument("--talks", type=between(8, 10_000), default=80, help="talks with each queue, kept full (80)")
     parser.add_argument("--new-calls", type=between(2, 10_000), default=40, help="calls to each, when idle (40)")
     parser.add_argument("--rounds", type=between(1, 100), default=2, help="turns that these are spread over (2)")
     parser.add_argument("--seed", type=int, default=1, help="of the talks' lengths and the callers' numbers (1)")

@@ -38,7 +38,7 @@ BRIEF_TALK_SECONDS = (0.1, 0.2)
 PAUSE_SECONDS = (0.25, 0.5)
 SOUND = Silence(packets_per_second=10)
 """Enough to be heard as a phone, and so little that measuring does not slow what is measured."""
-SETTLED_SECONDS = 1.0
+SETTLED_SECONDS = 0.5
 CALL_LIMIT_SECONDS = 60.0
 FOR_THE_STOCK_QUEUE = "break"
 
@@ -226,7 +226,7 @@ class TwoQueues(House):
 async def hand_over(house: TwoQueues, way: Way, *, talks: int, chance: random.Random) -> Measured:
     """A full queue: from an agent's BYE to the next INVITE at the same phone.
 
-    A hang-up counts when somebody had waited a second for every agent there is, so that the wait is never the callers'.
+    A hang-up counts when somebody had waited a while for every agent there is, so that the wait is never the callers'.
     """
     crowd = _Crowd(house, way, chance)
     offered_before = sum(len(worker.phone.calls) for worker in house.workers)
@@ -247,7 +247,7 @@ async def hand_over(house: TwoQueues, way: Way, *, talks: int, chance: random.Ra
         places.release()
 
     async def call_in() -> None:
-        waiting = 3 * len(house.workers)
+        waiting = 4 * len(house.workers)
         places = asyncio.Semaphore(len(house.workers) + waiting)
         async with asyncio.TaskGroup() as callers:
             for _ in range(talks):
