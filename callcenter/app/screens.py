@@ -266,7 +266,8 @@ class Screens:
             customers=tuple(customer_view(card) for card in cards),
             customer_id=record.customer_id,
             blank=None if cards else _blank(record),
-            disposition=record.disposition,
+            # An empty text is a disposition that was taken back.
+            disposition=record.disposition or None,
             notes=record.notes,
         )
 
