@@ -167,6 +167,14 @@ class Screen:
 class SignedInScreen(Screen):
     """A desk or a board."""
 
+    async def begin(self, name: str, password: str) -> None:
+        """Sign in beside the page, which is quicker, and open it where this user begins."""
+        address = f"{self._web_url}/api/v1/session"
+        answer = await self.context.request.post(address, data={"name": name, "password": password})
+        assert answer.status == 201, await answer.text()
+        await self.page.goto(f"{self._web_url}/")
+        await expect(self.at("user-name")).to_be_visible()
+
     async def sign_in(self, name: str, password: str) -> None:
         """Through the sign-in page."""
         await self.page.goto(f"{self._web_url}/login")
@@ -347,16 +355,14 @@ class Chromium:
     async def desk(self, name: str, password: str, *, dark: bool = False) -> Desk:
         """A window with that agent's desk, in English."""
         desk = await self._open(Desk, dark=dark)
-        await desk.sign_in(name, password)
-        await desk.speaks("en")
+        await desk.begin(name, password)
         await expect(desk.at("agent-state")).to_be_visible()
         return desk
 
     async def board(self, name: str, password: str, *, dark: bool = False) -> Board:
         """A window with the board, in English."""
         board = await self._open(Board, dark=dark)
-        await board.sign_in(name, password)
-        await board.speaks("en")
+        await board.begin(name, password)
         await board.becomes("board", "data-live", "true")
         return board
 
@@ -364,7 +370,6 @@ class Chromium:
         """A window with the caller's phone, in English."""
         call = await self._open(CallScreen)
         await call.open()
-        await call.speaks("en")
         return call
 
     async def window(self) -> SignedInScreen:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.e2e.browser import Chromium
-from tests.e2e.house import LANGUAGE_ZH, PASSWORD, House
+from tests.e2e.house import LANGUAGE_EN, LANGUAGE_ZH, PASSWORD, House
 from tests.e2e.invariants import Invariants
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -92,7 +92,10 @@ async def test_a_call_from_page_to_page_with_card_sound_notes_and_wrap_up(house:
     await desk.state_becomes("wrap_up")
     await desk.pops("wrap_up")
     await expect(desk.at("notes")).to_have_value("客户询问价格 asked for prices")
-    await desk.picture("desk-wrap-up")
+    await desk.speaks("zh")
+    await desk.shows("agent-state", "话后处理")
+    await desk.picture("desk-wrap-up-chinese")
+    await desk.speaks("en")
     await desk.end_wrap_up()
     await expect(desk.at("pop")).to_have_count(0)
 
@@ -137,11 +140,13 @@ async def test_the_menu_by_the_page_s_keys_and_an_unknown_number_becomes_a_custo
     await desk.end_wrap_up()
 
 
-async def test_a_withheld_number_is_withheld_on_the_card(house: BrowserHouse) -> None:
+async def test_a_withheld_number_is_withheld_and_a_shared_one_shows_all_who_have_it(house: BrowserHouse) -> None:
     desk, call = await house.chromium.desk("1001", PASSWORD), await house.chromium.call()
     await desk.use_phone("browser")
     await desk.be_ready()
     await call.dial("4001", None)
+    await call.hears_sound()
+    await call.press(LANGUAGE_ZH)
     await desk.pops("ringing", "blank")
     await expect(desk.at("pop-ani")).to_have_attribute("data-e164", "")
     await desk.shows("pop-ani", "Number withheld")
@@ -153,24 +158,20 @@ async def test_a_withheld_number_is_withheld_on_the_card(house: BrowserHouse) ->
     row = row_of(house, interaction_id)
     assert (bool(row["ani_withheld"]), row["ani_e164"]) == (True, None)
 
-
-async def test_two_customers_with_one_number_are_there_to_choose_from(house: BrowserHouse) -> None:
-    desk, call = await house.chromium.desk("1001", PASSWORD), await house.chromium.call()
-    await desk.use_phone("browser")
-    await desk.be_ready()
     await call.dial("4001", SHARED)
     await desk.pops("ringing", "choose")
+    await desk.answer()
     choices = desk.page.locator('[data-test^="choose-customer-"]')
     await expect(choices).to_have_count(2)
-    await desk.answer()
     chosen = await choices.nth(1).get_attribute("data-test")
     assert chosen
+    customer_id = chosen.removeprefix("choose-customer-")
     await choices.nth(1).click()
-    await expect(desk.at("pop-customer-name")).to_have_attribute(
-        "data-customer", chosen.removeprefix("choose-customer-")
-    )
+    await expect(desk.at("pop-customer-name")).to_have_attribute("data-customer", customer_id)
+    interaction_id = await desk.interaction_id()
     await call.hang_up()
     await desk.end_wrap_up()
+    assert row_of(house, interaction_id)["customer_id"] == customer_id
 
 
 # ---- telephones of other kinds
@@ -262,7 +263,6 @@ async def test_a_page_with_a_talk_on_it_asks_before_it_goes(house: BrowserHouse)
 
 async def test_who_was_logged_out_elsewhere_begins_again_with_one_click(house: BrowserHouse) -> None:
     desk = await house.chromium.desk("1001", PASSWORD)
-    await desk.state_becomes("not_ready")
     answer = await desk.context.request.put(f"{house.web_url}/api/v1/agents/me/state", data={"state": "logged_out"})
     assert answer.ok
     await desk.state_becomes("logged_out")
@@ -368,6 +368,9 @@ async def test_a_name_with_a_script_in_it_is_text_and_breaks_nothing(house: Brow
     board = await house.chromium.board("super", PASSWORD)
     await desk.use_phone("browser")
     async with house.caller("4001", ani, display_name=script + "W" * 4096) as caller:
+        await caller.answered()
+        await caller.audio.hear_sound()
+        await caller.press(LANGUAGE_EN)
         await board.counts("sales", "waiting", 1)
         await desk.at("state-ready").click()
         await desk.pops("ringing", "blank")
