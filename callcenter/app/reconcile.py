@@ -91,6 +91,17 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
     ]
 
 
+def ending_unknown(snapshot: Snapshot, interactions: Mapping[InteractionId, Interaction]) -> tuple[InteractionId, ...]:
+    """Calls that hear their last words and are not in memory: only the store can say whether they have their record."""
+    return tuple(
+        leg.interaction_id
+        for leg in snapshot.legs
+        if leg.role is LegRole.CALLER
+        and leg.interaction_id not in interactions
+        and decode(leg.call_state).stage is CallStage.ENDING
+    )
+
+
 def _arrivals(
     callers: Mapping[InteractionId, LegSnapshot],
     interactions: Mapping[InteractionId, Interaction],
@@ -211,8 +222,11 @@ def _ringing(
         offer_id, agent_id = leg.offer_id, leg.agent_id
         if offer_id is None or agent_id is None or agent_id not in picture.agents:
             continue
-        if offer_id in talks or offer_id in picture.offers or leg.state is LegState.UP:
+        if offer_id in talks or offer_id in picture.offers:
             continue
+        caller = callers.get(leg.interaction_id)
+        if leg.state is LegState.UP and (caller is None or caller.served):
+            continue  # He answered: the dialplan is just bridging the two, or is just taking the leg down.
         record = interactions.get(leg.interaction_id)
         offers = record.offers if record is not None else ()
         known = next((offer for offer in offers if offer.offer_id == offer_id), None)
@@ -227,7 +241,7 @@ def _ringing(
                 offer_id=offer_id,
                 interaction_id=leg.interaction_id,
                 agent_id=agent_id,
-                queue_id=known.queue_id if known is not None else _queue_of(callers.get(leg.interaction_id), record),
+                queue_id=known.queue_id if known is not None else _queue_of(caller, record),
                 made_at=known.made_at if known is not None else snapshot.taken_at,
                 reason=known.reason if known is not None else FOUND_RINGING,
             )
