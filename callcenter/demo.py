@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
 from callcenter.store.schema import upgrade_database
 from callcenter.traffic import Traffic, TrafficConfig
+from callcenter.traffic.errors import TrafficError
 from callcenter.watch import Watch, on_stop_signals
 from callcenter.web.dependencies import DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
 
@@ -112,6 +114,8 @@ async def _demo(config: Path | None, calls_a_minute: float) -> int:
         raise DemoError("CALLCENTER_DEMO_PASSWORD is empty; leave it out or give one")
     if settings.demo.password == DEFAULT_PASSWORD and not _is_loopback(settings):
         raise DemoError("the demo with its printed password stays on loopback; set CALLCENTER_DEMO_PASSWORD to open it")
+    if calls_a_minute > 0 and shutil.which("sipp") is None:
+        raise DemoError("there is no SIPp to make traffic with; apt-get install sip-tester, or leave --traffic out")
     if not _ui_is_built(settings):
         log.warning("ui_not_built", directory=str(settings.server.ui_directory), mend="run scripts/start")
     async with contextlib.AsyncExitStack() as stack:
@@ -281,7 +285,7 @@ async def _keep_asterisk(asterisk: PrivateAsterisk) -> None:
 
 async def _traffic(settings: Settings, parts: DemoParts, announced: asyncio.Event, calls_a_minute: float) -> None:
     await announced.wait()
-    await Traffic(
+    traffic = Traffic(
         TrafficConfig(
             web_url=f"http://{settings.server.bind}:{settings.server.port}",
             sip_host=settings.sip.bind,
@@ -290,7 +294,12 @@ async def _traffic(settings: Settings, parts: DemoParts, announced: asyncio.Even
             calls_a_minute=calls_a_minute,
             directory=parts.base / "traffic",
         )
-    ).run()
+    )
+    try:
+        await traffic.run()
+    except TrafficError as error:
+        # The demo is there without it, and whoever asked for it is told.
+        log.error("traffic_ended", code=error.code, error=str(error))  # noqa: TRY400  The message says it all.
 
 
 async def _announce(settings: Settings, announced: asyncio.Event, calls_a_minute: float) -> None:
