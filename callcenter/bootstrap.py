@@ -180,8 +180,6 @@ async def build_prompts(library: PromptLibrary, lines: Lines) -> None:
         *await library.write_stable(waiting.prompts),
         *await library.build_all([*sets, waiting.prompts], also=waiting.likely_utterances()),
     ]
-    for failure in failures[:3]:
-        log.error("prompt_not_built", prompt=failure.utterance.prompt_id, reason=failure.reason)
     log.info("prompts_built", failed=len(failures))
 
 
@@ -286,9 +284,7 @@ class _Server:
                 owned = [
                     tasks.create_task(self._until(floor_task), name="floor watch"),
                     tasks.create_task(self._screens.run(), name="screens"),
-                    tasks.create_task(
-                        self._bridge.run(self._floor, self._calls, self._recovery.recover), name="bridge"
-                    ),
+                    tasks.create_task(self._bridge.run(self._floor, self._calls, self._recovery), name="bridge"),
                     tasks.create_task(self._recovery.run(), name="recovery bookmark"),
                     tasks.create_task(build_prompts(self._library, self._lines), name="prompts"),
                     tasks.create_task(self._live(), name="sign of life"),

@@ -318,9 +318,7 @@ class Calls:
     ) -> None:
         """The record ends here; the channel carries how, should this server die before the disk has it."""
         self._floor.tell(
-            CallEnded(
-                interaction_id=channel.question.interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=cause
-            )
+            CallEnded(interaction_id=channel.question.interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=cause)
         )
         ending = replace(state, stage=CallStage.ENDING, outcome=outcome.value)
         await channel.decide(EndVerdict(play=play, cause=cause), ending)

@@ -4,20 +4,22 @@ Law: every call ends in exactly one record, also one that came, or went, while t
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
-from callcenter.app.floor import Adopt, CallEnded, Floor, Message
+from callcenter.app.floor import Adopt, CallEnded, Floor, Late, Message
 from callcenter.app.ports import AgentStatus, Configuration, Records
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.ids import InteractionId
+from callcenter.domain.errors import CallcenterError
+from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import Interaction, Stage
 from callcenter.domain.numbers import Number
+from callcenter.domain.offers import OfferOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -38,22 +40,35 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissedTalk:
+    """Caller and agent in one bridge; the agent's leg bears the offer's id. `ended_at` None while it goes on."""
+
+    offer_id: OfferId
+    began_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MissedCall:
-    """One leg that is over, as the exchange wrote it down by itself; `arrival` only where that was written as well."""
+    """One leg as the exchange wrote it down by itself: one that is over, or (`ended_at` None) one in a talk.
+
+    `arrival` only where that was written as well; `answered` says that it was in a bridge with anybody.
+    """
 
     interaction_id: InteractionId
     arrival: Arrival | None
-    ended_at: datetime
-    talk_began_at: datetime | None
-    hung_up_by_caller: bool
-    cause: int | None
+    ended_at: datetime | None
+    answered: bool = False
+    talks: tuple[MissedTalk, ...] = ()
+    side: ev.Side | None = None
+    cause: int | None = None
 
 
 class ExchangeLog(Protocol):
     """What the exchange writes down by itself."""
 
     async def missed(self, position: str | None) -> tuple[Sequence[MissedCall], str]:
-        """What ended after the position, and the position to remember."""
+        """What ended after the position, or goes on in a talk that began after it; and the position to remember."""
         ...
 
     async def end(self) -> str:
@@ -90,42 +105,71 @@ def _restored(status: AgentStatus) -> cmd.RestoreAgent:
     )
 
 
-async def exchange_restarted(records: Records, startup: str) -> bool:
-    """Whether this exchange was started anew since it was last seen; remembers it."""
-    known = await records.bookmark(EXCHANGE_BOOKMARK)
-    if known != startup:
-        await records.set_bookmark(EXCHANGE_BOOKMARK, startup)
-    return known is not None and known != startup
-
-
 class Recovery:
-    """Reads the exchange's own log at every connect, and keeps the bookmark in it moving."""
+    """Reads the exchange's own log at every connect, and keeps the bookmark in it moving.
+
+    A store that is away keeps no exchange from being routed: what could not be read is read at the next connect.
+    """
 
     def __init__(self, floor: Floor, records: Records, exchange_log: ExchangeLog | None) -> None:
         self._floor = floor
         self._records = records
         self._log = exchange_log
+        self._startup: str | None = None
 
     async def recover(self, startup: str) -> tuple[list[Message], bool]:
         """Reports of the calls that were missed, and whether the exchange was started anew (`startup` says when)."""
-        restarted = await exchange_restarted(self._records, startup)
+        restarted = await self._has_restarted(startup)
         if self._log is None:
             return [], restarted
-        missed, position = await self._log.missed(await self._records.bookmark(LOG_BOOKMARK))
-        messages = await missed_reports(missed, records=self._records, live=self._floor.interactions)
-        await self._records.set_bookmark(LOG_BOOKMARK, position)
+        try:
+            missed, position = await self._log.missed(await self._records.bookmark(LOG_BOOKMARK))
+            messages = await missed_reports(missed, records=self._records, live=self._floor.interactions)
+            await self._records.set_bookmark(LOG_BOOKMARK, position)
+        except (CallcenterError, OSError) as error:
+            log.warning("missed_calls_not_read", error=str(error))
+            return [], restarted
         return messages, restarted
+
+    async def recall(self, ids: Sequence[InteractionId]) -> None:
+        """Take back into the floor the records of those calls that have ended as far as the store knows."""
+        try:
+            for interaction_id in await self._records.known_interactions(ids):
+                record = await self._records.interaction(interaction_id)
+                if record is not None:
+                    await self._floor.request(Adopt(interaction=record))
+        except CallcenterError as error:
+            log.warning("calls_not_recalled", code=error.code, error=str(error))
+
+    async def _has_restarted(self, startup: str) -> bool:
+        """Whether this exchange was started anew since it was last seen; remembers it, here and in the store."""
+        known, self._startup = self._startup, startup
+        try:
+            known = known or await self._records.bookmark(EXCHANGE_BOOKMARK)
+            if known != startup:
+                await self._records.set_bookmark(EXCHANGE_BOOKMARK, startup)
+        except CallcenterError as error:
+            log.warning("exchange_not_remembered", code=error.code, error=str(error))
+        return known is not None and known != startup
 
     async def run(self) -> None:
         """While all is well, what is older than `BOOKMARK_INTERVAL` need not be read again."""
         if self._log is None:
             return
-        position = await self._log.end()
+        position: str | None = None
         while True:
+            position = await self._move_bookmark(self._log, position)
             await asyncio.sleep(BOOKMARK_INTERVAL.total_seconds())
-            if self._floor.routing:
+
+    async def _move_bookmark(self, exchange_log: ExchangeLog, position: str | None) -> str | None:
+        """Set it to where the log ended an interval ago; where it ends now."""
+        try:
+            if self._floor.routing and position is not None:
                 await self._records.set_bookmark(LOG_BOOKMARK, position)
-            position = await self._log.end()
+            return await exchange_log.end()
+        except (CallcenterError, OSError) as error:
+            log.warning("bookmark_not_moved", error=str(error))
+            return None
 
 
 async def missed_reports(
@@ -137,7 +181,14 @@ async def missed_reports(
     for call in missed:
         record = live.get(call.interaction_id)
         is_over = call.interaction_id in ended or (record is not None and record.stage is Stage.ENDED)
-        if is_over or (record is None and call.arrival is None):
+        if is_over:
+            continue
+        if call.ended_at is None:
+            # What goes on is told by its channels; only when it began, they do not tell.
+            if record is not None and record.times.queued_at is not None:
+                messages += _talk_reports(call, record)
+            continue
+        if record is None and call.arrival is None:
             continue
         if record is None and call.arrival is not None:
             messages.append(
@@ -150,15 +201,45 @@ async def missed_reports(
                     caller_name=call.arrival.caller_name,
                 )
             )
+        messages += _talk_reports(call, record)
         messages.append(
             CallEnded(
                 interaction_id=call.interaction_id,
                 at=call.ended_at,
-                outcome=ev.Outcome.ANSWERED if call.talk_began_at is not None else None,
-                side=ev.Side.CALLER if call.hung_up_by_caller else None,
+                outcome=ev.Outcome.ANSWERED if call.answered else None,
+                side=call.side,
                 cause=call.cause,
             )
         )
     if messages:
         log.info("missed_calls_recorded", messages=len(messages))
     return messages
+
+
+def _talk_reports(call: MissedCall, record: Interaction | None) -> Iterator[Message]:
+    """The talks of a call with the times they had; the floor passes over what it knows already."""
+    offers = {offer.offer_id: offer for offer in record.offers} if record is not None else {}
+    for talk in call.talks:
+        offer = offers.get(talk.offer_id)
+        agent_id = offer.agent_id if offer is not None else agent_of(talk.offer_id, call.interaction_id)
+        if agent_id is None:
+            continue
+        was_known = offer is not None and offer.outcome is OfferOutcome.ANSWERED
+        if not was_known:
+            yield Late(
+                command=cmd.ReportTalk(
+                    offer_id=talk.offer_id,
+                    interaction_id=call.interaction_id,
+                    agent_id=agent_id,
+                    queue_id=record.queue_id if record is not None else None,
+                ),
+                at=talk.began_at,
+            )
+        if talk.ended_at is not None:
+            yield Late(command=cmd.ReportTalkEnded(offer_id=talk.offer_id, side=call.side), at=talk.ended_at)
+
+
+def agent_of(offer_id: OfferId, interaction_id: InteractionId) -> AgentId | None:
+    """Whom an offer of this interaction was made to, out of the id that the ACD engine gives its offers."""
+    agent_id, _, stamp = offer_id.removeprefix(f"{interaction_id}-").rpartition("-")
+    return AgentId(agent_id) if agent_id and stamp.isdecimal() else None

@@ -4,23 +4,23 @@ Law: routing is on only while the AMI connection is up and the picture has been 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from callcenter.app.calls import Calls
 from callcenter.app.floor import Floor, Message
 from callcenter.app.ports import Clock
-from callcenter.app.reconcile import reconcile
+from callcenter.app.reconcile import ending_unknown, reconcile
 from callcenter.asterisk.agi_session import AgiSession
 from callcenter.asterisk.ami import AmiClient, AmiPhase, AmiState
 from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.caller_channel import AgiCallerChannel, question_of
-from callcenter.asterisk.errors import AgiHangup, AmiError, AmiInboxOverflow, AsteriskSetupError
+from callcenter.asterisk.errors import AgiHangup, AmiError, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
@@ -28,7 +28,7 @@ from callcenter.asterisk.translate import STATUS_VARIABLES, Translator, phone_st
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.errors import CallcenterError, InvalidValue, Overloaded
-from callcenter.domain.ids import AgentId, OfferId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause
 
@@ -65,9 +65,17 @@ class BridgeHealth:
     detail: str
 
 
-Recover = Callable[[str], Awaitable[tuple[list[Message], bool]]]
-"""Called at every connect, before routing starts, with when Asterisk was started: reports of calls that were missed,
-and whether this Asterisk is another one than before."""
+class Memory(Protocol):
+    """What is known from before the connection (app/recovery.py)."""
+
+    async def recover(self, startup: str) -> tuple[list[Message], bool]:
+        """At every connect, before routing starts, with when Asterisk was started: reports of calls that were missed,
+        and whether this Asterisk is another one than before."""
+        ...
+
+    async def recall(self, ids: Sequence[InteractionId]) -> None:
+        """Put on the floor what the store has of those of these calls that have ended."""
+        ...
 
 
 class Bridge:
@@ -82,6 +90,8 @@ class Bridge:
         self._translator = Translator(read_ani)
         self._agi = FastAgiServer(config.fastagi)
         self._whole = False
+        self._trusted = False
+        self._failed = False
         self._devices: dict[str, AgentId] = {}
         self._last_error: str = "not connected yet"
         self._refused: str | None = None
@@ -101,10 +111,12 @@ class Bridge:
         if self._refused is not None:
             return BridgeHealth(ok=False, detail=f"connected, but calls are not routed: {self._refused}")
         if not self._whole:
-            return BridgeHealth(ok=False, detail="connected; the calls in progress are being read")
+            being_read = "connected; the calls in progress are being read"
+            failed = f"connected, but the calls in progress could not be read: {self._last_error}"
+            return BridgeHealth(ok=False, detail=failed if self._failed else being_read)
         return BridgeHealth(ok=True, detail="connected")
 
-    async def run(self, floor: Floor, calls: Calls, recover: Recover) -> None:
+    async def run(self, floor: Floor, calls: Calls, memory: Memory) -> None:
         """Look after the exchange until cancelled; raises when the FastAGI address cannot be bound."""
 
         async def answer(session: AgiSession) -> None:
@@ -114,8 +126,8 @@ class Bridge:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._client.run(), name="ami")
-                tasks.create_task(self._pump(floor, recover), name="ami events")
-                tasks.create_task(self._keep_reconciling(floor), name="reconcile")
+                tasks.create_task(self._pump(floor, memory), name="ami events")
+                tasks.create_task(self._keep_reconciling(floor, memory), name="reconcile")
                 tasks.create_task(self._beat(floor), name="heartbeat")
         finally:
             await self._agi.stop()
@@ -147,21 +159,22 @@ class Bridge:
         except asyncio.QueueFull:
             log.warning("bridge_inbox_full")  # The offer's own deadline ends it.
 
-    async def _pump(self, floor: Floor, recover: Recover) -> None:
+    async def _pump(self, floor: Floor, memory: Memory) -> None:
         while True:
             item = await self._inbox.get()
             match item:
                 case AmiEvent():
-                    self._tell(floor, self._reports(item))
+                    await self._tell(floor, self._reports(item))
                 case AmiState(phase=AmiPhase.READY):
-                    await self._take_over(floor, recover)
+                    if not self._whole:
+                        await self._take_over(floor, memory)
                 case AmiState(phase=AmiPhase.DISCONNECTED, error=error):
-                    self._whole = False
+                    self._whole = self._trusted = self._failed = False
                     self._refused = None
                     self._last_error = str(error) if error is not None else "the connection went"
-                    self._tell(floor, [cmd.StopRouting()])
+                    await self._tell(floor, [cmd.StopRouting()])
                 case _OfferFailed(offer_id=offer_id, cause=cause):
-                    self._tell(floor, self._translator.offer_failed(offer_id, cause))
+                    await self._tell(floor, self._translator.offer_failed(offer_id, cause))
                 case _:
                     pass
 
@@ -177,61 +190,69 @@ class Bridge:
             return []
         return [cmd.ReportPhone(agent_id=agent_id, status=status)]
 
-    def _tell(self, floor: Floor, messages: list[Message]) -> None:
+    async def _tell(self, floor: Floor, messages: list[Message]) -> None:
+        """A floor that is behind is waited for; should our own inbox fill up, the connection is made anew."""
         for message in messages:
-            try:
-                floor.tell(message)
-            except Overloaded as error:
-                log.warning("report_lost", code=error.code, error=str(error))
-                raise AmiInboxOverflow(str(error)) from error
+            await floor.deliver(message)
 
     # ---- the picture
 
-    async def _take_over(self, floor: Floor, recover: Recover) -> None:
+    async def _take_over(self, floor: Floor, memory: Memory) -> None:
         """After every connect: take the picture, mend what differs, and only then route."""
         try:
             facts = await self._client.action("CoreSettings", {}, SHORT_TIMEOUT)
             require_version(facts.get("AsteriskVersion", ""))
+            self._refused, self._trusted = None, True
             core = await self._client.action("CoreStatus", {}, SHORT_TIMEOUT)
             startup = f"{core.get('CoreStartupDate', '')} {core.get('CoreStartupTime', '')}"
-            missed, restarted = await recover(startup)
-            self._tell(floor, missed)
+            missed, restarted = await memory.recover(startup)
+            await self._tell(floor, missed)
             await floor.pulse()
-            await self._reconcile(floor, restarted=restarted)
+            await self._reconcile(floor, memory, restarted=restarted)
             await self._read_phones(floor)
             await floor.request(cmd.StartRouting())
-            self._whole = True
+            self._whole, self._failed = True, False
             log.info("exchange_taken_over", restarted=restarted, waiting=len(floor.picture.waiting))
-        except AmiError as error:
-            # The client says so itself and connects again; then this is tried anew.
+        except (AmiError, CallcenterError) as error:
+            # Tried anew at the next connect, or where the connection stands, after a while.
             log.warning("take_over_failed", code=error.code, error=str(error))
-            self._last_error = str(error)
+            self._last_error, self._trusted, self._failed = str(error), False, True
         except AsteriskSetupError as error:
             log.warning("exchange_refused", code=error.code, error=str(error))
-            self._refused = str(error)
+            self._refused, self._trusted = str(error), False
 
-    async def _reconcile(self, floor: Floor, *, restarted: bool) -> None:
+    async def _reconcile(self, floor: Floor, memory: Memory, *, restarted: bool) -> None:
         taken_at = self._clock.now()
         channels = await self._client.list_action("Status", {"Variables": ",".join(STATUS_VARIABLES)}, LIST_TIMEOUT)
         await floor.pulse()
         snapshot = self._translator.snapshot(channels, taken_at, restarted=restarted)
+        unknown = ending_unknown(snapshot, floor.interactions)
+        if unknown:
+            await memory.recall(unknown)
         messages = reconcile(snapshot, floor.picture, floor.interactions)
         # A call that has not asked its first question yet is seen here first; that mends nothing.
         mended = [type(message).__name__ for message in messages if not isinstance(message, ev.InteractionArrived)]
         if mended and self._whole:
             log.warning("picture_mended", messages=mended)
-        self._tell(floor, messages)
+        await self._tell(floor, messages)
 
-    async def _keep_reconciling(self, floor: Floor) -> None:
+    async def _keep_reconciling(self, floor: Floor, memory: Memory) -> None:
         while True:
             await asyncio.sleep(self._config.reconcile_interval.total_seconds())
             if not self._whole:
+                self._take_over_again()
                 continue
             try:
-                await self._reconcile(floor, restarted=False)
+                await self._reconcile(floor, memory, restarted=False)
                 await self._read_phones(floor)
             except (AmiError, CallcenterError) as error:
                 log.warning("reconcile_failed", code=error.code, error=str(error))
+
+    def _take_over_again(self) -> None:
+        """A connection that stands over which the taking over failed: try it anew, in turn with the events."""
+        state = self._client.state
+        if state.phase is AmiPhase.READY and self._failed and not self._inbox.full():
+            self._inbox.put_nowait(state)
 
     async def _read_phones(self, floor: Floor) -> None:
         self._devices = {
@@ -241,7 +262,7 @@ class Bridge:
         }
         states = await self._client.list_action("DeviceStateList", {}, LIST_TIMEOUT)
         for event in states:
-            self._tell(floor, self._phone_report(event))
+            await self._tell(floor, self._phone_report(event))
 
     # ---- the heartbeat
 
@@ -249,8 +270,8 @@ class Bridge:
         """Every second, and only when the floor answers: the dialplan trusts us no longer than this goes on."""
         while True:
             await floor.pulse()
-            # Without it an exchange that is refused sends its callers to the plain queues instead of here.
-            if self._client.state.phase is AmiPhase.READY and self._refused is None:
+            # Without it an exchange that cannot be taken over sends its callers to the plain queues instead of here.
+            if self._client.state.phase is AmiPhase.READY and self._trusted:
                 seconds = str(int(self._clock.now().timestamp()))
                 try:
                     await self._client.action(
