@@ -116,8 +116,8 @@ async def measure(plan: Plan, say: Callable[[str], None]) -> Outcome:
                     results["new_call"][way.name].add(await ring_new_calls(house, way, calls=new_calls, chance=chance))
                     talks = _share(plan.talks, plan.rounds, number)
                     results["handover"][way.name].add(await hand_over(house, way, talks=talks, chance=chance))
-            await house.quiet()
             faults = [fault for ways in results.values() for m in ways.values() for fault in m.faults]
+            faults += await house.left_over()
             faults += _in_the_books(house, results)
     run = {
         "command": " ".join(["python", "benchmarks/handover.py", *sys.argv[1:]]),

@@ -166,6 +166,16 @@ class TwoQueues(House):
         await self.until(phones_are_free, "every phone is on the hook")
         await self.desktops.at_rest()
 
+    async def left_over(self) -> list[str]:
+        """Channels and interactions that are still there when nobody calls any more, each as a complaint."""
+        try:
+            await self.quiet()
+        except AssertionError:
+            channels = (await self.asterisk.cli("core show channels concise")).splitlines()
+            left = [f"a channel is left over: {line}" for line in channels if "!" in line]
+            return left + [f"an interaction has no end: {name}" for name in self.invariants().open_interactions()]
+        return []
+
     def server_errors(self) -> list[str]:
         """What the server has logged as an error."""
         entries = []
