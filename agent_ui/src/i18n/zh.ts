@@ -2,7 +2,7 @@
 import type { Messages } from './en'
 
 export const zh: Messages = {
-  app: { name: '呼叫中心', desk: '座席台', board: '队列', call: '来电者电话' },
+  app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
   common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文' },
   feed: {
@@ -10,7 +10,7 @@ export const zh: Messages = {
     live: '实时',
     lost: '与服务器的连接已中断',
     lostSince: '与服务器的连接已中断 {duration}，所见内容可能已过时，正在重连……',
-    takenOver: '该座席台已在另一个窗口或标签页中打开，此处不再更新。',
+    takenOver: '该坐席台已在另一个窗口或标签页中打开，此处不再更新。',
     useHere: '在此处使用',
     notAllowed: '服务器不允许此账号查看该页面。',
     serverError: '实时通道报告：{detail}',
@@ -19,7 +19,7 @@ export const zh: Messages = {
     no_answer: '服务器没有响应。请检查网络，您输入的内容不会丢失。',
     wrong_credentials: '用户名或密码错误。',
     locked_out: '失败次数过多，请在 {minutes} 分钟后重试。',
-    agent_not_logged_in: '您尚未作为座席签入。请选择“就绪”或“未就绪”开始工作。',
+    agent_not_logged_in: '您尚未作为坐席签入。请选择“就绪”或“未就绪”开始工作。',
     illegal_transition: '当前状态下不能这样做。{detail}',
     other: '服务器拒绝（{code}）：{detail}',
   },
@@ -30,7 +30,7 @@ export const zh: Messages = {
     submit: '登录',
     demo: '这是演示环境。请用下列账号之一登录，密码在服务器启动时已显示。',
     demoCall: '手边没有电话？打开来电者电话',
-    role: { agent: '座席', supervisor: '班长', administrator: '管理员' },
+    role: { agent: '坐席', supervisor: '班长', administrator: '管理员' },
   },
   state: {
     title: '我的状态',
@@ -50,7 +50,7 @@ export const zh: Messages = {
       rejected: '拒接来电',
       phone_busy: '话机忙',
       phone_unreachable: '话机无法接通',
-      desktop_lost: '座席台失去连接',
+      desktop_lost: '坐席台失去连接',
     },
   },
   phone: {
@@ -137,7 +137,7 @@ export const zh: Messages = {
     noMenu: '直接进入队列',
     key: '按键 {key}',
     reason: '为何分配给您',
-    part: { skills: '技能', idle: '空闲', ready_agents: '就绪座席', priority: '优先级' },
+    part: { skills: '技能', idle: '空闲', ready_agents: '就绪坐席', priority: '优先级' },
     fact: {
       name: '姓名',
       kind: '类型',
@@ -201,7 +201,7 @@ export const zh: Messages = {
     waiting: '等待人数',
     longest: '最长等待',
     expected: '预计等待',
-    agents: '座席',
+    agents: '坐席',
     agentsOf: { ready: '就绪', offered: '振铃', talking: '通话', wrap_up: '话后', not_ready: '未就绪' },
     today: '今日',
     offered: '来电',
@@ -210,12 +210,12 @@ export const zh: Messages = {
     serviceLevel: '服务水平',
     serviceLevelHint: '{seconds} 秒内接听的比例',
     asa: '平均应答',
-    asaHint: '平均应答速度：从进入队列到座席接听',
+    asaHint: '平均应答速度：从进入队列到坐席接听',
     empty: '尚未设置队列。',
     loading: '正在等待首批数据……',
-    agentsTitle: '座席',
-    noAgents: '没有座席签入。',
-    agent: '座席',
+    agentsTitle: '坐席',
+    noAgents: '没有坐席签入。',
+    agent: '坐席',
     state: '状态',
     since: '持续时间',
     phone: '话机',
@@ -229,7 +229,7 @@ export const zh: Messages = {
   },
   call: {
     title: '来电者电话',
-    hint: '扮演打进电话的客户。请在另一个标签页打开座席台来接听。',
+    hint: '扮演打进电话的客户。请在另一个标签页打开坐席台来接听。',
     notDemo: '此页面仅在演示环境中提供。',
     loading: '正在询问服务器……',
     number: '拨打的号码',
@@ -245,6 +245,6 @@ export const zh: Messages = {
     ended: '已结束：{cause}',
     offline: '未连接：{cause}',
     connecting: '正在连接……',
-    openDesk: '打开座席台',
+    openDesk: '打开坐席台',
   },
 }
