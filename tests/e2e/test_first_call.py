@@ -407,7 +407,7 @@ async def test_notes_and_disposition_stay_with_the_record(house: House) -> None:
         await agent.desktop.state_becomes("wrap_up")
         await agent.desktop.send("PATCH", path, {"disposition": "sale"})
         await agent.desktop.end_wrap_up("ready")
-        assert agent.desktop.pop is None
+        await agent.desktop.until(lambda: agent.desktop.pop is None, "nothing of the last caller is on the screen")
     record = await record_of(house, caller)
     assert (record["notes"], record["disposition"]) == ("问了价格 asked for prices", "sale")
 
