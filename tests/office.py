@@ -15,7 +15,7 @@ from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor, Message
 from callcenter.app.ports import AgentStatus, CallerLine
-from callcenter.app.screens import Screens
+from callcenter.app.screens import FeedPort, Screens
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent
@@ -221,6 +221,7 @@ class Office:
         routing: bool = True,
         queues: Sequence[QueueConfig] = (SALES, SUPPORT),
         timezone: tzinfo = UTC,
+        feed: FeedPort | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.records = records or FakeRecords()
@@ -229,10 +230,14 @@ class Office:
         self.telephony = FakeTelephony()
         self.voice = FakeVoice()
         self.configuration = FakeConfiguration(queue_configs=tuple(queues))
-        self.feed = Feed(epoch="office", clock=self.clock)
         self.memory = CustomerMemory(self.customers)
         self.figures = DayFigures(clock=self.clock, timezone=timezone)
-        self.screens = Screens(feed=self.feed, figures=self.figures, memory=self.memory, clock=self.clock)
+        self.screens = Screens(
+            feed=feed or Feed(epoch="office", clock=self.clock),
+            figures=self.figures,
+            memory=self.memory,
+            clock=self.clock,
+        )
         self.floor = Floor(clock=self.clock, journal=self.journal, telephony=self.telephony, screens=self.screens)
         self.figures.attach(self.floor.picture)
         self.screens.attach(self.floor)

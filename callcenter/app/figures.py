@@ -4,6 +4,7 @@ Law: the board's numbers are the same fold over the same events as the reports'.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta, tzinfo
 
 from callcenter.acd.picture import Picture
@@ -44,6 +45,9 @@ class DayFigures:
         self._turn_the_day()
         for queue_id in self._queues():
             day = self._day(queue_id)
+            threshold = self._threshold(queue_id)
+            if day.threshold != threshold:
+                day = replace(day, threshold=threshold)
             for event in touched.events:
                 day = queue_day.fold(day, event)
             self._days[queue_id] = day

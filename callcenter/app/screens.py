@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import structlog
+
 from callcenter.acd.picture import Picture
 from callcenter.acd.roster import AgentRecord
 from callcenter.acd.waiting import WaitingRecord
@@ -36,7 +38,11 @@ from callcenter.domain.labels import Label
 from callcenter.domain.offers import OfferReason
 from callcenter.domain.skills import satisfies
 
+log = structlog.get_logger(__name__)
+
 BOARD_INTERVAL = timedelta(milliseconds=250)
+QUIET_INTERVAL = timedelta(seconds=10)
+"""So often the board is looked over where nothing happens: at midnight a new day begins by itself."""
 _NO_REASON = OfferReason(text=Label(zh="", en=""), parts=())
 _STAGES = {AgentState.OFFERED: "ringing", AgentState.TALKING: "talking", AgentState.WRAP_UP: "wrap_up"}
 
@@ -117,6 +123,9 @@ class Screens:
 
     def refresh_interaction(self, interaction_id: InteractionId) -> None:
         """The customer behind an interaction is known better than before."""
+        place = self.floor.picture.waiting.get(interaction_id)
+        if place is not None:
+            self._mark(place.queue_id)
         holder = self._holder(interaction_id)
         if holder is not None:
             self._show_pop(holder, self._clock.now())
@@ -131,15 +140,27 @@ class Screens:
     async def run(self) -> None:
         """Refresh the board's rows until cancelled."""
         while True:
-            await self._dirty.wait()
-            self._dirty.clear()
-            queues, self._dirty_queues = self._dirty_queues, set()
-            for queue_id in sorted(queues):
-                if queue_id in self.floor.picture.queues:
+            try:
+                async with asyncio.timeout(QUIET_INTERVAL.total_seconds()):
+                    await self._dirty.wait()
+            except TimeoutError:
+                self._mark(*self.floor.picture.queues)
+            self.show_board()
+            await asyncio.sleep(BOARD_INTERVAL.total_seconds())
+
+    def show_board(self) -> None:
+        """Put the rows of the queues that were touched."""
+        self._dirty.clear()
+        queues, self._dirty_queues = self._dirty_queues, set()
+        for queue_id in sorted(queues):
+            if queue_id in self.floor.picture.queues:
+                try:
                     self._feed.put(QUEUES, queue_id, self.queue_view(queue_id))
                     self._show_waiting(queue_id)
-            self._memory.forget_all_but(self.floor.interactions)
-            await asyncio.sleep(BOARD_INTERVAL.total_seconds())
+                except Exception:
+                    # One row that cannot be drawn must end neither the others nor the server.
+                    log.exception("board_defect", queue_id=queue_id)
+        self._memory.forget_all_but(self.floor.interactions)
 
     # ---- views, for REST as well
 
@@ -204,8 +225,18 @@ class Screens:
         self._dirty.set()
 
     def _holder(self, interaction_id: InteractionId) -> AgentId | None:
-        agents = self.floor.picture.agents.values()
-        return next((a.agent_id for a in agents if a.interaction_id == interaction_id), None)
+        """Who has it, or has just had it and is in wrap-up."""
+        picture = self.floor.picture
+        talker = picture.talking_interactions.get(interaction_id)
+        if talker is not None:
+            return talker
+        place = picture.waiting.get(interaction_id)
+        offer = picture.offers.get(place.offer_id) if place is not None and place.offer_id is not None else None
+        if offer is not None:
+            return offer.agent_id
+        record = self.floor.interactions.get(interaction_id)
+        last = picture.agents.get(record.agent_id) if record is not None and record.agent_id is not None else None
+        return last.agent_id if last is not None and last.interaction_id == interaction_id else None
 
     def _show_agent(self, agent_id: AgentId, now: datetime) -> None:
         view = self.agent_view(agent_id)
@@ -233,7 +264,7 @@ class Screens:
         self._shown_waiting[queue_id] = views
 
     def _waiting_view(self, record: Interaction, place: WaitingRecord, position: int) -> WaitingView:
-        expected = self.floor.picture.expected_wait_at(place.queue_id, position)
+        expected = self.floor.picture.expected_wait_at(place.queue_id, position, place.skills)
         cards = self._memory.cards(record.interaction_id)
         return WaitingView(
             interaction_id=record.interaction_id,
