@@ -151,7 +151,9 @@ class Desk:
 
     async def desktop_lost(self, agent_id: AgentId) -> None:
         """The agent's screen is gone: offer him nothing more."""
-        if self._floor.picture.agent(agent_id).state not in (AgentState.LOGGED_OUT, AgentState.NOT_READY):
+        agent = self._floor.picture.agent(agent_id)
+        # Who wishes to go after his talk goes then anyway, and for his own reason.
+        if agent.wish is None and agent.state not in (AgentState.LOGGED_OUT, AgentState.NOT_READY):
             await self._floor.request(cmd.SetNotReady(agent_id=agent_id, reason=Reason.DESKTOP_LOST))
 
     async def desktop_back(self, agent_id: AgentId) -> None:
