@@ -14,7 +14,7 @@ from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor, Message
-from callcenter.app.ports import AgentStatus, CallerLine
+from callcenter.app.ports import AgentStatus, CallerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
@@ -81,17 +81,22 @@ class FakeJournal:
 
 
 class FakeTelephony:
-    """`Telephony` that keeps what was ordered."""
+    """`Telephony` that keeps what was ordered, and may pass it on to another."""
 
     def __init__(self) -> None:
         self.rung: list[tuple[RingAgent, CallerLine]] = []
         self.stopped: list[OfferId] = []
+        self.passes_on_to: Telephony | None = None
 
     def ring_agent(self, order: RingAgent, caller: CallerLine) -> None:
         self.rung.append((order, caller))
+        if self.passes_on_to is not None:
+            self.passes_on_to.ring_agent(order, caller)
 
     def stop_ringing(self, offer_id: OfferId) -> None:
         self.stopped.append(offer_id)
+        if self.passes_on_to is not None:
+            self.passes_on_to.stop_ringing(offer_id)
 
 
 class FakeVoice:
