@@ -108,9 +108,7 @@ class Exchange(AmiPeer):
         self.devices: list[str] = []
         self.answers |= {
             "coresettings": lambda action: self.facts(action, f"AsteriskVersion: {self.version}"),
-            "corestatus": lambda action: self.facts(
-                action, "CoreStartupDate: 2026-11-02", "CoreStartupTime: 08:00:00"
-            ),
+            "corestatus": lambda action: self.facts(action, "CoreStartupDate: 2026-11-02", "CoreStartupTime: 08:00:00"),
             "status": lambda action: listed(action, "StatusComplete", *self.channels),
             "devicestatelist": lambda action: listed(action, "DeviceStateListComplete", *self.devices),
             "setvar": success,
