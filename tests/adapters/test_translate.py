@@ -121,3 +121,69 @@ def test_every_event_twice_tells_nothing_that_was_over_anew(name: str) -> None:
         translator.handle(event, NOW)
     again = [type(r).__name__ for event in events for r in translator.handle(event, NOW)]
     assert again == []
+
+
+def test_whom_the_plain_queue_s_agent_served_was_answered() -> None:
+    told = reports("fallback_queue_answers")
+    assert not [r for r in told if isinstance(r, cmd.ReportTalk)]
+    assert [r.outcome for r in told if isinstance(r, CallEnded)] == [ev.Outcome.ANSWERED]
+
+
+def status(unique_id: str, *variables: str, bridge: str = "") -> AmiEvent:
+    headers = (("Event", "Status"), ("Channel", "PJSIP/x-1"), ("ChannelState", "6"), ("Uniqueid", unique_id))
+    return AmiEvent((*headers, ("BridgeID", bridge), *(("Variable", variable) for variable in variables)))
+
+
+CALLER = status("cc1-1.1", "CC_ROLE=caller", "CC_ID=cc1-1.1", "CC_ENTERED=1772323200")
+
+
+def hang_up(unique_id: str) -> AmiEvent:
+    return AmiEvent((("Event", "Hangup"), ("Uniqueid", unique_id), ("Channel", "PJSIP/x-1"), ("Cause", "16")))
+
+
+def test_the_list_tells_when_a_caller_came() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    (leg,) = translator.snapshot([CALLER], NOW, restarted=False).legs
+    assert leg.started_at == datetime(2026, 3, 1, tzinfo=UTC)
+    for value in ("", "(null)", "soon", "9" * 40):
+        other = Translator(lambda raw, _presentation: Number(raw=raw))
+        channel = status("cc1-1.1", "CC_ROLE=caller", "CC_ID=cc1-1.1", f"CC_ENTERED={value}")
+        assert other.snapshot([channel], NOW, restarted=False).legs[0].started_at is None
+
+
+def test_a_list_that_is_older_than_a_hang_up_does_not_bring_the_leg_back() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    translator.snapshot([CALLER], NOW, restarted=False)
+    assert len(translator.handle(hang_up("cc1-1.1"), NOW)) == 1
+    assert translator.snapshot([CALLER], NOW, restarted=False).legs == ()
+    assert translator.handle(hang_up("cc1-1.1"), NOW) == []
+
+
+def test_one_list_without_a_leg_may_be_older_than_it_two_are_its_end() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    translator.snapshot([CALLER], NOW, restarted=False)
+    translator.snapshot([], NOW, restarted=False)
+    translator.snapshot([CALLER], NOW, restarted=False)
+    translator.snapshot([], NOW, restarted=False)
+    assert len(translator.handle(hang_up("cc1-1.1"), NOW)) == 1
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    translator.snapshot([CALLER], NOW, restarted=False)
+    for _ in range(2):
+        translator.snapshot([], NOW, restarted=False)
+    assert translator.handle(hang_up("cc1-1.1"), NOW) == []
+
+
+def test_an_agent_s_leg_seen_first_in_an_event_learns_whose_it_is_from_the_list() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    offer = "cc1-1.1-1001-5"
+    variables = ("CC_ROLE=agent", "CC_ID=cc1-1.1", f"CC_OFFER={offer}")
+    event = AmiEvent(
+        (("Event", "Newstate"), ("Uniqueid", offer), *(("ChanVariable", variable) for variable in variables))
+    )
+    assert translator.handle(event, NOW) == []
+    agent = status(offer, *variables, "CC_AGENT=1001", bridge="b")
+    translator.snapshot([status("cc1-1.1", "CC_ROLE=caller", "CC_ID=cc1-1.1", bridge="b"), agent], NOW, restarted=False)
+    entered = AmiEvent((("Event", "BridgeEnter"), ("Uniqueid", "cc1-1.1"), ("BridgeUniqueid", "b")))
+    (talk,) = translator.handle(entered, NOW)
+    assert isinstance(talk, cmd.ReportTalk)
+    assert talk.agent_id == "1001"
