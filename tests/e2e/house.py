@@ -365,13 +365,21 @@ class House:
     # ---- afterwards
 
     async def quiet(self, *, seconds: float = 20.0) -> None:
-        """Wait until no call is left in Asterisk and no interaction is open."""
+        """Wait until no call is left in Asterisk, no interaction is open, and every accepted call is on the disk.
+
+        The journal is some milliseconds behind the calls, so their records are waited for, not just looked for.
+        """
 
         async def is_quiet() -> bool:
             channels = await self.asterisk.cli("core show channels count")
-            return "0 active channels" in channels and not self.invariants().open_interactions()
+            checker = self.invariants()
+            return (
+                "0 active channels" in channels
+                and not checker.open_interactions()
+                and len(checker.interactions()) >= checker.accepted()
+            )
 
-        await until(is_quiet, "no call and no open interaction is left", seconds=seconds, every_seconds=0.1)
+        await until(is_quiet, "every call is over and has its record", seconds=seconds, every_seconds=0.1)
 
     def invariants(self) -> Invariants:
         """The checker over what is in the database now."""

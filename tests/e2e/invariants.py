@@ -85,6 +85,10 @@ class Invariants:
         """How many records ended how."""
         return Counter(row["outcome"] for row in self.interactions())
 
+    def accepted(self) -> int:
+        """How many calls Asterisk has answered, as the callers saw it."""
+        return sum(1 for caller in self._callers if caller.answered_at is not None)
+
     # ---- the invariants
 
     def check(self) -> None:
@@ -96,10 +100,11 @@ class Invariants:
 
     def check_conservation(self) -> None:
         """I1."""
-        accepted = [caller for caller in self._callers if caller.answered_at is not None]
         records = self.interactions()
         assert not self.open_interactions(), f"I1: still open: {self.open_interactions()}"
-        assert len(records) == len(accepted), f"I1: {len(accepted)} calls were accepted, {len(records)} records exist"
+        assert len(records) == self.accepted(), (
+            f"I1: {self.accepted()} calls were accepted, {len(records)} records exist"
+        )
         ends = Counter(event["interaction_id"] for event in self.events("InteractionEnded"))
         for record in records:
             assert record["outcome"], f"I1: {record['interaction_id']} has no outcome"
