@@ -329,7 +329,7 @@ class _Crowd:
         """Call, wait, be served, be hung up on."""
         self.calls += 1
         unknown = f"+86137{self._chance.randrange(10**8):08d}"
-        caller = Caller(server=self._house.sip, dnis=self._way.dnis, ani=ani or unknown, sound=SOUND)
+        caller = Caller(server=self._house.sip, dnis=self._way.dnis, ani=ani or unknown, sound=SOUND, deaf=True)
         try:
             async with caller:
                 self._answered.append(await caller.answered())

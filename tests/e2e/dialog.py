@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.e2e.rtp import RtpStream, Silence, Tone
-from tests.e2e.sip_endpoint import PhoneTimeoutError, SipEndpoint, new_branch, open_udp
+from tests.e2e.sip_endpoint import PhoneTimeoutError, SipEndpoint, new_branch, open_udp, open_udp_unread
 from tests.e2e.sip_message import Address, SessionDescription, SipMessage, describe_session, response_to
 
 BYE_TIMEOUT_SECONDS = 2.0
@@ -167,6 +167,6 @@ class Dialog:
             raise ValueError(f"{self.endpoint.name}: the key {key} by INFO was answered {response.start_line}")
 
 
-async def open_audio(host: str) -> RtpStream:
-    """Bind a port for a call's audio."""
-    return await open_udp(RtpStream, host)
+async def open_audio(host: str, *, deaf: bool = False) -> RtpStream:
+    """Bind a port for a call's audio; a deaf one sends, and leaves what comes in to the kernel."""
+    return await open_udp(RtpStream, host) if not deaf else await open_udp_unread(RtpStream, host)

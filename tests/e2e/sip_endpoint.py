@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,6 +88,43 @@ async def open_udp(make: Callable[[Address], Protocol], host: str, port: int | N
             _, protocol = await loop.create_datagram_endpoint(partial(make, address), local_addr=address)
         except OSError:
             continue
+        return protocol
+    raise OSError(f"no free UDP port on {host} from {FIRST_PORT} on")
+
+
+class _UnreadTransport(asyncio.DatagramTransport):
+    """A socket that is only written to: hundreds of packets a second cost this process nothing."""
+
+    def __init__(self, unread: socket.socket, protocol: asyncio.DatagramProtocol) -> None:
+        super().__init__()
+        self._unread = unread
+        self._protocol = protocol
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: Address | None = None) -> None:
+        """Send, or drop where the network would."""
+        if addr is not None:
+            with contextlib.suppress(OSError):
+                self._unread.sendto(data, addr)
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._unread.close()
+        self._protocol.connection_lost(None)
+
+
+async def open_udp_unread(make: Callable[[Address], Protocol], host: str) -> Protocol:
+    """As `open_udp`, but nothing that arrives is read."""
+    for _ in range(PORT_TRIES):
+        address = (host, FIRST_PORT + (next(_ports) - FIRST_PORT) % 20000)
+        unread = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        unread.setblocking(False)
+        try:
+            unread.bind(address)
+        except OSError:
+            unread.close()
+            continue
+        protocol = make(address)
+        protocol.connection_made(_UnreadTransport(unread, protocol))
         return protocol
     raise OSError(f"no free UDP port on {host} from {FIRST_PORT} on")
 
