@@ -57,7 +57,8 @@ class Caller:
 
     `ani` None withholds the number (RFC 3323); `asserted_identity` then may still carry it. `from_value`
     replaces the whole From value, for what no phone should send. `keys` are pressed from the answer on.
-    `sound` is what he says; who is `deaf` leaves what he hears to the kernel, and costs no time. With `user` and `password` a challenge is answered.
+    `sound` is what he says; who is `deaf` leaves what he hears to the kernel.
+    With `user` and `password` a challenge is answered.
     """
 
     def __init__(
