@@ -49,5 +49,5 @@ class Deadlines:
     def _is_armed(self, at: datetime, kind: DeadlineKind, key: str) -> bool:
         if kind is DeadlineKind.OFFER:
             return OfferId(key) in self.picture.offers
-        agent = self.picture.agents[AgentId(key)]
-        return agent.state is AgentState.WRAP_UP and agent.wrap_up_until == at
+        agent = self.picture.agents.get(AgentId(key))
+        return agent is not None and agent.state is AgentState.WRAP_UP and agent.wrap_up_until == at

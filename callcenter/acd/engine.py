@@ -89,6 +89,26 @@ class AcdEngine:
         self.picture.index(known)
         return self._steps.route_agent(known, now)
 
+    def _remove_queue(self, message: cmd.RemoveQueue, _now: datetime) -> list[Output]:
+        waiting = len(self.picture.queue(message.queue_id).waiting)
+        if waiting:
+            raise Conflict(
+                f"{waiting} wait in queue {message.queue_id}; it can go when the last of them has been served",
+                code="queue_not_empty",
+            )
+        del self.picture.queues[message.queue_id]
+        return []
+
+    def _remove_agent(self, message: cmd.RemoveAgent, _now: datetime) -> list[Output]:
+        agent = self.picture.agent(message.agent_id)
+        if agent.state is not AgentState.LOGGED_OUT:
+            raise Conflict(
+                f"agent {agent.agent_id} is {agent.state}; he can go when he has logged out", code="agent_logged_in"
+            )
+        self.picture.unindex(agent)
+        del self.picture.agents[agent.agent_id]
+        return []
+
     def _restore_agent(self, message: cmd.RestoreAgent, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
         self.picture.unindex(agent)
@@ -355,6 +375,8 @@ class AcdEngine:
 _HANDLERS: Mapping[type, str] = {
     cmd.ConfigureQueue: "_configure_queue",
     cmd.ConfigureAgent: "_configure_agent",
+    cmd.RemoveQueue: "_remove_queue",
+    cmd.RemoveAgent: "_remove_agent",
     cmd.RestoreAgent: "_restore_agent",
     cmd.RestoreOffer: "_restore_offer",
     cmd.StartRouting: "_start_routing",

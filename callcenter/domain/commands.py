@@ -26,6 +26,20 @@ class ConfigureAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveQueue:
+    """Take a queue away; refused while anybody waits in it."""
+
+    queue_id: QueueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAgent:
+    """Take an agent away; refused until he has logged out."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogIn:
     """The agent sits down: not ready, until he says so."""
 
@@ -160,6 +174,8 @@ class StopRouting:
 Command = (
     ConfigureQueue
     | ConfigureAgent
+    | RemoveQueue
+    | RemoveAgent
     | LogIn
     | LogOut
     | SetReady

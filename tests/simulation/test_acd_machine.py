@@ -88,6 +88,14 @@ class AcdMachine(RuleBasedStateMachine):
     def configure_agent(self, agent_id: AgentId, skills: dict[str, int]) -> None:
         self.tell(cmd.ConfigureAgent(config=agent_config(agent_id, skills)))
 
+    @rule(queue_id=queues)
+    def remove_queue(self, queue_id: QueueId) -> None:
+        self.tell(cmd.RemoveQueue(queue_id=queue_id))
+
+    @rule(agent_id=agents)
+    def remove_agent(self, agent_id: AgentId) -> None:
+        self.tell(cmd.RemoveAgent(agent_id=agent_id))
+
     @rule(routing=st.booleans())
     def route_or_not(self, routing: bool) -> None:
         self.tell(cmd.StartRouting() if routing else cmd.StopRouting())
