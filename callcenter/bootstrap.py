@@ -6,7 +6,7 @@ Law: whatever can be checked is checked before the first port is opened; nothing
 import asyncio
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,9 @@ from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
-from callcenter.app.ports import Configuration
+from callcenter.app.ports import Configuration, NumberRoute
 from callcenter.app.recovery import Recovery, restore
+from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
 from callcenter.asterisk.ami_connection import AmiConfig
@@ -98,12 +99,18 @@ class ServerHealth:
 
 async def load_lines(settings: Settings, configuration: Configuration) -> Lines:
     """Every flow of the directory and which number leads to it; raises `FlowError` with the faults of all files."""
+    queues = frozenset(queue.queue_id for queue in await configuration.queues())
+    numbers = await configuration.numbers()
+    return await asyncio.to_thread(read_lines, settings, queues, numbers)
+
+
+def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[NumberRoute]) -> Lines:
+    """As `load_lines`, with these queues and numbers."""
     directory = settings.flows.directory
     if not directory.is_dir():
         raise FlowError(
             [_fault(directory, "there is no such directory of flows", "set flows.directory to where they are")]
         )
-    queues = {queue.queue_id for queue in await configuration.queues()}
     flows: dict[str, Flow] = {}
     faults: list[Fault] = []
     for path in sorted(directory.glob("*.yaml")):
@@ -123,7 +130,6 @@ async def load_lines(settings: Settings, configuration: Configuration) -> Lines:
         waiting = WaitingPrompts(parse_prompts(_read(prompts_path), str(prompts_path)))
     except FlowError as error:
         faults.extend(error.faults)
-    numbers = await configuration.numbers()
     default = settings.flows.default
     wanted = {route.flow: f"number {route.dnis}" for route in numbers}
     if default is not None:
@@ -193,8 +199,10 @@ async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event
         stack.push_async_callback(database.dispose)
         await check_schema(database)
         configuration = StoredConfiguration(database)
+        # Read first: what is applied from here on is noticed as a newer version.
+        version = await configuration.version()
         lines = await load_lines(settings, configuration)
-        await _Server(settings, notifier, database, configuration, lines, demo).run(stop, stack)
+        await _Server(settings, notifier, database, configuration, lines, version, demo).run(stop, stack)
 
 
 class _Server:
@@ -207,6 +215,7 @@ class _Server:
         database: Database,
         configuration: StoredConfiguration,
         lines: Lines,
+        version: int,
         demo: DemoInfo | None,
     ) -> None:
         self._settings = settings
@@ -229,6 +238,15 @@ class _Server:
         self._floor.watch(self._figures.take)
         self._library = prompt_library(settings)
         self._calls = Calls(floor=self._floor, memory=memory, voice=self._library, clock=clock, lines=lines)
+        self._renewal = Renewal(
+            configuration=configuration,
+            floor=self._floor,
+            calls=self._calls,
+            screens=self._screens,
+            load_lines=lambda: load_lines(settings, configuration),
+            prepare=lambda lines: build_prompts(self._library, lines),
+            version=version,
+        )
         channel_log = settings.asterisk.channel_log
         exchange_log = ChannelLog(channel_log, read_ani) if channel_log is not None else None
         self._recovery = Recovery(self._floor, self._records, exchange_log)
@@ -287,6 +305,7 @@ class _Server:
                     tasks.create_task(self._bridge.run(self._floor, self._calls, self._recovery), name="bridge"),
                     tasks.create_task(self._recovery.run(), name="recovery bookmark"),
                     tasks.create_task(build_prompts(self._library, self._lines), name="prompts"),
+                    tasks.create_task(self._renewal.run(), name="renewal"),
                     tasks.create_task(self._live(), name="sign of life"),
                 ]
                 web = tasks.create_task(

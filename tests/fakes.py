@@ -224,6 +224,10 @@ class FakeConfiguration:
         CodeLabel(code="callback", label=Label(zh="需回电", en="To be called back")),
     )
     secrets: dict[AgentId, str] = field(default_factory=dict)
+    number_of_version: int = 0
+
+    async def version(self) -> int:
+        return self.number_of_version
 
     async def queues(self) -> tuple[QueueConfig, ...]:
         return self.queue_configs

@@ -153,6 +153,10 @@ class NumberRoute:
 class Configuration(Protocol):
     """What the business sets, kept in the store and changed while the server works."""
 
+    async def version(self) -> int:
+        """The number of the present configuration; it grows with every change that is applied."""
+        ...
+
     async def queues(self) -> tuple[QueueConfig, ...]:
         """All queues."""
         ...

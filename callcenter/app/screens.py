@@ -97,6 +97,7 @@ class Screens:
         self._dirty_queues: set[QueueId] = set()
         self._dirty = asyncio.Event()
         self._shown_waiting: dict[QueueId, dict[InteractionId, WaitingView]] = {}
+        self._shown_agents: set[AgentId] = set()
 
     def attach(self, floor: FloorView) -> None:
         """Say which floor is shown; before anything is."""
@@ -133,6 +134,10 @@ class Screens:
     def refresh_everything(self) -> None:
         """After the start, or a change of the configuration."""
         now = self._clock.now()
+        for agent_id in sorted(self._shown_agents - self.floor.picture.agents.keys()):
+            self._drop_agent(agent_id)
+        for queue_id in sorted(self._shown_waiting.keys() - self.floor.picture.queues.keys()):
+            self._drop_queue(queue_id)
         for agent_id in self.floor.picture.agents:
             self._show_agent(agent_id, now)
         self._mark(*self.floor.picture.queues)
@@ -244,6 +249,18 @@ class Screens:
         self._show_pop(agent_id, now)
         self._feed.put(agent_topic(agent_id), "state", view)
         self._feed.put(AGENTS, agent_id, view)
+        self._shown_agents.add(agent_id)
+
+    def _drop_agent(self, agent_id: AgentId) -> None:
+        self._shown_agents.discard(agent_id)
+        for topic, key in ((agent_topic(agent_id), "pop"), (agent_topic(agent_id), "state"), (AGENTS, agent_id)):
+            self._feed.delete(topic, key)
+
+    def _drop_queue(self, queue_id: QueueId) -> None:
+        for interaction_id in self._shown_waiting.pop(queue_id):
+            if interaction_id not in self.floor.picture.waiting:
+                self._feed.delete(WAITING, interaction_id)
+        self._feed.delete(QUEUES, queue_id)
 
     def _show_pop(self, agent_id: AgentId, _now: datetime) -> None:
         pop = self.pop_view(agent_id)

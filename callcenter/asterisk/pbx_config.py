@@ -151,7 +151,7 @@ def check(config: PbxConfig) -> None:
     _check_network(config)
     _check_names(config)
     for what, secret in _secrets(config):
-        _check_secret(what, secret)
+        check_secret(what, secret)
     for what, seconds in (
         ("heartbeat_limit_seconds", config.heartbeat_limit_seconds),
         ("fallback_limit_seconds", config.fallback_limit_seconds),
@@ -282,8 +282,8 @@ def _secrets(config: PbxConfig) -> list[tuple[str, str]]:
     return secrets
 
 
-def _check_secret(what: str, secret: str) -> None:
-    # The secret itself is never shown.
+def check_secret(what: str, secret: str) -> None:
+    """Raise `AsteriskSetupError` for a secret that Asterisk's files cannot hold; it never shows the secret itself."""
     if not secret:
         raise AsteriskSetupError(f"{what} is empty; set one")
     if not secret.isascii() or not secret.isprintable() or re.search(r"[;\\\s]", secret):

@@ -29,8 +29,10 @@ Plain = str | list["Plain"] | dict[str, "Plain"]
 class Document:
     """What a text held: the faults found so far, and the line of every field by its path (`nodes.menu.next`)."""
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, filename: str, guide: str = "docs/ivr.md") -> None:
         self.filename = filename
+        self.guide = guide
+        """The page that tells what such a file holds."""
         self.faults: list[Fault] = []
         self.lines: dict[str, int] = {}
 
@@ -60,7 +62,7 @@ class Document:
             case MappingNode():
                 return self._table(node, path)
             case _:
-                self._note("not_yaml", "this is no table, list or text", "see docs/ivr.md", line)
+                self._note("not_yaml", "this is no table, list or text", f"see {self.guide}", line)
                 return ""
 
     def _table(self, node: MappingNode, path: str) -> dict[str, Plain]:
@@ -225,16 +227,27 @@ class Section:
         return timedelta(seconds=number)
 
     def _missing(self, name: str) -> None:
-        self.fault("missing_field", f"{self.path or 'the file'} has no {name!r}", f"add {name!r}; see docs/ivr.md")
+        what = f"{self.path or 'the file'} has no {name!r}"
+        self.fault("missing_field", what, f"add {name!r}; see {self.document.guide}")
 
 
-def read_document(text: str, filename: str) -> tuple[Document, Section]:
-    """The table a text holds; raises FlowError when it is no YAML at all, or no table."""
-    document = Document(filename)
+def read_document(
+    text: str,
+    filename: str,
+    *,
+    at_most: int = FILE_MAX_CHARACTERS,
+    opening: str = "flow:",
+    guide: str = "docs/ivr.md",
+) -> tuple[Document, Section]:
+    """The table a text holds; raises FlowError when it is no YAML at all, or no table.
+
+    `opening` is what such a file may begin with, `guide` the page about it.
+    """
+    document = Document(filename, guide)
     table: Plain = ""
-    if len(text) > FILE_MAX_CHARACTERS:
+    if len(text) > at_most:
         what = f"the file has {len(text)} characters"
-        document.fault("too_long", what, f"divide it into flows of at most {FILE_MAX_CHARACTERS}", "")
+        document.fault("too_long", what, f"divide it into files of at most {at_most}", "")
         document.raise_faults()
     try:
         node = YAML(pure=True).compose(text)
@@ -246,9 +259,9 @@ def read_document(text: str, filename: str) -> tuple[Document, Section]:
     except (YAMLError, ValueError) as error:
         document.fault("not_yaml", f"this is no YAML: {str(error).splitlines()[0]}", "save it as UTF-8 text", "")
     except RecursionError:
-        document.fault("not_yaml", "the file is nested too deeply", "a flow needs six levels", "")
+        document.fault("not_yaml", "the file is nested too deeply", "six levels are enough", "")
     if not document.faults and not isinstance(table, dict):
-        document.fault("not_yaml", "the file holds no table", "begin it with 'flow:'; see docs/ivr.md", "")
+        document.fault("not_yaml", "the file holds no table", f"begin it with '{opening}'; see {guide}", "")
     if not isinstance(table, dict):
         document.raise_faults()
         table = {}

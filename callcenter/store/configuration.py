@@ -1,8 +1,8 @@
-"""What the business sets: queues, agents, skills, numbers, reasons, dispositions."""
+"""What the business sets, as the server reads it and as single items are written; as one whole: business.py."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, Table, delete, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import CodeLabel, NumberRoute
@@ -25,62 +25,34 @@ class StoredConfiguration:
 
     async def queues(self) -> tuple[QueueConfig, ...]:
         """All queues, by id."""
-        needs: dict[str, list[SkillRequirement]] = {}
         async with self._database.reading() as connection:
-            rows = (await connection.execute(tables.queues.select().order_by("queue_id"))).all()
-            ordered = tables.queue_skills.select().order_by("queue_id", "position")
-            for row in (await connection.execute(ordered)).all():
-                need = SkillRequirement(skill=SkillId(row.skill_id), minimum_level=row.minimum_level)
-                needs.setdefault(row.queue_id, []).append(need)
-        return tuple(
-            QueueConfig(
-                queue_id=QueueId(row.queue_id),
-                label=Label(zh=row.label_zh, en=row.label_en),
-                required=tuple(needs.get(row.queue_id, ())),
-                ring_timeout=row.ring_timeout_seconds,
-                wrap_up=row.wrap_up_seconds,
-                service_level_threshold=row.service_level_threshold_seconds,
-                expected_handle_time=row.expected_handle_time_seconds,
-                announce_first_after=row.announce_first_after_seconds,
-                announce_interval=row.announce_interval_seconds,
-                music_class=row.music_class,
-            )
-            for row in rows
-        )
+            return await read_queues(connection)
 
     async def agents(self) -> tuple[AgentConfig, ...]:
         """All agents, by id."""
-        levels: dict[str, dict[SkillId, int]] = {}
         async with self._database.reading() as connection:
-            rows = (await connection.execute(tables.agents.select().order_by("agent_id"))).all()
-            ordered = tables.agent_skills.select().order_by("agent_id", "skill_id")
-            for row in (await connection.execute(ordered)).all():
-                levels.setdefault(row.agent_id, {})[SkillId(row.skill_id)] = row.level
-        return tuple(
-            AgentConfig(
-                agent_id=AgentId(row.agent_id),
-                name=row.name,
-                skills=levels.get(row.agent_id, {}),
-                phone=Phone(kind=PhoneKind(row.phone_kind), address=row.phone_address),
-            )
-            for row in rows
-        )
+            return await read_agents(connection)
 
     async def numbers(self) -> tuple[NumberRoute, ...]:
         """Which dialled number leads where."""
         async with self._database.reading() as connection:
-            rows = (await connection.execute(tables.numbers.select().order_by("dnis"))).all()
-        return tuple(
-            NumberRoute(dnis=row.dnis, flow=row.flow, label=Label(zh=row.label_zh, en=row.label_en)) for row in rows
-        )
+            return await read_numbers(connection)
 
     async def reasons(self) -> tuple[CodeLabel, ...]:
         """Why an agent may be not ready, in the administrator's order."""
-        return await self._codes(tables.reasons.select())
+        async with self._database.reading() as connection:
+            return await read_codes(connection, tables.reasons)
 
     async def dispositions(self) -> tuple[CodeLabel, ...]:
         """Result codes of wrap-up, in the administrator's order."""
-        return await self._codes(tables.dispositions.select())
+        async with self._database.reading() as connection:
+            return await read_codes(connection, tables.dispositions)
+
+    async def version(self) -> int:
+        """The number of the present configuration; 0 when none was ever applied."""
+        query = select(func.coalesce(func.max(tables.configuration_versions.c.version), 0))
+        async with self._database.reading() as connection:
+            return int((await connection.execute(query)).scalar_one())
 
     async def set_agent_phone(self, agent_id: AgentId, phone: Phone) -> None:
         """Remember which phone the agent chose; `NotFound` when there is no such agent."""
@@ -104,10 +76,68 @@ class StoredConfiguration:
             rows = (await connection.execute(query.order_by("agent_id"))).all()
         return {AgentId(row.agent_id): row.phone_secret for row in rows if row.phone_secret is not None}
 
-    async def _codes(self, query: Select[tuple[object, ...]]) -> tuple[CodeLabel, ...]:
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query.order_by("position", "code"))).all()
-        return tuple(CodeLabel(code=row.code, label=Label(zh=row.label_zh, en=row.label_en)) for row in rows)
+
+async def read_skills(connection: AsyncConnection) -> dict[SkillId, Label]:
+    """All skills with what people read, by id."""
+    rows = (await connection.execute(tables.skills.select().order_by("skill_id"))).all()
+    return {SkillId(row.skill_id): Label(zh=row.label_zh, en=row.label_en) for row in rows}
+
+
+async def read_queues(connection: AsyncConnection) -> tuple[QueueConfig, ...]:
+    """All queues, by id."""
+    needs: dict[str, list[SkillRequirement]] = {}
+    rows = (await connection.execute(tables.queues.select().order_by("queue_id"))).all()
+    ordered = tables.queue_skills.select().order_by("queue_id", "position")
+    for row in (await connection.execute(ordered)).all():
+        need = SkillRequirement(skill=SkillId(row.skill_id), minimum_level=row.minimum_level)
+        needs.setdefault(row.queue_id, []).append(need)
+    return tuple(
+        QueueConfig(
+            queue_id=QueueId(row.queue_id),
+            label=Label(zh=row.label_zh, en=row.label_en),
+            required=tuple(needs.get(row.queue_id, ())),
+            ring_timeout=row.ring_timeout_seconds,
+            wrap_up=row.wrap_up_seconds,
+            service_level_threshold=row.service_level_threshold_seconds,
+            expected_handle_time=row.expected_handle_time_seconds,
+            announce_first_after=row.announce_first_after_seconds,
+            announce_interval=row.announce_interval_seconds,
+            music_class=row.music_class,
+        )
+        for row in rows
+    )
+
+
+async def read_agents(connection: AsyncConnection) -> tuple[AgentConfig, ...]:
+    """All agents, by id."""
+    levels: dict[str, dict[SkillId, int]] = {}
+    rows = (await connection.execute(tables.agents.select().order_by("agent_id"))).all()
+    ordered = tables.agent_skills.select().order_by("agent_id", "skill_id")
+    for row in (await connection.execute(ordered)).all():
+        levels.setdefault(row.agent_id, {})[SkillId(row.skill_id)] = row.level
+    return tuple(
+        AgentConfig(
+            agent_id=AgentId(row.agent_id),
+            name=row.name,
+            skills=levels.get(row.agent_id, {}),
+            phone=Phone(kind=PhoneKind(row.phone_kind), address=row.phone_address),
+        )
+        for row in rows
+    )
+
+
+async def read_numbers(connection: AsyncConnection) -> tuple[NumberRoute, ...]:
+    """Which dialled number leads where, by number."""
+    rows = (await connection.execute(tables.numbers.select().order_by("dnis"))).all()
+    return tuple(
+        NumberRoute(dnis=row.dnis, flow=row.flow, label=Label(zh=row.label_zh, en=row.label_en)) for row in rows
+    )
+
+
+async def read_codes(connection: AsyncConnection, table: Table) -> tuple[CodeLabel, ...]:
+    """The reasons or the dispositions, in the administrator's order."""
+    rows = (await connection.execute(table.select().order_by("position", "code"))).all()
+    return tuple(CodeLabel(code=row.code, label=Label(zh=row.label_zh, en=row.label_en)) for row in rows)
 
 
 async def put_skill(connection: AsyncConnection, skill_id: SkillId, label: Label) -> None:

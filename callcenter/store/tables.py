@@ -275,6 +275,17 @@ dispositions = Table(
     Column("label_en", PlainText, nullable=False),
 )
 
+configuration_versions = Table(
+    "configuration_versions",
+    metadata,
+    Column("version", BigId, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", PlainText, nullable=False),
+    Column("text", PlainText, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Each state of what the business sets, whole, as YAML; rows are only ever added."""
+
 # ---- who signs in
 
 users = Table(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Row, delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import SessionRecord, User
@@ -77,17 +77,12 @@ class StoredUsers:
         query = tables.users.select().where(tables.users.c[column] == value)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            return None
-        return User(
-            user_id=UserId(row.user_id),
-            name=row.name,
-            display_name=row.display_name,
-            role=row.role,
-            agent_id=AgentId(row.agent_id) if row.agent_id is not None else None,
-            language=row.language,
-            password_hash=row.password_hash,
-        )
+        return None if row is None else _user(row)
+
+
+async def list_users(connection: AsyncConnection) -> tuple[User, ...]:
+    """Everyone who may sign in, by name."""
+    return tuple(_user(row) for row in (await connection.execute(tables.users.select().order_by("name"))).all())
 
 
 async def put_user(connection: AsyncConnection, user: User) -> None:
@@ -109,3 +104,27 @@ async def put_password_hash(connection: AsyncConnection, user_id: UserId, passwo
     change = update(tables.users).where(tables.users.c.user_id == user_id)
     if (await connection.execute(change.values(password_hash=password_hash))).rowcount == 0:
         raise NotFound(f"there is no user {user_id}", code="unknown_user")
+
+
+async def end_sessions_of(connection: AsyncConnection, user_id: UserId) -> None:
+    """Sign a user out everywhere; a running server notices within seconds."""
+    await connection.execute(delete(tables.sessions).where(tables.sessions.c.user_id == user_id))
+
+
+async def remove_user(connection: AsyncConnection, user_id: UserId) -> None:
+    """Take a user away with his sessions; `NotFound` when there is no such user."""
+    await end_sessions_of(connection, user_id)
+    if (await connection.execute(delete(tables.users).where(tables.users.c.user_id == user_id))).rowcount == 0:
+        raise NotFound(f"there is no user {user_id}", code="unknown_user")
+
+
+def _user(row: Row[tuple[str, ...]]) -> User:
+    return User(
+        user_id=UserId(row.user_id),
+        name=row.name,
+        display_name=row.display_name,
+        role=row.role,
+        agent_id=AgentId(row.agent_id) if row.agent_id is not None else None,
+        language=row.language,
+        password_hash=row.password_hash,
+    )

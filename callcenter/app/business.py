@@ -1,0 +1,243 @@
+"""What the business sets, as one value: put together from what there is and what is wanted, compared, and judged.
+
+Law: nothing here reads or writes; the same two values give the same changes in the same order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from callcenter.app.ports import CodeLabel, NumberRoute
+from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
+from callcenter.domain.errors import CallcenterError
+from callcenter.domain.ids import AgentId, QueueId, SkillId
+from callcenter.domain.labels import Label
+from callcenter.domain.queues import QueueConfig
+from callcenter.domain.skills import satisfies
+
+Item = TypeVar("Item")
+
+
+class BusinessInUse(CallcenterError):
+    """What is to be removed has calls or somebody at work; nothing was changed."""
+
+    code = "in_use"
+
+
+class Part(StrEnum):
+    """The parts of a business's configuration, in the order in which they need one another."""
+
+    SKILLS = "skills"
+    QUEUES = "queues"
+    AGENTS = "agents"
+    NUMBERS = "numbers"
+    REASONS = "reasons"
+    DISPOSITIONS = "dispositions"
+
+
+ONE_OF: Mapping[Part, str] = {
+    Part.SKILLS: "skill",
+    Part.QUEUES: "queue",
+    Part.AGENTS: "agent",
+    Part.NUMBERS: "number",
+    Part.REASONS: "reason",
+    Part.DISPOSITIONS: "disposition",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Business:
+    """Everything the business sets; each part by its id, reasons and dispositions in the order people see."""
+
+    skills: Mapping[SkillId, Label] = field(default_factory=dict)
+    queues: Mapping[QueueId, QueueConfig] = field(default_factory=dict)
+    agents: Mapping[AgentId, AgentConfig] = field(default_factory=dict)
+    numbers: Mapping[str, NumberRoute] = field(default_factory=dict)
+    reasons: Mapping[str, CodeLabel] = field(default_factory=dict)
+    dispositions: Mapping[str, CodeLabel] = field(default_factory=dict)
+
+    def part(self, part: Part) -> Mapping[str, object]:
+        """One part, by the ids of its items."""
+        parts: Mapping[Part, Mapping[str, object]] = {
+            Part.SKILLS: _plain(self.skills),
+            Part.QUEUES: _plain(self.queues),
+            Part.AGENTS: _plain(self.agents),
+            Part.NUMBERS: self.numbers,
+            Part.REASONS: self.reasons,
+            Part.DISPOSITIONS: self.dispositions,
+        }
+        return parts[part]
+
+    def __bool__(self) -> bool:
+        return any(self.part(part) for part in Part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a file asks for: its items, which parts it speaks of, and whose phones it leaves to the agents."""
+
+    business: Business
+    parts: frozenset[Part]
+    without_phone: frozenset[AgentId] = frozenset()
+
+
+class ChangeKind(StrEnum):
+    """What becomes of an item."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+    ORDERED = "ordered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One item that is not as it was; of `ordered` the item is the whole part."""
+
+    kind: ChangeKind
+    part: Part
+    item: str = ""
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = f": {', '.join(self.details)}" if self.details else ""
+        if self.kind is ChangeKind.ORDERED:
+            return f"changed the order of the {self.part}{told}"
+        return f"{self.kind} {ONE_OF[self.part]} {self.item}{told}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationVersion:
+    """One state of the business's configuration: who made it, when, and the whole of it as YAML."""
+
+    version: int
+    at: datetime
+    by: str
+    text: str
+
+
+def combine(present: Business, wanted: Wanted, *, remove_missing: bool) -> Business:
+    """What there will be: what is wanted, over what there is.
+
+    A part the file does not speak of stays as it is; in the others, items the file does not have stay too, unless
+    `remove_missing`. An agent without a phone in the file keeps the one he has.
+    """
+    ours = wanted.business
+    agents = {
+        agent_id: replace(agent, phone=present.agents[agent_id].phone)
+        if agent_id in wanted.without_phone and agent_id in present.agents
+        else agent
+        for agent_id, agent in ours.agents.items()
+    }
+    gone = wanted.parts if remove_missing else frozenset[Part]()
+    return Business(
+        skills=_over(present.skills, ours.skills, clear=Part.SKILLS in gone),
+        queues=_over(present.queues, ours.queues, clear=Part.QUEUES in gone),
+        agents=_over(present.agents, agents, clear=Part.AGENTS in gone),
+        numbers=_over(present.numbers, ours.numbers, clear=Part.NUMBERS in gone),
+        reasons=_over(present.reasons, ours.reasons, clear=Part.REASONS in gone, ours_first=True),
+        dispositions=_over(present.dispositions, ours.dispositions, clear=Part.DISPOSITIONS in gone, ours_first=True),
+    )
+
+
+def changes(before: Business, after: Business) -> tuple[Change, ...]:
+    """What differs, part by part and there by id; the order counts for reasons and dispositions."""
+    found: list[Change] = []
+    for part in Part:
+        old, new = before.part(part), after.part(part)
+        for item in sorted(old.keys() | new.keys()):
+            if item not in old:
+                found.append(Change(kind=ChangeKind.ADDED, part=part, item=item))
+            elif item not in new:
+                found.append(Change(kind=ChangeKind.REMOVED, part=part, item=item))
+            elif old[item] != new[item]:
+                details = tuple(_details(old[item], new[item]))
+                found.append(Change(kind=ChangeKind.CHANGED, part=part, item=item, details=details))
+        if part in (Part.REASONS, Part.DISPOSITIONS):
+            stayed = [item for item in old if item in new]
+            if stayed != [item for item in new if item in old]:
+                found.append(Change(kind=ChangeKind.ORDERED, part=part, details=tuple(new)))
+    return tuple(found)
+
+
+def warnings(business: Business) -> tuple[str, ...]:
+    """What may be meant so, but rarely is."""
+    told = []
+    for queue in business.queues.values():
+        if not any(satisfies(agent.skills, queue.required) for agent in business.agents.values()):
+            needs = ", ".join(map(str, queue.required))
+            told.append(
+                f"queue {queue.queue_id}: nobody can serve it"
+                + (f"; give an agent the skills {needs}" if needs else "; there are no agents")
+            )
+    used = {need.skill for queue in business.queues.values() for need in queue.required}
+    used |= {skill for agent in business.agents.values() for skill in agent.skills}
+    told += [f"skill {skill}: no queue asks for it and no agent has it" for skill in business.skills.keys() - used]
+    return tuple(sorted(told))
+
+
+def _plain(items: Mapping[SkillId, Item] | Mapping[QueueId, Item] | Mapping[AgentId, Item]) -> Mapping[str, Item]:
+    return {str(key): value for key, value in items.items()}
+
+
+Key = TypeVar("Key", bound=str)
+
+
+def _over(
+    present: Mapping[Key, Item], wanted: Mapping[Key, Item], *, clear: bool, ours_first: bool = False
+) -> dict[Key, Item]:
+    rest = {} if clear else {key: value for key, value in present.items() if key not in wanted}
+    if ours_first:
+        return {**wanted, **rest}
+    together = {**rest, **wanted}
+    return {key: together[key] for key in sorted(together)}
+
+
+def _details(old: object, new: object) -> Iterable[str]:
+    """What of an item is different, in few words."""
+    match old, new:
+        case QueueConfig(), QueueConfig():
+            yield from _pairs(_queue_words(old), _queue_words(new))
+        case AgentConfig(), AgentConfig():
+            yield from _pairs(_agent_words(old), _agent_words(new))
+        case NumberRoute(), NumberRoute():
+            yield from _pairs(
+                {"flow": old.flow, "label": _label(old.label)}, {"flow": new.flow, "label": _label(new.label)}
+            )
+        case CodeLabel(), CodeLabel():
+            yield f"{_label(old.label)} -> {_label(new.label)}"
+        case Label(), Label():
+            yield f"{_label(old)} -> {_label(new)}"
+
+
+def _pairs(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
+    return [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
+
+
+def _queue_words(queue: QueueConfig) -> Mapping[str, str]:
+    return {
+        "label": _label(queue.label),
+        "skills": ", ".join(map(str, queue.required)) or "none",
+        "ring_timeout_seconds": f"{queue.ring_timeout.total_seconds():g}",
+        "wrap_up_seconds": f"{queue.wrap_up.total_seconds():g}",
+        "service_level_threshold_seconds": f"{queue.service_level_threshold.total_seconds():g}",
+        "expected_handle_time_seconds": f"{queue.expected_handle_time.total_seconds():g}",
+        "announce_first_after_seconds": f"{queue.announce_first_after.total_seconds():g}",
+        "announce_interval_seconds": f"{queue.announce_interval.total_seconds():g}",
+        "music_class": queue.music_class,
+    }
+
+
+def _agent_words(agent: AgentConfig) -> Mapping[str, str]:
+    skills: Sequence[str] = [f"{skill} {level}" for skill, level in sorted(agent.skills.items())]
+    return {"name": agent.name, "skills": ", ".join(skills) or "none", "phone": _phone(agent.phone)}
+
+
+def _phone(phone: Phone) -> str:
+    return phone.kind.value if phone.kind in (PhoneKind.SIP, PhoneKind.BROWSER) else f"{phone.kind} {phone.address}"
+
+
+def _label(label: Label) -> str:
+    return f"{label.zh} / {label.en}"

@@ -1,0 +1,172 @@
+"""The whole of what the business sets: read in one look, changed in one transaction, every state of it kept.
+
+Law: nothing is removed under a caller or under an agent at work, and no version is ever changed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Table, delete, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callcenter.app.business import Business, BusinessInUse, Change, ChangeKind, ConfigurationVersion, Part
+from callcenter.app.business_text import write_business
+from callcenter.domain.agents import AgentState
+from callcenter.domain.errors import NotFound
+from callcenter.domain.ids import AgentId, QueueId, SkillId
+from callcenter.store import tables
+from callcenter.store.audit import add_audit
+from callcenter.store.configuration import (
+    put_agent,
+    put_dispositions,
+    put_number,
+    put_queue,
+    put_reasons,
+    put_skill,
+    read_agents,
+    read_codes,
+    read_numbers,
+    read_queues,
+    read_skills,
+)
+
+BEFORE_ALL = "as found"
+"""Who made the first version, where something was there before anything was applied."""
+
+
+async def read_business(connection: AsyncConnection) -> Business:
+    """Everything the business sets, as it is now."""
+    return Business(
+        skills=await read_skills(connection),
+        queues={queue.queue_id: queue for queue in await read_queues(connection)},
+        agents={agent.agent_id: agent for agent in await read_agents(connection)},
+        numbers={route.dnis: route for route in await read_numbers(connection)},
+        reasons={code.code: code for code in await read_codes(connection, tables.reasons)},
+        dispositions={code.code: code for code in await read_codes(connection, tables.dispositions)},
+    )
+
+
+async def lock_business(connection: AsyncConnection) -> None:
+    """Let two who apply at once do it one after the other; on SQLite a writer is alone already."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("LOCK TABLE configuration_versions IN SHARE ROW EXCLUSIVE MODE"))
+
+
+async def refuse_in_use(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Raise `BusinessInUse` with a line for each queue with open calls, and each agent at work, that would go."""
+    told = []
+    for change in changes:
+        if change.kind is ChangeKind.REMOVED and change.part is Part.QUEUES:
+            count = await _open_calls(connection, QueueId(change.item))
+            if count:
+                told.append(f"queue {change.item} has {count} open calls; remove it when they have ended")
+        elif change.kind is ChangeKind.REMOVED and change.part is Part.AGENTS:
+            state = await _state(connection, AgentId(change.item))
+            if state not in (None, AgentState.LOGGED_OUT):
+                told.append(f"agent {change.item} is {state}; remove him when he has logged out")
+    if told:
+        raise BusinessInUse("\n".join(told))
+
+
+async def put_business(
+    connection: AsyncConnection, before: Business, after: Business, changes: Sequence[Change], *, at: datetime, by: str
+) -> int:
+    """Make `after` of `before`, with an audit line for each change; returns the number of the new version.
+
+    Raises `BusinessInUse`. The transaction is the caller's.
+    """
+    await refuse_in_use(connection, changes)
+    versions = tables.configuration_versions
+    found = (await connection.execute(select(func.count()).select_from(versions))).scalar_one()
+    if not found and before:
+        row = {"at": at, "by": BEFORE_ALL, "text": write_business(before)}
+        await connection.execute(insert(versions).values(row))
+    await _put(connection, after, changes)
+    await _remove(connection, changes)
+    kept = {"at": at, "by": by, "text": write_business(after)}
+    made = await connection.execute(insert(versions).values(kept).returning(versions.c.version))
+    version = int(made.scalar_one())
+    detail = "\n".join(map(str, changes))
+    await add_audit(
+        connection, at=at, by=by, action="configuration_applied", subject=f"version {version}", detail=detail
+    )
+    return version
+
+
+async def list_versions(connection: AsyncConnection, *, limit: int) -> tuple[ConfigurationVersion, ...]:
+    """The newest versions, the newest first."""
+    query = tables.configuration_versions.select().order_by(tables.configuration_versions.c.version.desc())
+    rows = (await connection.execute(query.limit(limit))).all()
+    return tuple(ConfigurationVersion(version=row.version, at=row.at, by=row.by, text=row.text) for row in rows)
+
+
+async def read_version(connection: AsyncConnection, version: int) -> ConfigurationVersion:
+    """One version; `NotFound` when there is none of this number."""
+    table = tables.configuration_versions
+    row = (await connection.execute(table.select().where(table.c.version == version))).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"there is no version {version} of the configuration; `callcenter config history` lists them",
+            code="unknown_version",
+        )
+    return ConfigurationVersion(version=row.version, at=row.at, by=row.by, text=row.text)
+
+
+async def users_of(connection: AsyncConnection, agent_ids: Sequence[AgentId]) -> dict[AgentId, str]:
+    """The login names that sit at these agents' desks."""
+    table = tables.users
+    query = select(table.c.agent_id, table.c.name).where(table.c.agent_id.in_(agent_ids)).order_by(table.c.name)
+    return {AgentId(row.agent_id): row.name for row in (await connection.execute(query)).all()}
+
+
+async def agents_without_secret(connection: AsyncConnection) -> tuple[AgentId, ...]:
+    """Whose SIP account cannot be made yet."""
+    query = select(tables.agents.c.agent_id).where(tables.agents.c.phone_secret.is_(None)).order_by("agent_id")
+    return tuple(AgentId(found) for found in (await connection.execute(query)).scalars())
+
+
+async def _put(connection: AsyncConnection, after: Business, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.kind is ChangeKind.REMOVED:
+            continue
+        match change.part:
+            case Part.SKILLS:
+                await put_skill(connection, SkillId(change.item), after.skills[SkillId(change.item)])
+            case Part.QUEUES:
+                await put_queue(connection, after.queues[QueueId(change.item)])
+            case Part.AGENTS:
+                await put_agent(connection, after.agents[AgentId(change.item)])
+            case Part.NUMBERS:
+                await put_number(connection, after.numbers[change.item])
+            case Part.REASONS | Part.DISPOSITIONS:
+                pass  # They are put as one list, below.
+    touched = {change.part for change in changes}
+    if Part.REASONS in touched:
+        await put_reasons(connection, tuple(after.reasons.values()))
+    if Part.DISPOSITIONS in touched:
+        await put_dispositions(connection, tuple(after.dispositions.values()))
+
+
+async def _remove(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Skills last: what needed them is gone or changed by then."""
+    keys: dict[Part, tuple[Table, str]] = {
+        Part.NUMBERS: (tables.numbers, "dnis"),
+        Part.QUEUES: (tables.queues, "queue_id"),
+        Part.AGENTS: (tables.agents, "agent_id"),
+        Part.SKILLS: (tables.skills, "skill_id"),
+    }
+    for part, (table, key) in keys.items():
+        gone = [change.item for change in changes if change.part is part and change.kind is ChangeKind.REMOVED]
+        for item in gone:
+            await connection.execute(delete(table).where(table.c[key] == item))
+
+
+async def _open_calls(connection: AsyncConnection, queue_id: QueueId) -> int:
+    table = tables.interactions
+    query = select(func.count()).select_from(table).where(table.c.ended_at.is_(None), table.c.queue_id == queue_id)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def _state(connection: AsyncConnection, agent_id: AgentId) -> str | None:
+    query = select(tables.agents.c.state).where(tables.agents.c.agent_id == agent_id)
+    return (await connection.execute(query)).scalar_one_or_none()
