@@ -1,4 +1,4 @@
-"""The command line: `callcenter serve`, `doctor`, `config check`, `db upgrade`, `asterisk-config`, `demo`, `version`.
+"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `db upgrade`, `asterisk-config`, `demo`, `version`.
 
 Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
 0 done, 1 something is not well (doctor) or failed unexpectedly, 2 the settings or what they name cannot be used,
@@ -7,6 +7,7 @@ Law: whatever can be expected to go wrong is told in one line a fault: what, whe
 
 import asyncio
 import errno
+import getpass
 import os
 import sys
 from collections.abc import Coroutine
@@ -16,7 +17,7 @@ from typing import Annotated, Final
 import structlog
 import typer
 
-from callcenter import __version__
+from callcenter import __version__, administer
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.bootstrap import WatchGone, run_server
 from callcenter.demo import DemoError, demo_info_from_environment, run_demo
@@ -38,9 +39,15 @@ cannot be used; 75 the database is away, try again."""
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=HELP
 )
-config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The operator's settings.")
+config_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="What the business sets, and the check of all settings."
+)
+user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may sign in.")
+phone_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The agents' SIP accounts.")
 db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The database.")
 app.add_typer(config_app, name="config")
+app.add_typer(user_app, name="user")
+app.add_typer(phone_app, name="phone")
 app.add_typer(db_app, name="db")
 
 ConfigOption = Annotated[
@@ -49,6 +56,9 @@ ConfigOption = Annotated[
         "--config", "-c", envvar="CALLCENTER_CONFIG", help="The TOML file; without it, defaults and environment."
     ),
 ]
+
+ByOption = Annotated[str | None, typer.Option("--by", help="Who does it, for the audit log; else the system's user.")]
+StdinPassword = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -157,6 +167,155 @@ def config_check(config: ConfigOption = None) -> None:
     raise typer.Exit(_run(run()))
 
 
+@config_app.command("export")
+def config_export(
+    file: Annotated[str, typer.Argument(help="Where to write it; - is standard output.")] = "-",
+    config: ConfigOption = None,
+) -> None:
+    """Write what the business sets (queues, skills, agents, numbers, reasons, dispositions) as one YAML file."""
+    settings = _settings(config)
+
+    async def run() -> int:
+        text = await administer.export_configuration(settings)
+        if file == "-":
+            typer.echo(text, nl=False)
+        else:
+            await asyncio.to_thread(Path(file).write_text, text, encoding="utf-8")
+            typer.echo(f"wrote {file}")
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@config_app.command("apply")
+def config_apply(
+    file: Annotated[str, typer.Argument(help="The YAML file; - is standard input.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    remove_missing: Annotated[
+        bool, typer.Option("--remove-missing", help="Of the parts the file has, remove what it does not name.")
+    ] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check a YAML file of what the business sets, and apply it whole or not at all; a running server follows."""
+    settings = _settings(config)
+
+    async def run() -> int:
+        name = "standard input" if file == "-" else file
+        data = await asyncio.to_thread(sys.stdin.buffer.read if file == "-" else Path(file).read_bytes)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            typer.echo(f"{name}:1: this is no UTF-8 text; save it as UTF-8", err=True)
+            return EXIT_SETTINGS
+        for line in await administer.apply_configuration(
+            settings, text, name, by=_by(by), dry_run=dry_run, remove_missing=remove_missing
+        ):
+            typer.echo(line)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@config_app.command("history")
+def config_history(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many versions at most.")] = 20,
+    config: ConfigOption = None,
+) -> None:
+    """List the versions of what the business sets, the newest first: number, when, who."""
+    _print(administer.configuration_history(_settings(config), limit=limit))
+
+
+@config_app.command("show")
+def config_show(
+    version: Annotated[int, typer.Argument(min=1, help="Its number, as history lists it.")], config: ConfigOption = None
+) -> None:
+    """Print one version; applying it with --remove-missing undoes what came after it."""
+    settings = _settings(config)
+
+    async def run() -> int:
+        typer.echo(await administer.configuration_version(settings, version), nl=False)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@user_app.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="The login name.")],
+    role: Annotated[str, typer.Option(help="agent, supervisor or administrator.")],
+    agent: Annotated[str | None, typer.Option(help="The agent he is, by id; needed for the role agent.")] = None,
+    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+    display_name: Annotated[str | None, typer.Option(help="What others read; else the login name.")] = None,
+    password_stdin: StdinPassword = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let somebody sign in."""
+    settings, password = _settings(config), _password(password_stdin)
+    _print(
+        administer.add_user(
+            settings,
+            name,
+            role=role,
+            agent_id=agent,
+            language=language,
+            display_name=display_name,
+            password=password,
+            by=_by(by),
+        )
+    )
+
+
+@user_app.command("password")
+def user_password(
+    name: Annotated[str, typer.Argument(help="The login name.")],
+    password_stdin: StdinPassword = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give a user another password; he is signed out everywhere."""
+    settings, password = _settings(config), _password(password_stdin)
+    _print(administer.change_password(settings, name, password=password, by=_by(by)))
+
+
+@user_app.command("list")
+def user_list(config: ConfigOption = None) -> None:
+    """List everyone who may sign in."""
+    _print(administer.user_lines(_settings(config)))
+
+
+@user_app.command("remove")
+def user_remove(
+    name: Annotated[str, typer.Argument(help="The login name.")], by: ByOption = None, config: ConfigOption = None
+) -> None:
+    """Let a user sign in no more; he is signed out everywhere."""
+    _print(administer.take_user_away(_settings(config), name, by=_by(by)))
+
+
+@phone_app.command("secret")
+def phone_secret(
+    agent: Annotated[str, typer.Argument(help="The agent's id.")],
+    generate: Annotated[bool, typer.Option("--generate", help="Make one that nobody can guess.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="With --generate: print it, for a desk phone's own page.")
+    ] = False,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from standard input.")] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Set the secret of an agent's SIP account; without an option it is asked for."""
+    settings = _settings(config)
+    if generate and stdin:
+        raise typer.BadParameter("--generate and --stdin exclude each other")
+    if show and not generate:
+        raise typer.BadParameter("--show is for --generate alone")
+    secret = administer.new_secret() if generate else _asked("Secret", from_stdin=stdin, option="--stdin")
+    _print(administer.set_phone_secret(settings, agent, secret=secret, by=_by(by)))
+    if show:
+        typer.echo(secret)
+
+
 @db_app.command("upgrade")
 def db_upgrade(config: ConfigOption = None) -> None:
     """Make the tables, or bring them to this program's version."""
@@ -167,6 +326,44 @@ def db_upgrade(config: ConfigOption = None) -> None:
         return 0
 
     raise typer.Exit(_run(run()))
+
+
+def _print(work: Coroutine[None, None, str | list[str]]) -> None:
+    """Print the lines a piece of work gives; ends the program when it fails."""
+
+    async def run() -> int:
+        told = await work
+        for line in [told] if isinstance(told, str) else told:
+            typer.echo(line)
+        return 0
+
+    status = _run(run())
+    if status:
+        raise typer.Exit(status)
+
+
+def _by(by: str | None) -> str:
+    """Who is at the command line."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _password(from_stdin: bool) -> str:
+    return _asked("Password", from_stdin=from_stdin, option="--password-stdin")
+
+
+def _asked(what: str, *, from_stdin: bool, option: str) -> str:
+    """What must not stand on the command line, which everybody on the machine can read."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        typer.echo(f"there is no terminal to ask for the {what.lower()} at; use {option}", err=True)
+        raise typer.Exit(EXIT_SETTINGS)
+    return str(typer.prompt(what, hide_input=True, confirmation_prompt=True))
 
 
 def _settings(config: Path | None) -> Settings:
