@@ -5,6 +5,7 @@ Law: whatever can be checked is checked before the first port is opened; nothing
 
 import asyncio
 import secrets
+import sys
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -57,6 +58,7 @@ from callcenter.web.server import serve as serve_web
 
 log = structlog.get_logger(__name__)
 
+THREAD_TURN: Final = timedelta(milliseconds=0.5)
 LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
 WAITING_PROMPTS: Final = "prompts/queue.yaml"
 DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
@@ -192,6 +194,8 @@ async def build_prompts(library: PromptLibrary, lines: Lines) -> None:
 async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event, demo: DemoInfo | None = None) -> None:
     """Serve calls and pages until `stop` is set; raises one clear error when it cannot start."""
     check_runnable(settings)
+    # A thread that stores rows may keep the interpreter from the calls for no longer than this; Python's own is 5 ms.
+    sys.setswitchinterval(THREAD_TURN.total_seconds())
     await asyncio.to_thread(make_data_directory, settings)
     refuse_taken(server_ports(settings))
     async with AsyncExitStack() as stack:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import CustomerCard, CustomerInput, InteractionSummary
@@ -27,20 +27,18 @@ class StoredCustomers:
 
     async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
         """Everyone who has this number (E.164) or address, the most recently active first; three statements at most."""
-        async with self._database.reading() as connection:
-            wanted = await _customers(connection, _BY_CONTACT_POINT, {"value": value})
-            return await _cards(connection, wanted)
+        return await self._database.look(
+            lambda connection: _cards(connection, _customers(connection, _BY_CONTACT_POINT, {"value": value}))
+        )
 
     async def card(self, customer_id: CustomerId) -> CustomerCard | None:
         """One customer's card."""
-        async with self._database.reading() as connection:
-            cards = await _cards(connection, await _by_id(connection, customer_id))
+        cards = await self._database.look(lambda connection: _cards(connection, _by_id(connection, customer_id)))
         return cards[0] if cards else None
 
     async def customer(self, customer_id: CustomerId) -> Customer | None:
         """One customer."""
-        async with self._database.reading() as connection:
-            found = await _by_id(connection, customer_id)
+        found = await self._database.look(lambda connection: _by_id(connection, customer_id))
         return found[0] if found else None
 
     async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
@@ -53,18 +51,18 @@ class StoredCustomers:
                 raise Conflict(f"there is a customer {customer_id} already; choose a new id", code="customer_exists")
             await _put_contact_points(connection, customer_id, data.contact_points)
             await add_audit(connection, at=at, by=by, action="customer_created", subject=customer_id)
-            return (await _by_id(connection, customer_id))[0]
+            return (await connection.run_sync(_by_id, customer_id))[0]
 
     async def update(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
         """Change a customer; `NotFound` when there is none. The audit names the fields, not what was in them."""
         async with self._database.writing() as connection:
-            before = await _by_id(connection, customer_id)
+            before = await connection.run_sync(_by_id, customer_id)
             if not before:
                 raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
             change = update(tables.customers).where(tables.customers.c.customer_id == customer_id)
             await connection.execute(change.values(_row(data, at)))
             await _put_contact_points(connection, customer_id, data.contact_points)
-            after = (await _by_id(connection, customer_id))[0]
+            after = (await connection.run_sync(_by_id, customer_id))[0]
             changed = [name for name in _FIELDS if getattr(before[0], name) != getattr(after, name)]
             await add_audit(
                 connection, at=at, by=by, action="customer_changed", subject=customer_id, detail=", ".join(changed)
@@ -117,16 +115,16 @@ def _with_contact_points() -> Select[tuple[object, ...]]:
     return select(*customers.c, *columns).select_from(joined)
 
 
-async def _by_id(connection: AsyncConnection, customer_id: CustomerId) -> tuple[Customer, ...]:
+def _by_id(connection: Connection, customer_id: CustomerId) -> tuple[Customer, ...]:
     query = _with_contact_points().where(tables.customers.c.customer_id == customer_id)
-    return await _customers(connection, query.order_by(tables.contact_points.c.position), {})
+    return _customers(connection, query.order_by(tables.contact_points.c.position), {})
 
 
-async def _customers(
-    connection: AsyncConnection, query: Select[tuple[object, ...]], values: Mapping[str, object]
+def _customers(
+    connection: Connection, query: Select[tuple[object, ...]], values: Mapping[str, object]
 ) -> tuple[Customer, ...]:
     """The customers of rows that hold a customer and one of its contact points each, in the rows' order."""
-    rows = (await connection.execute(query, values)).mappings().all()
+    rows = connection.execute(query, values).mappings().all()
     points: dict[str, list[ContactPoint]] = {}
     for row in rows:
         mine = points.setdefault(row["customer_id"], [])
@@ -149,13 +147,13 @@ async def _customers(
     )
 
 
-async def _cards(connection: AsyncConnection, customers: Sequence[Customer]) -> tuple[CustomerCard, ...]:
+def _cards(connection: Connection, customers: Sequence[Customer]) -> tuple[CustomerCard, ...]:
     """Each customer with the last interactions and the open cases."""
     if not customers:
         return ()
     ids = [customer.customer_id for customer in customers]
-    history = await _last_interactions(connection, ids)
-    cases = await _open_cases(connection, ids)
+    history = _last_interactions(connection, ids)
+    cases = _open_cases(connection, ids)
     return tuple(
         CustomerCard(
             customer=customer,
@@ -166,11 +164,9 @@ async def _cards(connection: AsyncConnection, customers: Sequence[Customer]) -> 
     )
 
 
-async def _last_interactions(
-    connection: AsyncConnection, ids: Sequence[CustomerId]
-) -> dict[str, list[InteractionSummary]]:
+def _last_interactions(connection: Connection, ids: Sequence[CustomerId]) -> dict[str, list[InteractionSummary]]:
     found: dict[str, list[InteractionSummary]] = {}
-    for row in (await connection.execute(_LAST_INTERACTIONS_OF, {"ids": ids})).all():
+    for row in connection.execute(_LAST_INTERACTIONS_OF, {"ids": ids}).all():
         summary = InteractionSummary(
             interaction_id=InteractionId(row.interaction_id),
             media_type=row.media_type,
@@ -185,9 +181,9 @@ async def _last_interactions(
     return found
 
 
-async def _open_cases(connection: AsyncConnection, ids: Sequence[CustomerId]) -> dict[str, list[Case]]:
+def _open_cases(connection: Connection, ids: Sequence[CustomerId]) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {}
-    for row in (await connection.execute(_OPEN_CASES_OF, {"ids": ids})).all():
+    for row in connection.execute(_OPEN_CASES_OF, {"ids": ids}).all():
         case = Case(
             case_id=CaseId(row.case_id),
             kind=row.kind,

@@ -4,18 +4,19 @@ Law: whatever keeps the database from answering comes out as `DatabaseUnreachabl
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from callcenter.store.errors import DatabaseUnreachable, InvalidDatabaseUrl
 
@@ -23,6 +24,8 @@ BUSY_TIMEOUT_MILLISECONDS = 1500
 CONNECT_TIMEOUT_SECONDS = 5
 DEFAULT_WITHIN = timedelta(seconds=10)
 WRITING = "callcenter_writing"
+
+T = TypeVar("T")
 
 
 class Database:
@@ -33,6 +36,7 @@ class Database:
         self._url = _parse(url)
         self._engine = _make_engine(self._url, pool_size)
         self._writing_engine = self._engine.execution_options(**{WRITING: True})
+        self._looking_engine = _make_looking_engine(self._url, pool_size)
 
     @property
     def url_for_people(self) -> str:
@@ -40,9 +44,10 @@ class Database:
         return self._url.set(drivername=self._url.get_backend_name()).render_as_string(hide_password=True)
 
     @property
-    def engine(self) -> AsyncEngine:
-        """The engine, for watching it; talk to the database through `reading` and `writing`."""
-        return self._engine
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines, for watching them; talk to the database through `reading`, `writing` and `look`."""
+        looking = () if self._looking_engine is None else (self._looking_engine,)
+        return (self._engine.sync_engine, *looking)
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -66,6 +71,23 @@ class Database:
         async with self._limited(within), self._writing_engine.begin() as connection:
             yield connection
 
+    async def look(self, work: Callable[[Connection], T], within: timedelta = DEFAULT_WITHIN) -> T:
+        """As `reading`, in one piece: with SQLite a single hop to a thread, where every statement would be several.
+
+        It is for what a caller on the line waits for. `work` must not keep the connection.
+        """
+        engine = self._looking_engine
+        if engine is None:
+            async with self.reading(within) as connection:
+                return await connection.run_sync(work)
+
+        def look() -> T:
+            with engine.connect() as connection:
+                return work(connection)
+
+        async with self._limited(within):
+            return await asyncio.to_thread(look)
+
     async def ping(self, within: timedelta = DEFAULT_WITHIN) -> None:
         """Raise `DatabaseUnreachable` unless the database answers."""
         async with self.reading(within) as connection:
@@ -74,6 +96,8 @@ class Database:
     async def dispose(self) -> None:
         """Close every connection; without it the process does not end."""
         await self._engine.dispose()
+        if self._looking_engine is not None:
+            await asyncio.to_thread(self._looking_engine.dispose)
 
     @asynccontextmanager
     async def _limited(self, within: timedelta) -> AsyncIterator[None]:
@@ -147,6 +171,25 @@ def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
         json_deserializer=_as_it_is,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"},
     )
+
+
+def _make_looking_engine(url: URL, pool_size: int) -> Engine | None:
+    """A second, synchronous engine for `look`; a server needs none, its driver hops to no thread."""
+    if url.get_backend_name() != "sqlite":
+        return None
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
+        hide_parameters=True,
+        json_serializer=_as_it_is,
+        json_deserializer=_as_it_is,
+        connect_args={"check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

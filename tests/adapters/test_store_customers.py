@@ -121,12 +121,13 @@ async def test_a_shared_number_finds_everyone_the_most_recently_active_first(dat
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
+    for engine in database.engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
         cards = await customers.cards_by_contact_point(NUMBER)
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in database.engines:
+            event.remove(engine, "before_cursor_execute", note)
     assert len(statements) == 3
     assert [card.customer.customer_id for card in cards] == ["old", "young", "newest", "never"]
     last = cards[0].last_interactions
