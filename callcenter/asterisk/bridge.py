@@ -4,6 +4,7 @@ Law: routing is on only while the AMI connection is up and the picture has been 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -58,6 +59,13 @@ class _OfferFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Undelivered:
+    """Reports that the floor had no room for."""
+
+    reports: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeHealth:
     """Whether the exchange is in reach and the picture whole; `detail` is for people."""
 
@@ -85,7 +93,7 @@ class Bridge:
         self._config = config
         self._clock = clock
         self._read_ani = read_ani
-        self._inbox: asyncio.Queue[AmiEvent | AmiState | _OfferFailed] = asyncio.Queue(INBOX_LIMIT)
+        self._inbox: asyncio.Queue[AmiEvent | AmiState | _OfferFailed | _Undelivered] = asyncio.Queue(INBOX_LIMIT)
         self._client = AmiClient(config.ami, self._put, self._put)
         self._translator = Translator(read_ani)
         self._agi = FastAgiServer(config.fastagi)
@@ -95,6 +103,8 @@ class Bridge:
         self._devices: dict[str, AgentId] = {}
         self._last_error: str = "not connected yet"
         self._refused: str | None = None
+        self._floor: Floor | None = None
+        self._at_rest = False
         self.telephony = AmiTelephony(
             self._client, config.outside, expect=self._translator.expect, failed=self._order_failed
         )
@@ -123,6 +133,7 @@ class Bridge:
             await self._answer(session, calls)
 
         await self._agi.start(answer)
+        self._floor = floor
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._client.run(), name="ami")
@@ -151,7 +162,18 @@ class Bridge:
     # ---- events
 
     def _put(self, item: AmiEvent | AmiState) -> None:
-        self._inbox.put_nowait(item)
+        """Take what AMI says; an event that nothing stands before is told at once, for a phone may ring by it."""
+        if not isinstance(item, AmiEvent) or self._floor is None or not self._at_rest or not self._inbox.empty():
+            self._inbox.put_nowait(item)
+            return
+        reports = deque(self._reports(item))
+        while reports:
+            try:
+                self._floor.tell(reports[0])
+            except Overloaded:
+                self._inbox.put_nowait(_Undelivered(reports=tuple(reports)))
+                return
+            reports.popleft()
 
     def _order_failed(self, offer_id: OfferId, cause: OfferCause) -> None:
         try:
@@ -161,7 +183,9 @@ class Bridge:
 
     async def _pump(self, floor: Floor, memory: Memory) -> None:
         while True:
+            self._at_rest = True
             item = await self._inbox.get()
+            self._at_rest = False
             match item:
                 case AmiEvent():
                     await self._tell(floor, self._reports(item))
@@ -173,6 +197,8 @@ class Bridge:
                     self._refused = None
                     self._last_error = str(error) if error is not None else "the connection went"
                     await self._tell(floor, [cmd.StopRouting()])
+                case _Undelivered(reports=reports):
+                    await self._tell(floor, reports)
                 case _OfferFailed(offer_id=offer_id, cause=cause):
                     await self._tell(floor, self._translator.offer_failed(offer_id, cause))
                 case _:
@@ -190,7 +216,7 @@ class Bridge:
             return []
         return [cmd.ReportPhone(agent_id=agent_id, status=status)]
 
-    async def _tell(self, floor: Floor, messages: list[Message]) -> None:
+    async def _tell(self, floor: Floor, messages: Sequence[Message]) -> None:
         """A floor that is behind is waited for; should our own inbox fill up, the connection is made anew."""
         for message in messages:
             await floor.deliver(message)

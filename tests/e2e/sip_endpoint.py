@@ -92,7 +92,7 @@ async def open_udp(make: Callable[[Address], Protocol], host: str, port: int | N
     raise OSError(f"no free UDP port on {host} from {FIRST_PORT} on")
 
 
-class _UnreadTransport(asyncio.DatagramTransport):
+class _UnreadTransport(asyncio.BaseTransport):
     """A socket that is only written to: hundreds of packets a second cost this process nothing."""
 
     def __init__(self, unread: socket.socket, protocol: asyncio.DatagramProtocol) -> None:
@@ -124,7 +124,7 @@ async def open_udp_unread(make: Callable[[Address], Protocol], host: str) -> Pro
             unread.close()
             continue
         protocol = make(address)
-        protocol.connection_made(_UnreadTransport(unread, protocol))
+        protocol.connection_made(cast(asyncio.DatagramTransport, _UnreadTransport(unread, protocol)))
         return protocol
     raise OSError(f"no free UDP port on {host} from {FIRST_PORT} on")
 
@@ -159,8 +159,9 @@ class SipEndpoint(asyncio.DatagramProtocol):
         """Take one message from the wire (called by asyncio); keep-alives are dropped."""
         if self.silent or not data.strip():
             return
+        arrived_at = time.monotonic()
         message = SipMessage.parse(data)
-        self.trace.append(TracedMessage(time.monotonic(), "received", message))
+        self.trace.append(TracedMessage(arrived_at, "received", message))
         if message.status:
             self._take_response(message)
         else:
@@ -170,8 +171,9 @@ class SipEndpoint(asyncio.DatagramProtocol):
         """Send one message, once."""
         if self.silent or self._transport is None:
             return
+        encoded = message.encode()
         self.trace.append(TracedMessage(time.monotonic(), "sent", message))
-        self._transport.sendto(message.encode(), destination)
+        self._transport.sendto(encoded, destination)
 
     def answer(self, request: SipMessage, response: SipMessage, destination: Address) -> None:
         """Send a response; the same request coming again gets the same one."""
