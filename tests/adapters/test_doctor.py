@@ -19,7 +19,7 @@ from callcenter.asterisk.process import PrivateAsterisk
 from callcenter.doctor import examine
 from callcenter.settings import load
 from tests.adapters.ami_peer import SECRET, Action, AmiPeer, block, success
-from tests.e2e.house import free_ports
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

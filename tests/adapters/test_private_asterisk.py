@@ -24,6 +24,7 @@ from callcenter.asterisk.errors import AsteriskProcessError, AsteriskSetupError
 from callcenter.asterisk.installation import Installation, find_installation, private_directories
 from callcenter.asterisk.module_list import missing_modules
 from callcenter.asterisk.process import PrivateAsterisk, stop_left_over
+from tests.ports import free_ports
 
 TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / ".tools"))
 
@@ -33,29 +34,6 @@ def installation() -> Installation:
     if not (TOOLS / "asterisk" / "install.json").exists():
         pytest.skip("there is no Asterisk; run scripts/get-asterisk")
     return find_installation(TOOLS)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free for TCP and UDP alike; held until all are found, so that they differ."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            tcp = socket.socket()
-            held.append(tcp)
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            held.append(udp)
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports.append(port)
-    finally:
-        for one in held:
-            one.close()
-    return ports
 
 
 def config_in(base: Path, installation: Installation) -> PbxConfig:

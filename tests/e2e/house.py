@@ -11,7 +11,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from callcenter.store.database import Database
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
 from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence
+from tests.ports import free_ports
 
 PASSWORD = "e2e-password-of-the-house"
 PROJECT = Path(__file__).parents[2]
@@ -50,29 +50,6 @@ prompts: {}
 nodes:
   to_operator: {kind: queue, queue: operator}
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free for TCP and UDP on loopback."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            tcp = socket.socket()
-            held.append(tcp)
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            held.append(udp)
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports.append(port)
-    finally:
-        for one in held:
-            one.close()
-    return ports
 
 
 async def until(

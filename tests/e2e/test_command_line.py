@@ -30,7 +30,8 @@ from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
 from callcenter.store.schema import upgrade_database
 from tests.adapters.ami_peer import AmiPeer, block
-from tests.e2e.house import PROJECT, House, free_ports, until
+from tests.e2e.house import PROJECT, House, until
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -183,6 +183,23 @@ async def test_a_call_that_came_and_went_while_the_server_was_away_has_its_recor
     assert [(r["ani_e164"], r["outcome"], r["hangup_side"]) for r in records] == [
         ("+8613700007777", "abandoned_in_menu", "caller")
     ]
+
+
+async def test_a_talk_that_began_and_ended_while_the_server_was_away_has_its_times_and_its_agent(house: House) -> None:
+    async with house.agent("1001", Ring()) as agent, call(house, "+8613700008888") as caller:
+        ringing = await agent.phone.ringing(15)
+        await house.invariants_say(lambda found: bool(found.events("OfferMade")))
+        await house.kill_server()
+        await ringing.answer()
+        await ringing.talking()
+        await caller.audio.hear_silence(lasting_seconds=1.0)
+        await ringing.hang_up()
+        await caller.ended()
+        await house.start_server()
+    record = (await house.check()).interactions()[0]
+    assert (record["outcome"], record["agent_id"], record["hangup_side"]) == ("answered", "1001", "agent")
+    talked = datetime.fromisoformat(record["talk_ended_at"]) - datetime.fromisoformat(record["connected_at"])
+    assert timedelta(seconds=0.9) <= talked <= timedelta(seconds=8)
 
 
 async def test_f3_a_frozen_server_is_killed_and_nobody_notices(house: House) -> None:

@@ -1,6 +1,5 @@
 """Trunks for real: whom an asserted identity is believed from, and an agent who is rung over a trunk."""
 
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest_asyncio
 
 from tests.e2e.house import STRAIGHT, House
 from tests.e2e.phones import Answer
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -27,15 +27,9 @@ contact = "sip:127.0.0.3:{port}"
 """
 
 
-def free_udp_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def far_end_port() -> int:
-    return free_udp_port("127.0.0.3")
+    return free_ports(1, "127.0.0.3")[0]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
