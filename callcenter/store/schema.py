@@ -9,9 +9,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from callcenter.store.database import Database
-from callcenter.store.errors import SchemaBehind, SchemaTooNew
+from callcenter.store.errors import DatabaseUnreachable, SchemaBehind, SchemaTooNew
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_TURNS = 20
+"""How often an upgrade of SQLite waits for the file's lock, `BUSY_TIMEOUT_MILLISECONDS` each time."""
 UPGRADE_LOCK = 4_170_021
 """The advisory lock two servers that upgrade at once take in turn."""
 
@@ -27,6 +29,18 @@ async def upgrade(url: str, *, revision: str = "head") -> None:
 
 async def upgrade_database(database: Database, *, revision: str = "head") -> None:
     """As `upgrade`, with the database at hand; all of it in one transaction."""
+    for turn in range(1, UPGRADE_TURNS + 1):
+        try:
+            await _upgrade_once(database, revision)
+        except DatabaseUnreachable as error:
+            # Another program upgrades this SQLite file: its lock is waited for longer than any other.
+            if not (database.is_sqlite and "locked" in str(error)) or turn == UPGRADE_TURNS:
+                raise
+        else:
+            return
+
+
+async def _upgrade_once(database: Database, revision: str) -> None:
     async with database.writing() as connection:
         await connection.run_sync(_lock)
         await connection.run_sync(_refuse_unknown, database)
