@@ -356,7 +356,15 @@ class House:
                 and len(checker.interactions()) >= checker.accepted()
             )
 
-        await until(is_quiet, "every call is over and has its record", seconds=seconds, every_seconds=0.1)
+        try:
+            await until(is_quiet, "every call is over and has its record", seconds=seconds, every_seconds=0.1)
+        except AssertionError as error:
+            checker = self.invariants()
+            left = await self.asterisk.cli("core show channels concise")
+            raise AssertionError(
+                f"{error}; channels: {left.strip() or 'none'}; open: {checker.open_interactions()}; "
+                f"{checker.accepted()} accepted, {len(checker.interactions())} recorded; {self.log_tail()}"
+            ) from None
 
     def invariants(self) -> Invariants:
         """The checker over what is in the database now."""
