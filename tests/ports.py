@@ -1,26 +1,38 @@
 """Free ports for servers that a test starts on loopback."""
 
+import itertools
+import os
 import socket
+from collections.abc import Iterator
+
+FIRST, LAST = 10_500, 14_900
+"""Below the ports that the kernel gives to outgoing connections: whoever tries again and again to reach a server that is
+away could otherwise be given that server's own port, and then it cannot come back."""
+
+_next = itertools.count(os.getpid() * 37)
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that are free for TCP and UDP alike; held until all are found, so that they differ."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            tcp = socket.socket()
-            held.append(tcp)
-            tcp.bind((host, 0))
-            port = int(tcp.getsockname()[1])
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            held.append(udp)
+    """Ports that are free for TCP and UDP alike, each given once by this process."""
+    found: list[int] = []
+    for port in _candidates():
+        if _is_free(port, host):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError(f"no {count} free ports on {host} from {FIRST} to {LAST}")
+
+
+def _candidates() -> Iterator[int]:
+    for _ in range(LAST - FIRST):
+        yield FIRST + next(_next) % (LAST - FIRST)
+
+
+def _is_free(port: int, host: str) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
             try:
-                udp.bind((host, port))
+                probe.bind((host, port))
             except OSError:
-                continue
-            ports.append(port)
-    finally:
-        for one in held:
-            one.close()
-    return ports
+                return False
+    return True
