@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 
 FIRST, LAST = 10_500, 14_900
-"""Below the ports that the kernel gives to outgoing connections: whoever tries again and again to reach a server that is
-away could otherwise be given that server's own port, and then it cannot come back."""
+"""Below the ports that the kernel gives to outgoing connections: whoever tries again and again to reach a server that
+is away could otherwise be given that server's own port, and then it cannot come back."""
 
 _next = itertools.count(os.getpid() * 37)
 
