@@ -1,25 +1,31 @@
-"""An agent, and the table of the states he can be in.
+"""An agent, and the table of the states he can be in as far as voice goes; chats he holds besides (docs/acd.md).
 
 Law: whatever is not in `AGENT_TRANSITIONS` raises `IllegalTransition`, and nothing happens.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
-from callcenter.domain.errors import IllegalTransition
-from callcenter.domain.ids import AgentId, SkillId
+from callcenter.domain.errors import IllegalTransition, InvalidValue
+from callcenter.domain.ids import AgentId, QueueId, SkillId
 
 
 class AgentState(StrEnum):
-    """Where an agent stands; `talking` covers hold."""
+    """Where an agent stands."""
 
     LOGGED_OUT = "logged_out"
     READY = "ready"
     NOT_READY = "not_ready"
     OFFERED = "offered"
     TALKING = "talking"
+    HOLD = "hold"
+    """In a talk, with the caller on hold."""
     WRAP_UP = "wrap_up"
+
+
+IN_TALK = frozenset({AgentState.TALKING, AgentState.HOLD})
 
 
 _S = AgentState
@@ -29,7 +35,8 @@ AGENT_TRANSITIONS: Mapping[AgentState, frozenset[AgentState]] = {
     _S.NOT_READY: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
     _S.READY: frozenset({_S.OFFERED, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
     _S.OFFERED: frozenset({_S.TALKING, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
-    _S.TALKING: frozenset({_S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
+    _S.TALKING: frozenset({_S.HOLD, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
+    _S.HOLD: frozenset({_S.TALKING, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
     _S.WRAP_UP: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
 }
 """From each state, the states an agent may go to. `* -> talking` is what a live bridge found at a resync says."""
@@ -69,6 +76,28 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePreference:
+    """How an agent stands to one queue he serves."""
+
+    priority: int = 0
+    """Added to the priority of its callers when he chooses among all who wait for him."""
+    delay: timedelta = timedelta()
+    """He takes only those who have waited so long: a reserve for others."""
+
+    def __post_init__(self) -> None:
+        if self.delay < timedelta():
+            raise InvalidValue("a preference's delay must not be negative")
+
+
+VOICE = "voice"
+CALLBACK = "callback"
+CHAT = "chat"
+EMAIL = "email"
+ON_THE_PHONE = frozenset({VOICE, CALLBACK})
+"""Media that need the agent's phone: he holds one at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
     """What an administrator sets about one agent."""
 
@@ -76,6 +105,30 @@ class AgentConfig:
     name: str
     skills: Mapping[SkillId, int] = field(default_factory=dict)
     phone: Phone = Phone()
+    groups: frozenset[str] = frozenset()
+    preferences: Mapping[QueueId, QueuePreference] = field(default_factory=dict)
+    order: int = 0
+    """His place where a queue rings in a fixed order; lower first."""
+    weight: int = 1
+    """His share where a queue goes by weight."""
+    chats: int = 0
+    """How many chats and mails he may hold at once."""
+    voice_interrupts: bool = True
+    """Whether calls are offered to him while he holds chats."""
+
+    def __post_init__(self) -> None:
+        if self.weight < 1 or self.chats < 0:
+            raise InvalidValue(f"agent {self.agent_id}: his weight must be at least 1, his chats not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotReadyReason:
+    """A reason agents choose from, and how long it may last."""
+
+    code: str
+    limit: timedelta | None = None
+    warn_before: timedelta = timedelta(minutes=1)
+    """How long before the limit the agent is warned."""
 
 
 class Reason(StrEnum):
@@ -87,3 +140,5 @@ class Reason(StrEnum):
     PHONE_BUSY = "phone_busy"
     PHONE_UNREACHABLE = "phone_unreachable"
     DESKTOP_LOST = "desktop_lost"
+    FORCED = "forced"
+    """A supervisor said so and gave no reason."""

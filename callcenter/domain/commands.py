@@ -1,9 +1,11 @@
 """Requests to the ACD engine, and reports to it from the adapters; ids are made by whoever sends them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus
+from callcenter.domain.agents import VOICE, AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus
+from callcenter.domain.callbacks import Callback, CustomerAnswer
+from callcenter.domain.callers import A_STRANGER, CallerTraits
 from callcenter.domain.events import Side
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import Offer, OfferCause
@@ -23,6 +25,18 @@ class ConfigureAgent:
     """Make an agent, or change his skills or name while he works."""
 
     config: AgentConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureReasons:
+    """Which reasons have a time limit; the others have none."""
+
+    reasons: tuple[NotReadyReason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginDay:
+    """Midnight of the business: today's figures of every agent begin anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,24 +62,27 @@ class LogIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOut:
-    """The agent leaves; in a talk, after it."""
+    """The agent leaves; in a talk, after it; `by` is a supervisor who says so."""
 
     agent_id: AgentId
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetReady:
-    """The agent takes interactions; in a talk, after it; in wrap-up, at once."""
+    """The agent takes interactions; in a talk, after it; in wrap-up, at once; `by` is a supervisor who says so."""
 
     agent_id: AgentId
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetNotReady:
-    """The agent takes none; in a talk, after it."""
+    """The agent takes none; in a talk, after it; `by` is a supervisor who says so."""
 
     agent_id: AgentId
     reason: str
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +92,14 @@ class EndWrapUp:
     agent_id: AgentId
     then: AgentState | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendWrapUp:
+    """The agent needs more time; refused beyond the queue's limit."""
+
+    agent_id: AgentId
+    by: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,20 +120,98 @@ class ReportPhone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueue:
-    """An interaction waits since `entered_at`; saying it again changes nothing."""
+    """An interaction waits since `entered_at`; of one that waits already it changes nothing, wherever it waits.
+
+    `skills` are what this caller needs besides the queue's rules; `callback` makes it a callback that keeps its place.
+    """
 
     interaction_id: InteractionId
     queue_id: QueueId
     entered_at: datetime
     priority: int = 0
     skills: tuple[SkillRequirement, ...] = ()
+    traits: CallerTraits = A_STRANGER
+    media_type: str = VOICE
+    callback: Callback | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveInteraction:
+    """A waiting interaction goes to another queue and keeps its age; `by` whoever moved it."""
+
+    interaction_id: InteractionId
+    queue_id: QueueId
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPriority:
+    """A waiting interaction gets another priority; what its traits add stays."""
+
+    interaction_id: InteractionId
+    priority: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickForAgent:
+    """A waiting interaction is kept for one agent, at most `within`, and is his next."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+    by: str
+    within: timedelta = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
-    """The caller is gone, from wherever he was."""
+    """The caller is gone, from wherever he was; of a callback, that it is off."""
 
     interaction_id: InteractionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptOffer:
+    """The agent takes what needs no phone: a chat, a mail."""
+
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectOffer:
+    """The agent does not take it; he is set not ready, as if he had rejected a call."""
+
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndWork:
+    """A chat or mail that an agent holds is done."""
+
+    interaction_id: InteractionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportHold:
+    """The agent put the caller on hold, or took him back."""
+
+    offer_id: OfferId
+    on_hold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportAgentWaits:
+    """Of a callback that rings the agent first: he has answered, and waits for the customer."""
+
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCustomerCalled:
+    """What became of an attempt to reach a callback's customer; `answered` means that he waits on the line."""
+
+    interaction_id: InteractionId
+    answer: CustomerAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +255,10 @@ class RestoreAgent:
     interaction_id: InteractionId | None
     offer_id: OfferId | None
     queue_id: QueueId | None
+    misses: int = 0
+    answered_today: int = 0
+    busy_today: timedelta = timedelta()
+    ready_today: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +281,8 @@ class StopRouting:
 Command = (
     ConfigureQueue
     | ConfigureAgent
+    | ConfigureReasons
+    | BeginDay
     | RemoveQueue
     | RemoveAgent
     | LogIn
@@ -181,10 +290,20 @@ Command = (
     | SetReady
     | SetNotReady
     | EndWrapUp
+    | ExtendWrapUp
     | ChangePhone
     | ReportPhone
     | Enqueue
+    | MoveInteraction
+    | SetPriority
+    | PickForAgent
     | Leave
+    | AcceptOffer
+    | RejectOffer
+    | EndWork
+    | ReportHold
+    | ReportAgentWaits
+    | ReportCustomerCalled
     | ReportOfferFailed
     | ReportTalk
     | ReportTalkEnded

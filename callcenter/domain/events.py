@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from callcenter.domain.agents import AgentState, Phone, PhoneStatus
+from callcenter.domain.agents import VOICE, AgentState, Phone, PhoneStatus
+from callcenter.domain.callbacks import Callback, CustomerAnswer
+from callcenter.domain.callers import A_STRANGER, CallerTraits
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
-from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
+from callcenter.domain.offers import Offer, OfferCause, OfferOutcome, ReasonPart
+from callcenter.domain.overflows import Overflow, OverflowCause
 from callcenter.domain.skills import SkillRequirement
 
 
@@ -23,6 +26,15 @@ class Outcome(StrEnum):
     ENDED_IN_MENU = "ended_in_menu"
     FAILED = "failed"
     LOST_PBX = "lost_pbx"
+    CALLBACK_TAKEN = "callback_taken"
+    """The caller chose to be called back; the callback is an interaction of its own."""
+    CALLBACK_FAILED = "callback_failed"
+    """The customer could not be reached in the attempts there are."""
+    CALLBACK_CANCELLED = "callback_cancelled"
+    CALLED_AGAIN = "called_again"
+    """The customer of a callback called by himself, and his new call took the place."""
+    MESSAGE_LEFT = "message_left"
+    TRANSFERRED_OUT = "transferred_out"
 
 
 class Side(StrEnum):
@@ -97,7 +109,10 @@ class LanguageChosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InteractionQueued:
-    """The interaction entered a queue, or was found in it after a restart."""
+    """The interaction entered a queue, or was found in it after a restart.
+
+    `priority` is what counts: `base_priority`, and what the `grounds` add; `by` is a supervisor who moved it here.
+    """
 
     interaction_id: InteractionId
     at: datetime
@@ -105,6 +120,113 @@ class InteractionQueued:
     entered_at: datetime
     priority: int
     skills: tuple[SkillRequirement, ...] = ()
+    media_type: str = VOICE
+    base_priority: int = 0
+    grounds: tuple[ReasonPart, ...] = ()
+    traits: CallerTraits = A_STRANGER
+    callback: Callback | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractionEscalated:
+    """A later step of the queue began for it (`step` counts from 0), or it has come of age (`aged`)."""
+
+    interaction_id: InteractionId
+    at: datetime
+    queue_id: QueueId
+    step: int
+    priority: int
+    aged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityChanged:
+    """A supervisor changed its priority."""
+
+    interaction_id: InteractionId
+    at: datetime
+    priority: int
+    base_priority: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractionReserved:
+    """It is kept for one agent until a moment; `by` is empty where the queue's rules say so, a supervisor otherwise."""
+
+    interaction_id: InteractionId
+    at: datetime
+    agent_id: AgentId
+    until: datetime
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractionOverflowed:
+    """A rule of the queue sent it elsewhere; to another queue it goes at once, the rest the dialplan carries out."""
+
+    interaction_id: InteractionId
+    at: datetime
+    queue_id: QueueId
+    cause: OverflowCause
+    overflow: Overflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitPredicted:
+    """What was expected when it came; 8 of 10 are to be answered between `low` and `high`. None: nobody is at work."""
+
+    interaction_id: InteractionId
+    at: datetime
+    queue_id: QueueId
+    position: int
+    expected_seconds: float | None
+    low_seconds: float | None
+    high_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRequested:
+    """The caller will be called back: `callback_id` is the interaction that keeps his place."""
+
+    interaction_id: InteractionId
+    at: datetime
+    callback_id: InteractionId
+    queue_id: QueueId
+    number: str
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerCalled:
+    """An attempt to reach a callback's customer began; `attempt` counts from 1."""
+
+    interaction_id: InteractionId
+    at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerAnswered:
+    """What became of the attempt; `next_at` is when he is tried again, None when he is not."""
+
+    interaction_id: InteractionId
+    at: datetime
+    attempt: int
+    answer: CustomerAnswer
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldChanged:
+    """The agent put the caller on hold, or took him back."""
+
+    interaction_id: InteractionId
+    at: datetime
+    agent_id: AgentId
+    offer_id: OfferId
+    on_hold: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +339,35 @@ class AgentStateChanged:
     interaction_id: InteractionId | None = None
     offer_id: OfferId | None = None
     wrap_up_until: datetime | None = None
+    by: str = ""
+    """The supervisor who forced it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapUpExtended:
+    """The agent took more time for after-call work."""
+
+    agent_id: AgentId
+    at: datetime
+    wrap_up_until: datetime
+
+
+class TimeLimit(StrEnum):
+    """How near an agent is to the end of what his reason allows."""
+
+    NEAR = "near"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTimeLimit:
+    """A not-ready reason's time is nearly over, or over."""
+
+    agent_id: AgentId
+    at: datetime
+    reason: str
+    limit: TimeLimit
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +378,7 @@ class AgentWishChanged:
     at: datetime
     state: AgentState | None
     reason: str | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +391,39 @@ class AgentPhoneChanged:
     status: PhoneStatus
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueUnserved:
+    """Nobody at work can serve anybody of this queue, not even by its last step."""
+
+    queue_id: QueueId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueServed:
+    """Somebody at work can serve the queue again."""
+
+    queue_id: QueueId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueClosed:
+    """A supervisor closed the queue in an emergency."""
+
+    queue_id: QueueId
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueOpened:
+    """The emergency is over."""
+
+    queue_id: QueueId
+    at: datetime
+
+
 InteractionEvent = (
     InteractionArrived
     | CustomerMatched
@@ -247,15 +432,25 @@ InteractionEvent = (
     | MenuChosen
     | LanguageChosen
     | InteractionQueued
+    | InteractionEscalated
+    | InteractionReserved
+    | InteractionOverflowed
+    | PriorityChanged
+    | WaitPredicted
     | PositionAnnounced
+    | CallbackRequested
+    | CustomerCalled
+    | CustomerAnswered
     | OfferMade
     | OfferEnded
     | InteractionConnected
+    | HoldChanged
     | TalkEnded
     | LegStarted
     | LegEnded
     | InteractionEnded
     | InteractionAnnotated
 )
-AgentEvent = AgentStateChanged | AgentWishChanged | AgentPhoneChanged
-Event = InteractionEvent | AgentEvent
+AgentEvent = AgentStateChanged | AgentWishChanged | AgentPhoneChanged | WrapUpExtended | AgentTimeLimit
+QueueEvent = QueueUnserved | QueueServed | QueueClosed | QueueOpened
+Event = InteractionEvent | AgentEvent | QueueEvent

@@ -9,10 +9,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcenter.domain import events as ev
+from callcenter.domain.agents import VOICE
+from callcenter.domain.callbacks import Callback, CustomerAnswer
+from callcenter.domain.callers import A_STRANGER, CallerTraits
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome, OfferReason
+from callcenter.domain.skills import SkillRequirement
 
 
 class Stage(StrEnum):
@@ -95,11 +99,44 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """All that a place in a queue hangs on: with it, a server with an empty memory gives the place back."""
+
+    queue_id: QueueId
+    entered_at: datetime
+    placed_at: datetime
+    """When the interaction came to this queue, or got this priority."""
+    base_priority: int = 0
+    skills: tuple[SkillRequirement, ...] = ()
+    traits: CallerTraits = A_STRANGER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What was expected of the wait when it began, in seconds; None: nobody was at work."""
+
+    at: datetime
+    position: int
+    expected_seconds: float | None
+    low_seconds: float | None
+    high_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """How long the caller was on hold, and since when he is."""
+
+    total: timedelta = timedelta()
+    since: datetime | None = None
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
     """One customer contact."""
 
     interaction_id: InteractionId
-    media_type: str = "voice"
+    media_type: str = VOICE
     started_at: datetime
     ended_at: datetime | None = None
     stage: Stage = Stage.ARRIVED
@@ -115,6 +152,13 @@ class Interaction:
     language: str = ""
     queue_id: QueueId | None = None
     priority: int = 0
+    placement: Placement | None = None
+    forecast: Forecast | None = None
+    callback: Callback | None = None
+    """Of a callback: what it is about."""
+    callback_id: InteractionId | None = None
+    """Of a call whose caller chose to be called back: the callback."""
+    hold: Hold = Hold()
     agent_id: AgentId | None = None
     customer_ids: tuple[CustomerId, ...] = ()
     customer_id: CustomerId | None = None
@@ -169,7 +213,7 @@ def begin(event: ev.InteractionArrived) -> Interaction:
 def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
     """The record after `event`; an event that does not change it gives it back as it was."""
     match event:
-        case ev.CustomerMatched() | ev.InteractionAnnotated() | ev.LegStarted() | ev.LegEnded():
+        case ev.CustomerMatched() | ev.InteractionAnnotated() | ev.LegStarted() | ev.LegEnded() | ev.WaitPredicted():
             return _describe(record, event)
         case ev.OfferEnded():
             return _end_offer(record, event)
@@ -179,6 +223,10 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
             return _walk_menu(record, event)
         case ev.InteractionQueued() | ev.OfferMade():
             return _route(record, event)
+        case ev.InteractionEscalated() | ev.PriorityChanged():
+            return _change_priority(record, event)
+        case ev.CallbackRequested() | ev.CustomerCalled() | ev.CustomerAnswered():
+            return _call_back(record, event)
         case ev.InteractionConnected():
             return replace(
                 record,
@@ -186,10 +234,13 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
                 agent_id=event.agent_id,
                 times=replace(record.times, connected_at=event.at, talk_ended_at=None),
             )
+        case ev.HoldChanged():
+            return replace(record, hold=_held(record.hold, event.at, on_hold=event.on_hold))
         case ev.TalkEnded():
             return replace(
                 record,
                 times=replace(record.times, talk_ended_at=event.at),
+                hold=_held(record.hold, event.at, on_hold=False),
                 hangup_side=event.side or record.hangup_side,
             )
         case ev.InteractionEnded():
@@ -200,6 +251,7 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
                 outcome=event.outcome,
                 hangup_side=event.side or record.hangup_side,
                 hangup_cause=event.cause,
+                hold=_held(record.hold, event.at, on_hold=False),
                 legs=tuple(leg if leg.ended_at else replace(leg, ended_at=event.at) for leg in record.legs),
             )
         case _:
@@ -207,9 +259,19 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
 
 
 def _describe(
-    record: Interaction, event: ev.CustomerMatched | ev.InteractionAnnotated | ev.LegStarted | ev.LegEnded
+    record: Interaction,
+    event: ev.CustomerMatched | ev.InteractionAnnotated | ev.LegStarted | ev.LegEnded | ev.WaitPredicted,
 ) -> Interaction:
     match event:
+        case ev.WaitPredicted():
+            forecast = Forecast(
+                at=event.at,
+                position=event.position,
+                expected_seconds=event.expected_seconds,
+                low_seconds=event.low_seconds,
+                high_seconds=event.high_seconds,
+            )
+            return record if record.forecast is not None else replace(record, forecast=forecast)
         case ev.CustomerMatched():
             return replace(record, customer_ids=event.customer_ids, customer_id=event.customer_id)
         case ev.InteractionAnnotated():
@@ -261,8 +323,18 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> I
             return replace(
                 record,
                 stage=Stage.WAITING,
+                media_type=event.media_type,
                 queue_id=event.queue_id,
                 priority=event.priority,
+                placement=Placement(
+                    queue_id=event.queue_id,
+                    entered_at=event.entered_at,
+                    placed_at=event.at,
+                    base_priority=event.base_priority,
+                    skills=event.skills,
+                    traits=event.traits,
+                ),
+                callback=event.callback or record.callback,
                 times=replace(record.times, queued_at=record.times.queued_at or event.entered_at),
             )
         case ev.OfferMade(offer=offer):
@@ -285,6 +357,37 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> I
             )
 
 
+def _change_priority(record: Interaction, event: ev.InteractionEscalated | ev.PriorityChanged) -> Interaction:
+    placement = record.placement
+    if isinstance(event, ev.PriorityChanged) and placement is not None:
+        placement = replace(placement, base_priority=event.base_priority, placed_at=event.at)
+    return replace(record, priority=event.priority, placement=placement)
+
+
+def _call_back(
+    record: Interaction, event: ev.CallbackRequested | ev.CustomerCalled | ev.CustomerAnswered
+) -> Interaction:
+    match event:
+        case ev.CallbackRequested():
+            return replace(record, callback_id=event.callback_id)
+        case _ if record.callback is None:
+            return record
+        case ev.CustomerCalled():
+            return replace(record, callback=replace(record.callback, attempts=event.attempt, not_before=None))
+        case ev.CustomerAnswered(answer=CustomerAnswer.ANSWERED):
+            return record
+        case ev.CustomerAnswered():
+            return replace(record, callback=replace(record.callback, not_before=event.next_at))
+
+
+def _held(hold: Hold, at: datetime, *, on_hold: bool) -> Hold:
+    if on_hold:
+        return hold if hold.since is not None else replace(hold, since=at, times=hold.times + 1)
+    if hold.since is None:
+        return hold
+    return replace(hold, since=None, total=hold.total + max(at - hold.since, timedelta()))
+
+
 def _end_offer(record: Interaction, event: ev.OfferEnded) -> Interaction:
     """An offer of a record that has ended may end after it; that changes the offer alone."""
     offers = tuple(
@@ -303,6 +406,8 @@ def outcome_of_hangup(record: Interaction) -> ev.Outcome:
     """What it means that the caller's leg is gone now."""
     if record.times.connected_at is not None:
         return ev.Outcome.ANSWERED
+    if record.callback_id is not None:
+        return ev.Outcome.CALLBACK_TAKEN
     match record.stage:
         case Stage.RINGING:
             return ev.Outcome.ABANDONED_WHILE_RINGING

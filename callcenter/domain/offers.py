@@ -46,6 +46,9 @@ class OfferCause(StrEnum):
     UNREACHABLE = "unreachable"
     BRIDGE_FAILED = "bridge_failed"
     CALLER_LEFT = "caller_left"
+    TAKEN = "taken"
+    """Another agent who was rung for it at the same time was faster."""
+    CUSTOMER_NOT_REACHED = "customer_not_reached"
     TIMEOUT = "timeout"
 
 
