@@ -1,6 +1,6 @@
 """A callback that keeps its place: the caller has hung up, his interaction goes on waiting and he is called in turn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -68,3 +68,7 @@ class Callback:
     """The time he chose, or the next attempt's."""
     attempts: int = 0
     """Attempts that have been made."""
+
+    def tried(self) -> "Callback":
+        """As it is when one more attempt begins."""
+        return replace(self, attempts=self.attempts + 1, not_before=None)

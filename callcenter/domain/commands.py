@@ -123,6 +123,8 @@ class Enqueue:
     """An interaction waits since `entered_at`; of one that waits already it changes nothing, wherever it waits.
 
     `skills` are what this caller needs besides the queue's rules; `callback` makes it a callback that keeps its place.
+    `placed_at` is when it came to this queue, if that was later than `entered_at`. Who was `admitted` before, and is
+    found again after a restart, is not held to what the queue asks of newcomers.
     """
 
     interaction_id: InteractionId
@@ -133,6 +135,8 @@ class Enqueue:
     traits: CallerTraits = A_STRANGER
     media_type: str = VOICE
     callback: Callback | None = None
+    placed_at: datetime | None = None
+    admitted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,8 @@ class InteractionQueued:
     grounds: tuple[ReasonPart, ...] = ()
     traits: CallerTraits = A_STRANGER
     callback: Callback | None = None
+    placed_at: datetime | None = None
+    """When it came to this queue, where that was later than `entered_at`."""
     by: str = ""
 
 

@@ -105,7 +105,7 @@ class Placement:
     queue_id: QueueId
     entered_at: datetime
     placed_at: datetime
-    """When the interaction came to this queue, or got this priority."""
+    """When it came to this queue: its steps and its longest wait count from then."""
     base_priority: int = 0
     skills: tuple[SkillRequirement, ...] = ()
     traits: CallerTraits = A_STRANGER
@@ -223,6 +223,8 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
             return _walk_menu(record, event)
         case ev.InteractionQueued() | ev.OfferMade():
             return _route(record, event)
+        case ev.InteractionOverflowed():
+            return replace(record, queue_id=record.queue_id or event.queue_id)
         case ev.InteractionEscalated() | ev.PriorityChanged():
             return _change_priority(record, event)
         case ev.CallbackRequested() | ev.CustomerCalled() | ev.CustomerAnswered():
@@ -329,7 +331,7 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> I
                 placement=Placement(
                     queue_id=event.queue_id,
                     entered_at=event.entered_at,
-                    placed_at=event.at,
+                    placed_at=event.placed_at or event.entered_at,
                     base_priority=event.base_priority,
                     skills=event.skills,
                     traits=event.traits,
@@ -360,7 +362,7 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> I
 def _change_priority(record: Interaction, event: ev.InteractionEscalated | ev.PriorityChanged) -> Interaction:
     placement = record.placement
     if isinstance(event, ev.PriorityChanged) and placement is not None:
-        placement = replace(placement, base_priority=event.base_priority, placed_at=event.at)
+        placement = replace(placement, base_priority=event.base_priority)
     return replace(record, priority=event.priority, placement=placement)
 
 

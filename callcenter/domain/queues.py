@@ -163,3 +163,8 @@ class QueueConfig:
     def rules(self) -> tuple[Rule, ...]:
         """Who may serve, step by step."""
         return tuple(step.who for step in self.routing)
+
+    @property
+    def callback_rules(self) -> CallbackRules:
+        """How it calls back those who were promised it, even if it offers that to nobody any more."""
+        return self.callback or USUAL_CALLBACK
