@@ -10,6 +10,7 @@ length: repeat purchases, time of the last one, time observed, both since the fi
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -210,9 +211,11 @@ def _nodes_needed(reach: float, power: float) -> int:
     distance = 1.0 / max(reach, 1e-9)
     growth = np.log1p(2 * distance + 2 * np.sqrt(distance + distance**2))
     wanted = int(16.0 / growth + 2.0 * np.sqrt(power)) + _FEWEST_NODES
-    return min(wanted, _MOST_NODES)
+    # In steps, so that one customer's many horizons share their nodes.
+    return min(-(-wanted // _FEWEST_NODES) * _FEWEST_NODES, _MOST_NODES)
 
 
+@lru_cache(maxsize=2048)
 def _beta_nodes(a: float, b: float, count: int) -> tuple[FloatArray, FloatArray]:
     """Places and weights (of sum 1) of Gauss's quadrature for the beta distribution.
 
@@ -231,16 +234,6 @@ def _beta_nodes(a: float, b: float, count: int) -> tuple[FloatArray, FloatArray]
     beside[1:] /= (2 * k + u + v) ** 2 * (2 * k + u + v + 1.0) * (2 * k + u + v - 1.0)
     off = np.sqrt(beside)
     places, vectors = np.linalg.eigh(np.diag(middle) + np.diag(off, 1) + np.diag(off, -1))
-    return np.clip((1.0 + places) / 2.0, 1e-18, 1.0), vectors[0] ** 2
-
-
-__all__ = [
-    "BgNbd",
-    "BgNbdFit",
-    "conditional_purchases",
-    "expected_purchases",
-    "fit",
-    "log_likelihood",
-    "p_alive",
-    "purchases_if_alive",
-]
+    p, weight = np.clip((1.0 + places) / 2.0, 1e-18, 1.0), vectors[0] ** 2
+    p.flags.writeable = weight.flags.writeable = False
+    return p, weight

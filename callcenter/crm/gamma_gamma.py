@@ -123,6 +123,3 @@ class _Likelihood:
             ]
         )
         return float(height), slope
-
-
-__all__ = ["GammaGamma", "GammaGammaFit", "expected_value", "fit"]
