@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.acd.estimate import HandleTime, expected_wait
+from callcenter.acd.estimate import expected_wait
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import PhoneStatus
 from callcenter.domain.ids import QueueId
@@ -78,15 +78,6 @@ def test_only_those_who_have_the_interactions_own_skills_count() -> None:
 def test_whom_an_idle_agent_can_serve_waits_no_longer() -> None:
     assert expected_wait(1, 2, 1, seconds(100)) == timedelta()
     assert expected_wait(2, 2, 1, seconds(100)) == seconds(50)
-
-
-def test_the_mean_follows_what_calls_really_take() -> None:
-    mean = HandleTime(seconds(180))
-    mean.learn(seconds(80))
-    assert mean.mean == seconds(170)
-    for _ in range(200):
-        mean.learn(seconds(80))
-    assert mean.mean.total_seconds() == pytest.approx(80, abs=0.01)
 
 
 def test_a_talk_teaches_the_queue_its_length_and_half_the_wrap_up() -> None:
