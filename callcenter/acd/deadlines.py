@@ -1,4 +1,4 @@
-"""The engine's deadlines: wrap-ups that end, offers whose end nobody reports; what is over disarms itself."""
+"""The engine's deadlines: whatever happens by itself when a time has come; what is over disarms itself."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,14 +7,22 @@ from heapq import heappop, heappush
 
 from callcenter.acd.picture import Picture
 from callcenter.domain.agents import AgentState
-from callcenter.domain.ids import AgentId, OfferId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 
 
 class DeadlineKind(StrEnum):
-    """What a deadline is for; its key is an agent's or an offer's id."""
+    """What a deadline is for; its key is the id of what it is about."""
 
     WRAP_UP = "wrap_up"
     OFFER = "offer"
+    REST = "rest"
+    """An agent who missed an offer may get the next."""
+    TIME_LIMIT = "time_limit"
+    """A not-ready reason's time is nearly over, or over."""
+    WAITING = "waiting"
+    """Something of a waiting interaction changes: a step begins, it comes of age, it has waited too long ..."""
+    NOBODY = "nobody"
+    """Nobody has served a queue for so long that its rule for that applies."""
 
 
 @dataclass(slots=True)
@@ -24,13 +32,9 @@ class Deadlines:
     picture: Picture
     _heap: list[tuple[datetime, DeadlineKind, str]] = field(default_factory=list)
 
-    def arm_wrap_up(self, agent_id: AgentId, until: datetime) -> None:
-        """Wake the engine when this agent's wrap-up is to end; one that ended or moved before is passed over."""
-        heappush(self._heap, (until, DeadlineKind.WRAP_UP, agent_id))
-
-    def arm_offer(self, offer_id: OfferId, until: datetime) -> None:
-        """Wake the engine when this offer is to be given up, unless it has ended by then."""
-        heappush(self._heap, (until, DeadlineKind.OFFER, offer_id))
+    def arm(self, kind: DeadlineKind, key: str, at: datetime) -> None:
+        """Wake the engine at a moment, if it still means something then."""
+        heappush(self._heap, (at, kind, key))
 
     def next(self) -> datetime | None:
         """The first moment that still means something."""
@@ -47,7 +51,27 @@ class Deadlines:
         return kind, key
 
     def _is_armed(self, at: datetime, kind: DeadlineKind, key: str) -> bool:
-        if kind is DeadlineKind.OFFER:
-            return OfferId(key) in self.picture.offers
-        agent = self.picture.agents.get(AgentId(key))
-        return agent is not None and agent.state is AgentState.WRAP_UP and agent.wrap_up_until == at
+        picture = self.picture
+        match kind:
+            case DeadlineKind.OFFER:
+                return picture.offers_end.get(OfferId(key)) == at
+            case DeadlineKind.WAITING:
+                record = picture.waiting.get(InteractionId(key))
+                return record is not None and record.wake_at == at
+            case DeadlineKind.NOBODY:
+                queue = picture.queues.get(QueueId(key))
+                return queue is not None and queue.unserved_since is not None
+            case _:
+                return self._is_agents(at, kind, AgentId(key))
+
+    def _is_agents(self, at: datetime, kind: DeadlineKind, agent_id: AgentId) -> bool:
+        agent = self.picture.agents.get(agent_id)
+        if agent is None:
+            return False
+        match kind:
+            case DeadlineKind.WRAP_UP:
+                return agent.state is AgentState.WRAP_UP and agent.wrap_up_until == at
+            case DeadlineKind.REST:
+                return agent.rest_until == at
+            case _:
+                return agent.limit_at == at

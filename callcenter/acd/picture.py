@@ -4,28 +4,50 @@ Law: only the engine changes it; everyone else reads.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from callcenter.acd import estimate
-from callcenter.acd.roster import AgentRecord, ReadyList
-from callcenter.acd.waiting import WaitingList, WaitingRecord
-from callcenter.domain.agents import AgentState
+from callcenter.acd.places import PlaceList
+from callcenter.acd.pools import Pool, Pools
+from callcenter.acd.roster import AgentRecord, FreeAgents
+from callcenter.acd.waiting import Stand, WaitingRecord
+from callcenter.domain import events as ev
+from callcenter.domain.agents import NotReadyReason
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import Offer
 from callcenter.domain.queues import QueueConfig
-from callcenter.domain.skills import SkillRequirement, satisfies
+from callcenter.domain.rules import Rule, for_caller
+from callcenter.domain.skills import SkillRequirement
+
+ELAPSED_LIMIT = 200
+"""In larger pools the remaining work of each agent hardly counts, and it would take long to ask."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class QueueRecord:
-    """One queue: its rules, who waits, who is free for it, how long it takes."""
+    """One queue: its rules, who waits, how long it takes, who could serve it."""
 
     config: QueueConfig
-    waiting: WaitingList
-    ready: ReadyList
+    waiting: PlaceList
     handle_time: estimate.HandleTime
+    patience: estimate.Patience
+    pools: tuple[Pool, ...] = ()
+    """Who may serve at each step, whoever calls."""
+    delays: tuple[timedelta, ...] = ()
+    """After which waits further agents take its callers, by their own preference; in order."""
+    callbacks: int = 0
+    """How many callbacks wait whose customers are to be called first."""
+    unserved_since: datetime | None = None
+    unserved_told: bool = False
+    last_offered: dict[AgentId, int] = field(default_factory=dict)
+    """The number of the last offer of this queue to each agent: who goes round."""
+
+    @property
+    def served(self) -> bool:
+        """Whether anybody at work can serve at any step."""
+        return any(pool.serving for pool in self.pools)
 
 
 class Picture:
@@ -34,11 +56,39 @@ class Picture:
     def __init__(self) -> None:
         self.queues: dict[QueueId, QueueRecord] = {}
         self.agents: dict[AgentId, AgentRecord] = {}
+        self.reasons: dict[str, NotReadyReason] = {}
         self.waiting: dict[InteractionId, WaitingRecord] = {}
+        self.overflowed: dict[InteractionId, ev.InteractionOverflowed] = {}
+        """Whom a rule took out of his queue, and where he is to go; until his call is over, or he queues again."""
         self.offers: dict[OfferId, Offer] = {}
+        self.offers_end: dict[OfferId, datetime] = {}
+        """When each offer is given up, should nobody report its end."""
         self.talks: dict[OfferId, AgentId] = {}
         """Who talks in which offer."""
         self.talking_interactions: dict[InteractionId, AgentId] = {}
+        self.works: dict[InteractionId, AgentId] = {}
+        """Who holds which chat or mail."""
+        self.pools = Pools()
+        self.free = FreeAgents()
+        self.takes_texts: dict[AgentId, AgentRecord] = {}
+        self.reserved: dict[AgentId, PlaceList] = {}
+        """What waits for one agent alone."""
+        self.picked: dict[AgentId, PlaceList] = {}
+        """What a supervisor keeps for one agent."""
+        self.callbacks: dict[str, InteractionId] = {}
+        """The waiting callback of each telephone number."""
+        self.unsettled_agents: dict[AgentId, AgentRecord] = {}
+        """Agents who have become free and are not yet in the lists of free ones."""
+        self.unsettled_texts: dict[AgentId, AgentRecord] = {}
+        """Agents who can hold one more chat or mail than before."""
+        self.unmatched: dict[InteractionId, None] = {}
+        """Interactions for which somebody free may be found."""
+        self.unsettled_queues: dict[QueueId, None] = {}
+        """Queues of which more follows once the message has been dealt with."""
+        self.gone_away: dict[AgentId, None] = {}
+        """Agents who went away although something is kept for them."""
+
+    # ---- for readers
 
     def agent(self, agent_id: AgentId) -> AgentRecord:
         """One agent, or `NotFound`."""
@@ -55,6 +105,13 @@ class Picture:
             known = ", ".join(sorted(self.queues)) or "none"
             raise NotFound(f"there is no queue {queue_id}; known: {known}", code="unknown_queue") from None
 
+    def waiting_record(self, interaction_id: InteractionId) -> WaitingRecord:
+        """What waits under this id, or `NotFound`."""
+        try:
+            return self.waiting[interaction_id]
+        except KeyError:
+            raise NotFound(f"interaction {interaction_id} does not wait", code="unknown_interaction") from None
+
     def waiting_in(self, queue_id: QueueId) -> Iterator[WaitingRecord]:
         """Those who wait in a queue, next first, those being offered included."""
         return (self.waiting[interaction_id] for interaction_id in self.queue(queue_id).waiting)
@@ -62,60 +119,208 @@ class Picture:
     def position(self, interaction_id: InteractionId) -> int | None:
         """1 for who is served next, None when it does not wait."""
         record = self.waiting.get(interaction_id)
-        return None if record is None else self.queues[record.queue_id].waiting.position(record)
+        return None if record is None else self.queues[record.queue_id].waiting.before(record.place) + 1
+
+    def callback_of(self, number: str) -> InteractionId | None:
+        """The callback that waits for a telephone number."""
+        return self.callbacks.get(number)
 
     def serving_agents(self, queue_id: QueueId, skills: tuple[SkillRequirement, ...] = ()) -> int:
-        """Agents at work who meet what the queue requires, and `skills` besides."""
-        needs = (*self.queue(queue_id).config.required, *skills)
-        return sum(1 for a in self.agents.values() if a.serving and satisfies(a.config.skills, needs))
+        """Agents at work who may serve at the queue's first step, and have `skills` besides."""
+        pool = self._first_pool(queue_id, skills)
+        return pool.serving
 
-    def expected_wait(self, interaction_id: InteractionId) -> timedelta | None:
-        """The predicted remaining wait; None when nobody serves it or it does not wait."""
+    def forecast(self, interaction_id: InteractionId, now: datetime) -> estimate.Prediction | None:
+        """How much longer it will wait; None when nobody can serve it or it does not wait."""
         record = self.waiting.get(interaction_id)
         if record is None:
             return None
-        position = self.queues[record.queue_id].waiting.position(record)
-        return self.expected_wait_at(record.queue_id, position, record.skills)
+        queue = self.queues[record.queue_id]
+        if record.offer_ids:
+            return estimate.NO_WAIT
+        return self._predict(record.pool, queue, self._ahead(record.pool, record), 0, now)
 
-    def expected_wait_at(
-        self, queue_id: QueueId, position: int, skills: tuple[SkillRequirement, ...] = ()
-    ) -> timedelta | None:
-        """The predicted wait of whoever stands at `position` of a queue and needs `skills` beside the queue's own."""
+    def expected_wait(self, interaction_id: InteractionId, now: datetime) -> timedelta | None:
+        """The middle of the forecast."""
+        forecast = self.forecast(interaction_id, now)
+        return None if forecast is None else forecast.expected
+
+    def forecast_for_newcomer(
+        self, queue_id: QueueId, now: datetime, skills: tuple[SkillRequirement, ...] = ()
+    ) -> estimate.Prediction | None:
+        """How long somebody would wait who came to a queue now."""
         queue = self.queue(queue_id)
-        idle = sum(1 for agent_id in queue.ready if satisfies(self.agents[agent_id].config.skills, skills))
-        serving = self.serving_agents(queue_id, skills)
-        return estimate.expected_wait(position, serving, idle, queue.handle_time.mean)
+        pool = self._first_pool(queue_id, skills)
+        self.settle_agents()
+        idle = 1 if any(entry[1] in pool.agents for entry in self.free.candidates(pool.rule)) else 0
+        return self._predict(pool, queue, self._ahead(pool, None), idle, now)
+
+    def _first_pool(self, queue_id: QueueId, skills: tuple[SkillRequirement, ...]) -> Pool:
+        queue = self.queue(queue_id)
+        if not skills and queue.pools:
+            return queue.pools[0]
+        return self.pool(for_caller(queue.config.rules[0], "", skills), on_the_phone=True)
+
+    def _ahead(self, pool: Pool, record: WaitingRecord | None) -> float:
+        """How many who wait before it compete for the same agents; those who do so in part count in part."""
+        ahead = 0.0
+        for other in self.pools.by_rule.values():
+            if not other.open or other.on_the_phone != pool.on_the_phone:
+                continue
+            before = len(other.open) if record is None else other.open.before(record.place)
+            if before:
+                ahead += before * self.pools.overlap(pool, other)
+        return ahead
+
+    def _predict(
+        self, pool: Pool, queue: QueueRecord, ahead: float, idle: int, now: datetime
+    ) -> estimate.Prediction | None:
+        elapsed: list[timedelta] = []
+        if pool.serving <= ELAPSED_LIMIT:
+            elapsed = [
+                max(now - (agent.talk_since or agent.since), timedelta())
+                for agent in pool.agents.values()
+                if agent.counted and (agent.in_talk or agent.wrap_up_until is not None)
+            ]
+        return estimate.predict(
+            ahead=ahead,
+            idle=idle,
+            servers=pool.serving,
+            handle_time=queue.handle_time,
+            elapsed=elapsed,
+            patience=queue.patience,
+        )
+
+    # ---- for the engine
+
+    def pool(self, rule: Rule, *, on_the_phone: bool) -> Pool:
+        """The pool of a rule."""
+        return self.pools.pool(rule, on_the_phone=on_the_phone, agents=self.agents)
+
+    def pool_for(self, queue: QueueRecord, record: WaitingRecord) -> Pool:
+        """Who may serve this interaction at its present step."""
+        step = queue.config.routing[record.step]
+        rule = for_caller(step.who, record.traits.language, record.skills)
+        return self.pool(rule, on_the_phone=record.on_the_phone)
+
+    def configure_pools(self, queue: QueueRecord) -> None:
+        """After a queue's rules changed: who may serve it, whoever calls."""
+        queue_id = queue.config.queue_id
+        for pool in queue.pools:
+            pool.needed_by.discard(queue_id)
+        queue.pools = tuple(self.pool(for_caller(rule, "", ()), on_the_phone=True) for rule in queue.config.rules)
+        for pool in queue.pools:
+            pool.needed_by.add(queue_id)
+        self.unsettled_queues[queue_id] = None
 
     def add_waiting(self, record: WaitingRecord) -> None:
         """Put an interaction in at its place."""
         self.waiting[record.interaction_id] = record
-        self.queues[record.queue_id].waiting.add(record)
+        self.queues[record.queue_id].waiting.add(record.place)
+        record.pool.waiting += 1
+        if record.callback is not None:
+            self.callbacks[record.callback.number] = record.interaction_id
+        self.unsettled_queues[record.queue_id] = None
 
     def drop_waiting(self, record: WaitingRecord) -> None:
         """Take a waiting interaction out."""
+        self.stand_nowhere(record)
         del self.waiting[record.interaction_id]
-        self.queues[record.queue_id].waiting.remove(record)
+        self.queues[record.queue_id].waiting.remove(record.place)
+        record.pool.waiting -= 1
+        if record.callback is not None:
+            self.callbacks.pop(record.callback.number, None)
+        self.unsettled_queues[record.queue_id] = None
 
-    def index(self, agent: AgentRecord) -> None:
-        """Enter an agent where he is free, and where he talks."""
-        if agent.offerable and agent.ready_since is not None:
-            for queue in self.queues.values():
-                if satisfies(agent.config.skills, queue.config.required):
-                    queue.ready.add(agent.agent_id, agent.ready_since)
-        if agent.state is AgentState.TALKING and agent.offer_id is not None and agent.interaction_id is not None:
-            self.talks[agent.offer_id] = agent.agent_id
-            self.talking_interactions[agent.interaction_id] = agent.agent_id
+    def stand_nowhere(self, record: WaitingRecord) -> None:
+        """Take an interaction out of the list where agents find it."""
+        match record.stand:
+            case Stand.OPEN:
+                record.pool.remove(record.queue_id, record.place)
+            case Stand.MORE:
+                record.pool.more.remove(record.place)
+            case Stand.RESERVED if record.reserved_for is not None:
+                kept = self.picked if record.picked else self.reserved
+                places = kept[record.reserved_for]
+                places.remove(record.place)
+                if not places:
+                    del kept[record.reserved_for]
+            case _:
+                pass
+        record.stand = Stand.NOWHERE
 
-    def unindex(self, agent: AgentRecord) -> None:
-        """Strike an agent out everywhere, before his record changes."""
-        for queue in self.queues.values():
-            queue.ready.discard(agent.agent_id)
-        if agent.state is AgentState.TALKING and agent.offer_id is not None and agent.interaction_id is not None:
+    def stand_in(self, record: WaitingRecord, stand: Stand) -> None:
+        """Put an interaction into a list where agents find it; it stands nowhere yet."""
+        match stand:
+            case Stand.OPEN:
+                record.pool.add(record.queue_id, record.place)
+            case Stand.MORE:
+                record.pool.more.add(record.place)
+            case Stand.RESERVED if record.reserved_for is not None:
+                kept = self.picked if record.picked else self.reserved
+                kept.setdefault(record.reserved_for, PlaceList()).add(record.place)
+            case _:
+                pass
+        record.stand = stand
+        if stand is not Stand.NOWHERE:
+            self.unmatched[record.interaction_id] = None
+
+    def before_change(self, agent: AgentRecord) -> None:
+        """Strike an agent out where he is listed by what is about to change."""
+        self.free.discard(agent)
+        self.unsettled_agents.pop(agent.agent_id, None)
+        self.takes_texts.pop(agent.agent_id, None)
+        if agent.in_talk and agent.offer_id is not None and agent.interaction_id is not None:
             self.talks.pop(agent.offer_id, None)
             self.talking_interactions.pop(agent.interaction_id, None)
 
-    def index_everyone_again(self) -> None:
-        """After a queue's rules changed."""
-        for agent in self.agents.values():
-            self.unindex(agent)
-            self.index(agent)
+    def after_change(self, agent: AgentRecord) -> None:
+        """List an agent anew by what he is now."""
+        if agent.offerable and agent.ready_since is not None:
+            self.unsettled_agents[agent.agent_id] = agent
+        if agent.takes_texts:
+            self.takes_texts[agent.agent_id] = agent
+            self.unsettled_texts[agent.agent_id] = agent
+        if agent.in_talk and agent.offer_id is not None and agent.interaction_id is not None:
+            self.talks[agent.offer_id] = agent.agent_id
+            self.talking_interactions[agent.interaction_id] = agent.agent_id
+        if agent.serving is not agent.counted:
+            self._count(agent)
+
+    def _count(self, agent: AgentRecord) -> None:
+        agent.counted = not agent.counted
+        change = 1 if agent.counted else -1
+        for pool in agent.pools:
+            pool.serving += change
+            pool.version += 1
+            if pool.needed_by and pool.serving == max(change, 0):
+                for queue_id in sorted(pool.needed_by):
+                    self.unsettled_queues[queue_id] = None
+        if not agent.counted and (agent.agent_id in self.reserved or agent.agent_id in self.picked):
+            self.gone_away[agent.agent_id] = None
+
+    def look_after_all_queues(self) -> None:
+        """Whatever may have changed for any of them."""
+        for queue_id in self.queues:
+            self.unsettled_queues[queue_id] = None
+
+    def count_delays(self) -> None:
+        """After an agent's preferences changed: when callers of each queue come within reach of further agents."""
+        for queue_id, queue in self.queues.items():
+            if queue.delays or self._has_preferences:
+                queue.delays = self.delays_in(queue_id)
+
+    def delays_in(self, queue_id: QueueId) -> tuple[timedelta, ...]:
+        """The delays agents have in one queue, in order."""
+        found = {agent.delay_in(queue_id) for agent in self.agents.values()} if self._has_preferences else set()
+        return tuple(sorted(found - {timedelta()}))
+
+    @property
+    def _has_preferences(self) -> bool:
+        return any(agent.config.preferences for agent in self.agents.values())
+
+    def settle_agents(self) -> None:
+        """Enter those who have become free, and found nothing, among the free ones."""
+        for agent in self.unsettled_agents.values():
+            self.free.add(agent, agent.ready_since or agent.since)
+        self.unsettled_agents.clear()

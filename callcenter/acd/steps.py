@@ -1,26 +1,28 @@
-"""The steps that commands and deadlines share: an agent's change of state, the life of an offer, the matching.
+"""The steps that commands and deadlines share: an agent's change of state, and the life of an offer.
 
-Law: whoever becomes free is matched at once, and so is whoever waits again; an offer ends exactly once.
+Law: an offer ends exactly once; whoever becomes free is matched before the message is done with.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from callcenter.acd.deadlines import Deadlines
-from callcenter.acd.picture import Picture, QueueRecord
-from callcenter.acd.reasons import explain_offer
+from callcenter.acd.deadlines import DeadlineKind, Deadlines
+from callcenter.acd.picture import Picture
 from callcenter.acd.roster import AgentRecord, Wish
-from callcenter.acd.waiting import WaitingRecord
+from callcenter.acd.waiting import Stand, WaitingRecord
 from callcenter.domain import events as ev
-from callcenter.domain.actions import Action, RingAgent, StopRinging
+from callcenter.domain.actions import Action, StopRinging
 from callcenter.domain.agents import AgentState, Reason, check_agent_transition
+from callcenter.domain.callbacks import CalledFirst, Presence
 from callcenter.domain.ids import InteractionId, OfferId
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
-from callcenter.domain.skills import satisfies
 
 Output = ev.Event | Action
 
 OFFER_GRACE = timedelta(seconds=5)
 """How much later than its ringing time an offer is given up when nobody reported its end."""
+BRIDGE_REST = timedelta(seconds=1)
+"""An agent whose talk did not come about is passed over so long, lest a phone that answers by itself rings for ever."""
 
 _NOT_READY_REASON = {
     OfferCause.NO_ANSWER: Reason.RONA,
@@ -36,18 +38,19 @@ _OUTCOME = {
     OfferCause.REJECTED: OfferOutcome.REJECTED,
     OfferCause.BUSY: OfferOutcome.REJECTED,
     OfferCause.BRIDGE_FAILED: OfferOutcome.WITHDRAWN,
+    OfferCause.TAKEN: OfferOutcome.WITHDRAWN,
+    OfferCause.CUSTOMER_NOT_REACHED: OfferOutcome.WITHDRAWN,
     OfferCause.CALLER_LEFT: OfferOutcome.ABANDONED,
 }
+_MISSED = frozenset({OfferCause.NO_ANSWER, OfferCause.TIMEOUT})
 
 
 class Steps:
-    """Changes the picture and says what has happened; `routing` says whether offers are made."""
+    """Changes the picture and says what has happened."""
 
     def __init__(self, picture: Picture, deadlines: Deadlines) -> None:
         self.picture = picture
-        self.routing = False
-        self._deadlines = deadlines
-        self._last_stamp = 0
+        self.deadlines = deadlines
 
     # ---- agents
 
@@ -55,9 +58,12 @@ class Steps:
         """Note what becomes of an agent after his talk; None takes a wish back."""
         if agent.wish == wish:
             return []
+        self.picture.before_change(agent)
         agent.wish = wish
-        state, reason = (None, None) if wish is None else (wish.state, wish.reason)
-        return [ev.AgentWishChanged(agent_id=agent.agent_id, at=now, state=state, reason=reason)]
+        self.picture.after_change(agent)
+        if wish is None:
+            return [ev.AgentWishChanged(agent_id=agent.agent_id, at=now, state=None)]
+        return [ev.AgentWishChanged(agent_id=agent.agent_id, at=now, state=wish.state, reason=wish.reason, by=wish.by)]
 
     def become(
         self,
@@ -69,23 +75,26 @@ class Steps:
         interaction_id: InteractionId | None = None,
         offer_id: OfferId | None = None,
         wrap_up_until: datetime | None = None,
+        by: str = "",
     ) -> list[Output]:
         """Put an agent into a state; raises `IllegalTransition`, and then nothing has changed."""
         check_agent_transition(agent.agent_id, agent.state, state)
-        self.picture.unindex(agent)
+        self.picture.before_change(agent)
         old, agent.state = agent.state, state
-        agent.reason, agent.since = reason, now
+        agent.day.take(old, max(now - agent.counted_until, timedelta()))
+        agent.reason, agent.since, agent.counted_until, agent.by = reason, now, now, by
         agent.interaction_id, agent.offer_id, agent.wrap_up_until = interaction_id, offer_id, wrap_up_until
         if state is AgentState.READY:
             # Who was rung in vain keeps the idle time he had.
-            agent.ready_since = (agent.ready_since or now) if old is AgentState.OFFERED else now
+            agent.ready_since = agent.ready_since if old is AgentState.OFFERED and agent.ready_since else now
         elif state is not AgentState.OFFERED:
-            agent.ready_since = None
-        if state is not AgentState.TALKING:
+            agent.ready_since, agent.rest_until = None, None
+        if not agent.in_talk:
             agent.talk_since = None
-        if state in (AgentState.READY, AgentState.NOT_READY, AgentState.LOGGED_OUT):
-            agent.queue_id = agent.wish = None
-        self.picture.index(agent)
+        if not agent.in_talk and state is not AgentState.WRAP_UP:
+            agent.queue_id, agent.wish = None, None
+        self.picture.after_change(agent)
+        self.arm_time_limit(agent)
         return [
             ev.AgentStateChanged(
                 agent_id=agent.agent_id,
@@ -96,12 +105,43 @@ class Steps:
                 interaction_id=interaction_id,
                 offer_id=offer_id,
                 wrap_up_until=wrap_up_until,
+                by=by,
             )
         ]
 
-    def become_free(self, agent: AgentRecord, now: datetime) -> list[Output]:
-        """Ready, and matched at once."""
-        return [*self.become(agent, AgentState.READY, now), *self.route_agent(agent, now)]
+    def arm_time_limit(self, agent: AgentRecord) -> None:
+        """Watch over how long the agent's reason may last, if it has a limit."""
+        agent.limit_at = None
+        rule = self.picture.reasons.get(agent.reason or "")
+        if agent.state is AgentState.NOT_READY and rule is not None and rule.limit is not None:
+            agent.limit_at = agent.since + max(rule.limit - rule.warn_before, timedelta())
+            self.deadlines.arm(DeadlineKind.TIME_LIMIT, agent.agent_id, agent.limit_at)
+
+    def meet_time_limit(self, agent: AgentRecord, now: datetime) -> list[Output]:
+        """Warn that a reason's time is nearly over, or say that it is."""
+        rule = self.picture.reasons.get(agent.reason or "")
+        agent.limit_at = None
+        if rule is None or rule.limit is None:
+            return []
+        until = agent.since + rule.limit
+        limit = ev.TimeLimit.OVER
+        if now < until:
+            limit, agent.limit_at = ev.TimeLimit.NEAR, until
+            self.deadlines.arm(DeadlineKind.TIME_LIMIT, agent.agent_id, until)
+        return [ev.AgentTimeLimit(agent_id=agent.agent_id, at=now, reason=rule.code, limit=limit, until=until)]
+
+    def rest(self, agent: AgentRecord, until: datetime) -> None:
+        """Pass a ready agent over for a while."""
+        self.picture.before_change(agent)
+        agent.rest_until = until
+        self.picture.after_change(agent)
+        self.deadlines.arm(DeadlineKind.REST, agent.agent_id, until)
+
+    def end_rest(self, agent: AgentRecord) -> None:
+        """He may get the next offer."""
+        self.picture.before_change(agent)
+        agent.rest_until = None
+        self.picture.after_change(agent)
 
     def end_talk(self, agent: AgentRecord, side: ev.Side | None, now: datetime, *, stays: bool = False) -> list[Output]:
         """A talk is over; who `stays` goes straight on into another one, and wrap-up is only the step between."""
@@ -125,67 +165,63 @@ class Steps:
             offer_id=offer_id,
             wrap_up_until=now + pause,
         )
-        self.arm_wrap_up(agent, now + pause)
+        self.deadlines.arm(DeadlineKind.WRAP_UP, agent.agent_id, now + pause)
         return out
-
-    def arm_wrap_up(self, agent: AgentRecord, until: datetime) -> None:
-        """Let a wrap-up end by itself."""
-        agent.wrap_up_until = until
-        self._deadlines.arm_wrap_up(agent.agent_id, until)
 
     def after_work(self, agent: AgentRecord, now: datetime) -> list[Output]:
         """Carry out what was wished during the talk; without a wish, ready."""
         wish = agent.wish
         if wish is None:
-            return self.become_free(agent, now)
-        return self.become(agent, wish.state, now, reason=wish.reason)
+            return self.become(agent, AgentState.READY, now)
+        return self.become(agent, wish.state, now, reason=wish.reason, by=wish.by)
 
     # ---- offers
 
     def present(self, agent: AgentRecord, waiting: WaitingRecord, offer: Offer, now: datetime) -> list[Output]:
         """Note an offer as pending, with its agent and its place."""
+        queue = self.picture.queue(offer.queue_id)
+        until = offer.made_at + queue.config.ring_timeout
+        if waiting.on_the_phone:
+            until += OFFER_GRACE
         self.picture.offers[offer.offer_id] = offer
-        waiting.offer_id = offer.offer_id
-        ring_timeout = self.picture.queue(offer.queue_id).config.ring_timeout
-        self._deadlines.arm_offer(offer.offer_id, offer.made_at + ring_timeout + OFFER_GRACE)
+        self.set_offer_end(offer.offer_id, until)
+        self.picture.stand_nowhere(waiting)
+        waiting.offer_ids = (*waiting.offer_ids, offer.offer_id)
+        self.find_stand(waiting)
+        if not waiting.on_the_phone:
+            self.picture.before_change(agent)
+            agent.texts_offered.add(offer.offer_id)
+            self.picture.after_change(agent)
+            return []
         if agent.state is AgentState.OFFERED:
             return []
-        return self.become(
-            agent,
-            AgentState.OFFERED,
-            now,
-            interaction_id=offer.interaction_id,
-            offer_id=offer.offer_id,
-        )
+        return self.become(agent, AgentState.OFFERED, now, interaction_id=offer.interaction_id, offer_id=offer.offer_id)
 
-    def _offer(self, agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> list[Output]:
-        queue = self.picture.queues[waiting.queue_id]
-        able = sum(satisfies(self.picture.agents[other].config.skills, waiting.skills) for other in queue.ready)
-        offer = Offer(
-            offer_id=self._new_offer_id(agent, waiting, now),
-            interaction_id=waiting.interaction_id,
-            agent_id=agent.agent_id,
-            queue_id=waiting.queue_id,
-            made_at=now,
-            reason=explain_offer(agent, waiting, queue.config, able, now),
-        )
-        changed = self.present(agent, waiting, offer, now)
-        return [
-            *changed,
-            ev.OfferMade(interaction_id=waiting.interaction_id, at=now, offer=offer),
-            RingAgent(
-                offer_id=offer.offer_id,
-                interaction_id=offer.interaction_id,
-                agent_id=agent.agent_id,
-                phone=agent.phone,
-                ring_timeout=queue.config.ring_timeout,
-            ),
-        ]
+    def set_offer_end(self, offer_id: OfferId, until: datetime) -> None:
+        """Give an offer up at that moment, should nobody report its end."""
+        self.picture.offers_end[offer_id] = until
+        self.deadlines.arm(DeadlineKind.OFFER, offer_id, until)
 
-    def _new_offer_id(self, agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> OfferId:
-        """Milliseconds tell offers of one interaction to one agent apart; within one millisecond they count on."""
-        self._last_stamp = max(int(now.timestamp() * 1000), self._last_stamp + 1)
-        return OfferId(f"{waiting.interaction_id}-{agent.agent_id}-{self._last_stamp}")
+    def find_stand(self, record: WaitingRecord) -> None:
+        """Put an interaction that stands nowhere where the agents it is meant for find it, if any are wanted."""
+        self.picture.stand_in(record, self._stand_of(record))
+
+    def _stand_of(self, record: WaitingRecord) -> Stand:
+        held = record.callback is not None and record.callback.not_before is not None
+        if record.presence is Presence.CALLING or held:
+            return Stand.NOWHERE
+        if record.presence is Presence.ABSENT and self._customer_first(record):
+            # An agent who becomes free starts the call to the customer; he is offered to once he is on the line.
+            return Stand.OPEN
+        if not record.offer_ids:
+            return Stand.OPEN if record.reserved_for is None else Stand.RESERVED
+        several = self.picture.queues[record.queue_id].config.ring_several
+        widens = record.reserved_for is None and record.presence is Presence.PRESENT and record.on_the_phone
+        return Stand.MORE if widens and len(record.offer_ids) < several else Stand.NOWHERE
+
+    def _customer_first(self, record: WaitingRecord) -> bool:
+        rules = self.picture.queues[record.queue_id].config.callback_rules
+        return rules.first is CalledFirst.CUSTOMER
 
     def offer_ended(
         self, offer: Offer, outcome: OfferOutcome, cause: OfferCause | None, now: datetime
@@ -203,9 +239,19 @@ class Steps:
     def close_offer(self, offer: Offer, outcome: OfferOutcome, cause: OfferCause | None, now: datetime) -> list[Output]:
         """End an offer, leaving its interaction in its place."""
         del self.picture.offers[offer.offer_id]
+        self.picture.offers_end.pop(offer.offer_id, None)
         waiting = self.picture.waiting.get(offer.interaction_id)
-        if waiting is not None and waiting.offer_id == offer.offer_id:
-            waiting.offer_id = None
+        if waiting is not None and offer.offer_id in waiting.offer_ids:
+            self.picture.stand_nowhere(waiting)
+            waiting.offer_ids = tuple(other for other in waiting.offer_ids if other != offer.offer_id)
+            if not waiting.offer_ids and waiting.callback is not None and waiting.presence is Presence.CALLING:
+                waiting.presence = Presence.ABSENT
+            self.find_stand(waiting)
+        agent = self.picture.agents.get(offer.agent_id)
+        if agent is not None and offer.offer_id in agent.texts_offered:
+            self.picture.before_change(agent)
+            agent.texts_offered.discard(offer.offer_id)
+            self.picture.after_change(agent)
         return [self.offer_ended(offer, outcome, cause, now)]
 
     def close_lost_offer(self, agent: AgentRecord, outcome: OfferOutcome, now: datetime) -> list[Output]:
@@ -223,25 +269,35 @@ class Steps:
         ]
 
     def fail_offer(self, offer: Offer, cause: OfferCause, now: datetime) -> list[Output]:
-        """The agent did not take it: he is set aside with the reason, and the interaction matched anew."""
-        if cause is OfferCause.CALLER_LEFT:
-            # He must not be offered again; should he be there after all, his next question puts him back in his place.
-            record = self.picture.waiting[offer.interaction_id]
-            return self.take_out(record, OfferOutcome.ABANDONED, cause, now, silent=True)
+        """The agent did not take it: he rests or is set aside with the reason, and the interaction waits on."""
         agent = self.picture.agents[offer.agent_id]
+        waiting = self.picture.waiting.get(offer.interaction_id)
+        on_the_phone = waiting is None or waiting.on_the_phone
         out = self.close_offer(offer, _OUTCOME[cause], cause, now)
-        if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
-            reason = _NOT_READY_REASON.get(cause)
-            if reason is None:
-                out += self.become_free(agent, now)
-            else:
-                out += self.become(agent, AgentState.NOT_READY, now, reason=reason)
-        return out + self.route_waiting(offer.interaction_id, now)
+        is_offered = agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id
+        if on_the_phone and not is_offered:
+            return out
+        queue = self.picture.queues[offer.queue_id]
+        reason = _NOT_READY_REASON.get(cause)
+        if cause in _MISSED:
+            agent.misses += 1
+            if agent.misses < queue.config.rona_limit:
+                reason = None
+        if reason is not None and agent.state in (AgentState.OFFERED, AgentState.READY):
+            return out + self.become(agent, AgentState.NOT_READY, now, reason=reason)
+        if is_offered:
+            out += self.become(agent, AgentState.READY, now)
+        pause = queue.config.rest_after_miss if cause in _MISSED else timedelta()
+        if cause is OfferCause.BRIDGE_FAILED:
+            pause = BRIDGE_REST
+        if pause > timedelta() and agent.state is AgentState.READY:
+            self.rest(agent, now + pause)
+        return out
 
-    def withdraw(self, offer: Offer, now: datetime) -> list[Output]:
-        """Take an offer back; its agent is ready again, but not yet matched."""
+    def withdraw(self, offer: Offer, now: datetime, cause: OfferCause | None = None) -> list[Output]:
+        """Take an offer back; its agent is ready again."""
         agent = self.picture.agents[offer.agent_id]
-        out = self.close_offer(offer, OfferOutcome.WITHDRAWN, None, now)
+        out = self.close_offer(offer, OfferOutcome.WITHDRAWN, cause, now)
         out.append(StopRinging(offer_id=offer.offer_id))
         if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
             out += self.become(agent, AgentState.READY, now)
@@ -256,60 +312,23 @@ class Steps:
         *,
         silent: bool = False,
     ) -> list[Output]:
-        """Take a leaving interaction out of its queue, and its agent out of the ringing unless that is `silent`."""
+        """Take a leaving interaction out of its queue, and its agents out of the ringing unless that is `silent`."""
         self.picture.drop_waiting(record)
-        offer = self.picture.offers.get(record.offer_id) if record.offer_id is not None else None
-        if offer is None:
-            return []
-        agent = self.picture.agents[offer.agent_id]
-        out = self.close_offer(offer, outcome, cause, now)
-        if not silent:
-            out.append(StopRinging(offer_id=offer.offer_id))
-        if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
-            out += self.become_free(agent, now)
-        return out
-
-    # ---- matching
-
-    def route_all(self, now: datetime) -> list[Output]:
-        """Match everyone who is free, longest idle first."""
         out: list[Output] = []
-        ready = (a for a in self.picture.agents.values() if a.offerable)
-        for agent in sorted(ready, key=lambda a: (a.ready_since or now, a.agent_id)):
-            out += self.route_agent(agent, now)
+        for offer_id in record.offer_ids:
+            offer = self.picture.offers[offer_id]
+            agent = self.picture.agents[offer.agent_id]
+            out += self.close_offer(offer, outcome, cause, now)
+            if not silent:
+                out.append(StopRinging(offer_id=offer_id))
+            if agent.state is AgentState.OFFERED and agent.offer_id == offer_id:
+                out += self.become(agent, AgentState.READY, now)
         return out
 
-    def route_agent(self, agent: AgentRecord, now: datetime) -> list[Output]:
-        """Give a free agent the interaction that comes first over all queues he serves."""
-        if not self.routing or not agent.offerable:
-            return []
-        best: WaitingRecord | None = None
-        for queue in self.picture.queues.values():
-            if not len(queue.waiting) or not satisfies(agent.config.skills, queue.config.required):
-                continue
-            first = self._first_for(agent, queue)
-            if first is not None and (best is None or first.place < best.place):
-                best = first
-        return [] if best is None else self._offer(agent, best, now)
-
-    def _first_for(self, agent: AgentRecord, queue: QueueRecord) -> WaitingRecord | None:
-        for interaction_id in queue.waiting:
-            record = self.picture.waiting[interaction_id]
-            if record.offer_id is None and satisfies(agent.config.skills, record.skills):
-                return record
-        return None
-
-    def route_waiting(self, interaction_id: InteractionId, now: datetime) -> list[Output]:
-        """Match an interaction again, if it still waits."""
-        record = self.picture.waiting.get(interaction_id)
-        return [] if record is None else self.route_interaction(record, now)
-
-    def route_interaction(self, record: WaitingRecord, now: datetime) -> list[Output]:
-        """Give a waiting interaction to the longest idle agent who can serve it."""
-        if not self.routing or record.offer_id is not None:
-            return []
-        for agent_id in self.picture.queues[record.queue_id].ready:
-            agent = self.picture.agents[agent_id]
-            if satisfies(agent.config.skills, record.skills):
-                return self._offer(agent, record, now)
-        return []
+    def hold_callback(self, record: WaitingRecord, until: datetime | None) -> None:
+        """Let nobody be offered a callback until a moment, or anybody again with None."""
+        if record.callback is None:
+            return
+        self.picture.stand_nowhere(record)
+        record.callback = replace(record.callback, not_before=until)
+        self.find_stand(record)

@@ -1,17 +1,31 @@
-"""Who waits in a queue, in the order he will be served: higher priority first, then who came first.
+"""Who waits: one record for each interaction.
 
 Law: an interaction keeps its place while it is offered; only answer, leaving or moving takes it out.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
-from callcenter.domain.ids import InteractionId, OfferId, QueueId
+from callcenter.acd.places import AGED, NOT_AGED, Place
+from callcenter.acd.pools import Pool
+from callcenter.domain.agents import ON_THE_PHONE, VOICE
+from callcenter.domain.callbacks import Callback, Presence
+from callcenter.domain.callers import A_STRANGER, CallerTraits
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.offers import ReasonPart
+from callcenter.domain.queues import CallerOrder, QueueConfig
 from callcenter.domain.skills import SkillRequirement
 
-Place = tuple[int, datetime, InteractionId]
+
+class Stand(Enum):
+    """In which list agents find it."""
+
+    NOWHERE = auto()
+    """Nobody is wanted for it now: it rings as widely as it may, or its customer is not to be called yet."""
+    OPEN = auto()
+    MORE = auto()
+    RESERVED = auto()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,43 +35,52 @@ class WaitingRecord:
     interaction_id: InteractionId
     queue_id: QueueId
     entered_at: datetime
-    priority: int = 0
+    placed_at: datetime
+    media_type: str = VOICE
+    base_priority: int = 0
+    boost: int = 0
+    """What its traits add."""
+    grounds: tuple[ReasonPart, ...] = ()
+    """The parts of the boost, for people to read."""
     skills: tuple[SkillRequirement, ...] = ()
-    offer_id: OfferId | None = None
+    traits: CallerTraits = A_STRANGER
+    step: int = 0
+    step_priority: int = 0
+    """What the steps that have begun add."""
+    aged: bool = False
+    place: Place
+    pool: Pool
+    """Who may serve it at its present step."""
+    stand: Stand = Stand.NOWHERE
+    offer_ids: tuple[OfferId, ...] = ()
+    reserved_for: AgentId | None = None
+    reserved_until: datetime | None = None
+    picked: bool = False
+    """A supervisor keeps it for that agent: it is his next."""
+    callback: Callback | None = None
+    presence: Presence = Presence.PRESENT
+    visited: tuple[QueueId, ...] = ()
+    """Queues it came from by overflow."""
+    wake_at: datetime | None = None
+    """When something of it changes by itself."""
 
     @property
-    def place(self) -> Place:
-        """The order of service; ties break by the interaction's id."""
-        return (-self.priority, self.entered_at, self.interaction_id)
+    def priority(self) -> int:
+        """What counts."""
+        return self.base_priority + self.boost + self.step_priority
+
+    @property
+    def on_the_phone(self) -> bool:
+        """Whether the agent needs his phone for it."""
+        return self.media_type in ON_THE_PHONE
 
 
-@dataclass(slots=True)
-class WaitingList:
-    """The waiting interactions of one queue in order."""
-
-    _places: list[Place] = field(default_factory=list)
-
-    def add(self, record: WaitingRecord) -> None:
-        """Put an interaction in at its place."""
-        insort(self._places, record.place)
-
-    def remove(self, record: WaitingRecord) -> None:
-        """Take an interaction out that is in."""
-        index = bisect_left(self._places, record.place)
-        if index == len(self._places) or self._places[index] != record.place:
-            raise LookupError(f"interaction {record.interaction_id} does not wait in queue {record.queue_id}")
-        del self._places[index]
-
-    def position(self, record: WaitingRecord) -> int:
-        """1 for who is served next."""
-        return bisect_left(self._places, record.place) + 1
-
-    def oldest_entry(self) -> datetime | None:
-        """When the longest waiting one came."""
-        return min((entered_at for _, entered_at, _ in self._places), default=None)
-
-    def __iter__(self) -> Iterator[InteractionId]:
-        return (interaction_id for _, _, interaction_id in self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
+def place_in(record: WaitingRecord, config: QueueConfig) -> Place:
+    """The place a record has in its queue, and among all queues of an agent."""
+    limit = config.ageing_limit
+    if record.aged and limit is not None:
+        return (AGED, 0, record.entered_at + limit, record.interaction_id)
+    moment = record.entered_at
+    if config.caller_order is CallerOrder.SERVICE_OBJECTIVE:
+        moment += config.service_level_threshold
+    return (NOT_AGED, -record.priority, moment, record.interaction_id)

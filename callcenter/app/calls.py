@@ -260,13 +260,13 @@ class Calls:
         if position is None:  # In a talk already: the bridge is pulling the caller out of this question.
             await channel.decide(WaitVerdict(music=timedelta(seconds=1), music_class=config.music_class), state)
             return
-        expected_wait = picture.expected_wait(interaction_id)
+        expected_wait = picture.expected_wait(interaction_id, now)
         treatment = treat(
             config,
             waited=now - entered_at,
             position=position,
             expected_wait=expected_wait,
-            being_offered=picture.waiting[interaction_id].offer_id is not None,
+            being_offered=bool(picture.waiting[interaction_id].offer_ids),
             announced_at=state.announced_at,
             announced_position=state.announced_position,
             now=now,

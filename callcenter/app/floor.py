@@ -19,7 +19,7 @@ from callcenter.acd.steps import Output
 from callcenter.app.ports import AgentStatus, CallerLine, Clock, Journal, Telephony
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.actions import RingAgent, StopRinging
+from callcenter.domain.actions import CallCustomer, PresentWork, RingAgent, StopRinging
 from callcenter.domain.errors import CallcenterError, NotFound, Overloaded
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction, Leg, LegRole, Stage, apply, begin, outcome_of_hangup
@@ -61,7 +61,14 @@ class Late:
 Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | StopRinging
 """`StopRinging` is told where an order may have been lost: it is given again."""
 
-_OF_THE_MENU = (ev.FlowStarted, ev.NodeEntered, ev.MenuChosen, ev.LanguageChosen, ev.PositionAnnounced)
+_OF_THE_MENU = (
+    ev.FlowStarted,
+    ev.NodeEntered,
+    ev.MenuChosen,
+    ev.LanguageChosen,
+    ev.PositionAnnounced,
+    ev.WaitPredicted,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +253,8 @@ class Floor:
                 | ev.MenuChosen()
                 | ev.LanguageChosen()
                 | ev.PositionAnnounced()
+                | ev.WaitPredicted()
+                | ev.CallbackRequested()
                 | ev.LegStarted()
                 | ev.LegEnded()
                 | ev.InteractionAnnotated()
@@ -258,9 +267,16 @@ class Floor:
                 return self._engine.handle(message, now)
             case (
                 ev.InteractionQueued()
+                | ev.InteractionEscalated()
+                | ev.InteractionReserved()
+                | ev.InteractionOverflowed()
+                | ev.PriorityChanged()
+                | ev.CustomerCalled()
+                | ev.CustomerAnswered()
                 | ev.OfferMade()
                 | ev.OfferEnded()
                 | ev.InteractionConnected()
+                | ev.HoldChanged()
                 | ev.TalkEnded()
                 | ev.InteractionEnded()
             ):
@@ -307,7 +323,7 @@ class Floor:
     def _perform(self, outputs: Sequence[Output], now: datetime) -> None:
         if not outputs:
             return
-        events = tuple(o for o in outputs if not isinstance(o, RingAgent | StopRinging))
+        events = tuple(o for o in outputs if not isinstance(o, RingAgent | PresentWork | CallCustomer | StopRinging))
         touched = self._fold(events, now)
         self._journal.write(
             events=events,
@@ -335,7 +351,17 @@ class Floor:
         queues: set[QueueId] = set()
         interactions: set[InteractionId] = set()
         for event in events:
-            if isinstance(event, ev.AgentStateChanged | ev.AgentWishChanged | ev.AgentPhoneChanged):
+            if isinstance(event, ev.QueueUnserved | ev.QueueServed | ev.QueueClosed | ev.QueueOpened):
+                queues.add(event.queue_id)
+                continue
+            if isinstance(
+                event,
+                ev.AgentStateChanged
+                | ev.AgentWishChanged
+                | ev.AgentPhoneChanged
+                | ev.WrapUpExtended
+                | ev.AgentTimeLimit,
+            ):
                 agents.add(event.agent_id)
                 continue
             known = self._interactions.get(event.interaction_id)

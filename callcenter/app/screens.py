@@ -36,7 +36,6 @@ from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
 from callcenter.domain.offers import OfferReason
-from callcenter.domain.skills import satisfies
 
 log = structlog.get_logger(__name__)
 
@@ -194,14 +193,15 @@ class Screens:
         """One row of the board; `NotFound` when there is no such queue."""
         picture = self.floor.picture
         queue = picture.queue(queue_id)
-        serving = [a for a in picture.agents.values() if satisfies(a.config.skills, queue.config.required)]
+        serving = {agent_id: agent for pool in queue.pools for agent_id, agent in pool.agents.items()}.values()
         counts = {state: sum(1 for a in serving if a.state is state) for state in AgentState}
-        expected = picture.expected_wait_at(queue_id, len(queue.waiting) + 1)
+        forecast = picture.forecast_for_newcomer(queue_id, self._clock.now())
+        expected = None if forecast is None else forecast.expected
         return QueueView(
             queue_id=queue_id,
             label=queue.config.label,
             waiting=len(queue.waiting),
-            longest_wait_since=queue.waiting.oldest_entry(),
+            longest_wait_since=min((record.entered_at for record in picture.waiting_in(queue_id)), default=None),
             expected_wait_seconds=None if expected is None else expected.total_seconds(),
             agents=AgentCounts(
                 ready=counts[AgentState.READY],
@@ -236,9 +236,8 @@ class Screens:
         if talker is not None:
             return talker
         place = picture.waiting.get(interaction_id)
-        offer = picture.offers.get(place.offer_id) if place is not None and place.offer_id is not None else None
-        if offer is not None:
-            return offer.agent_id
+        if place is not None and place.offer_ids:
+            return picture.offers[place.offer_ids[-1]].agent_id
         record = self.floor.interactions.get(interaction_id)
         last = picture.agents.get(record.agent_id) if record is not None and record.agent_id is not None else None
         return last.agent_id if last is not None and last.interaction_id == interaction_id else None
@@ -281,7 +280,7 @@ class Screens:
         self._shown_waiting[queue_id] = views
 
     def _waiting_view(self, record: Interaction, place: WaitingRecord, position: int) -> WaitingView:
-        expected = self.floor.picture.expected_wait_at(place.queue_id, position, place.skills)
+        expected = self.floor.picture.expected_wait(place.interaction_id, self._clock.now())
         cards = self._memory.cards(record.interaction_id)
         return WaitingView(
             interaction_id=record.interaction_id,

@@ -223,10 +223,8 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
             return _walk_menu(record, event)
         case ev.InteractionQueued() | ev.OfferMade():
             return _route(record, event)
-        case ev.InteractionOverflowed():
-            return replace(record, queue_id=record.queue_id or event.queue_id)
-        case ev.InteractionEscalated() | ev.PriorityChanged():
-            return _change_priority(record, event)
+        case ev.InteractionEscalated() | ev.PriorityChanged() | ev.InteractionOverflowed():
+            return _change_place(record, event)
         case ev.CallbackRequested() | ev.CustomerCalled() | ev.CustomerAnswered():
             return _call_back(record, event)
         case ev.InteractionConnected():
@@ -359,7 +357,11 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> I
             )
 
 
-def _change_priority(record: Interaction, event: ev.InteractionEscalated | ev.PriorityChanged) -> Interaction:
+def _change_place(
+    record: Interaction, event: ev.InteractionEscalated | ev.PriorityChanged | ev.InteractionOverflowed
+) -> Interaction:
+    if isinstance(event, ev.InteractionOverflowed):
+        return replace(record, queue_id=record.queue_id or event.queue_id)
     placement = record.placement
     if isinstance(event, ev.PriorityChanged) and placement is not None:
         placement = replace(placement, base_priority=event.base_priority)

@@ -1,11 +1,12 @@
 """A floor for tests of the ACD: an engine, a clock that moves only when told, and everything the engine has said."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from callcenter.acd.engine import AcdEngine
-from callcenter.acd.roster import AgentRecord
+from callcenter.acd.roster import AgentDay, AgentRecord
 from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
@@ -15,6 +16,7 @@ from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, Skil
 from callcenter.domain.labels import Label
 from callcenter.domain.offers import Offer, OfferCause
 from callcenter.domain.queues import QueueConfig
+from callcenter.domain.rules import EVERYBODY
 from callcenter.domain.skills import SkillRequirement
 
 MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -36,12 +38,16 @@ def queue_config(
     wrap_up: float = 30,
     ring_timeout: float = 20,
     expected_handle_time: float = 180,
+    ageing: float | None = None,
+    rona_limit: int = 1,
 ) -> QueueConfig:
     """The rules of a queue; times in seconds."""
     return QueueConfig(
         queue_id=QueueId(name),
         label=Label(zh=name, en=name),
         required=needs,
+        ageing_limit=None if ageing is None else seconds(ageing),
+        rona_limit=rona_limit,
         wrap_up=seconds(wrap_up),
         ring_timeout=seconds(ring_timeout),
         expected_handle_time=seconds(expected_handle_time),
@@ -54,19 +60,63 @@ def agent_config(name: str, skills: dict[str, int] | None = None) -> AgentConfig
     return AgentConfig(agent_id=AgentId(name), name=name, skills=levels)
 
 
-def state_of(engine: AcdEngine) -> object:
+def copy_of(thing: object) -> dict[str, object]:
+    """The fields of a record of the engine, such that a later change of it does not change them."""
+    copied: dict[str, object] = {}
+    for name in (name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())):
+        value = getattr(thing, name)
+        if name in ("pool", "pools"):
+            continue
+        copied[name] = deepcopy(value) if isinstance(value, dict | set | list | AgentDay) else value
+    return copied
+
+
+_LEARNED_ANEW = ("counted_until", "limit_at", "by")
+"""What of an agent a restart does not give back as it was."""
+
+
+def lasting_state_of(engine: AcdEngine) -> object:
+    """A copy of what an engine holds and a restart must give back."""
+    state = state_of(engine)
+    queues = {queue_id: entry[:2] for queue_id, entry in state["queues"].items()}
+    agents = {
+        agent_id: {name: value for name, value in agent.items() if name not in _LEARNED_ANEW}
+        for agent_id, agent in state["agents"].items()
+    }
+    return {**state, "queues": queues, "agents": agents}
+
+
+def state_of(engine: AcdEngine) -> dict[str, Any]:
     """A copy of all an engine holds, to compare with a later one."""
     picture = engine.picture
     return {
         "routing": engine.routing,
         "deadline": engine.next_deadline(),
         "queues": {
-            queue_id: (queue.config, list(queue.waiting), list(queue.ready), replace(queue.handle_time))
+            queue_id: (
+                queue.config,
+                list(queue.waiting),
+                copy_of(queue.handle_time),
+                copy_of(queue.patience),
+                queue.unserved_since,
+                dict(queue.last_offered),
+            )
             for queue_id, queue in picture.queues.items()
         },
-        "agents": {agent_id: replace(agent) for agent_id, agent in picture.agents.items()},
-        "waiting": {interaction_id: replace(record) for interaction_id, record in picture.waiting.items()},
+        "agents": {agent_id: copy_of(agent) for agent_id, agent in picture.agents.items()},
+        "waiting": {interaction_id: copy_of(record) for interaction_id, record in picture.waiting.items()},
+        "pools": {
+            key: (sorted(pool.agents), pool.serving, list(pool.open), list(pool.more), pool.waiting)
+            for key, pool in picture.pools.by_rule.items()
+        },
+        "free": [agent_id for _, agent_id in picture.free.candidates(EVERYBODY)],
+        "reserved": {agent_id: list(kept) for agent_id, kept in picture.reserved.items()},
+        "picked": {agent_id: list(kept) for agent_id, kept in picture.picked.items()},
+        "callbacks": dict(picture.callbacks),
+        "overflowed": dict(picture.overflowed),
+        "works": dict(picture.works),
         "offers": dict(picture.offers),
+        "offers_end": dict(picture.offers_end),
         "talks": dict(picture.talks),
         "talking_interactions": dict(picture.talking_interactions),
     }
@@ -86,6 +136,10 @@ def status_of(agent: AgentRecord) -> cmd.RestoreAgent:
         interaction_id=agent.interaction_id,
         offer_id=agent.offer_id,
         queue_id=agent.queue_id,
+        misses=agent.misses,
+        answered_today=agent.day.answered,
+        busy_today=agent.day.busy,
+        ready_today=agent.day.ready,
     )
 
 
@@ -170,6 +224,10 @@ class Floor:
             )
         )
 
+    def move(self, name: str, queue: str) -> list[Output]:
+        """A supervisor moves a waiting caller."""
+        return self.tell(cmd.MoveInteraction(interaction_id=InteractionId(name), queue_id=QueueId(queue), by="sue"))
+
     def leave(self, name: str) -> list[Output]:
         return self.tell(cmd.Leave(interaction_id=InteractionId(name)))
 
@@ -228,8 +286,13 @@ class Floor:
 
     def expected_wait(self, name: str) -> float | None:
         """In seconds."""
-        expected = self.engine.picture.expected_wait(InteractionId(name))
+        expected = self.engine.picture.expected_wait(InteractionId(name), self.now)
         return None if expected is None else expected.total_seconds()
+
+
+def without_queues(outputs: Iterable[Output]) -> list[Output]:
+    """What is said of agents and interactions."""
+    return [o for o in outputs if not isinstance(o, ev.QueueEvent)]
 
 
 def rings(outputs: Iterable[Output]) -> list[tuple[str, str]]:
@@ -248,5 +311,5 @@ def ended_offers(outputs: Iterable[Output]) -> list[tuple[str, str]]:
 
 
 def names(outputs: Iterable[Output]) -> list[str]:
-    """The kinds of outputs, in their order."""
-    return [type(o).__name__ for o in outputs]
+    """The kinds of what is said of agents and interactions, in order."""
+    return [type(o).__name__ for o in without_queues(outputs)]

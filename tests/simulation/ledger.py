@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from callcenter.acd.engine import AcdEngine
 from callcenter.acd.steps import Output
+from callcenter.acd.waiting import Stand, place_in
 from callcenter.domain import events as ev
-from callcenter.domain.actions import RingAgent, StopRinging
+from callcenter.domain.actions import Action, RingAgent
 from callcenter.domain.agents import AGENT_TRANSITIONS, AgentState
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import INTERACTION_TRANSITIONS, Interaction, Stage, apply, begin, outcome_of_hangup
 from callcenter.domain.numbers import Number
-from callcenter.domain.skills import satisfies
+from callcenter.domain.rules import EVERYBODY
 
 
 class Ledger:
@@ -46,7 +48,7 @@ class Ledger:
     def take_outputs(self, outputs: Sequence[Output]) -> None:
         """Fold the events among an engine's outputs."""
         for output in outputs:
-            if not isinstance(output, RingAgent | StopRinging):
+            if not isinstance(output, Action):
                 self.take(output)
 
     def take(self, event: ev.Event) -> None:
@@ -58,7 +60,12 @@ class Ledger:
                 assert known is None or known.new is event.old, f"{event} does not follow {known}"
                 assert event.new in AGENT_TRANSITIONS[event.old], event
                 self.agents[event.agent_id] = event
-            case ev.AgentWishChanged() | ev.AgentPhoneChanged():
+            case ev.AgentWishChanged() | ev.AgentPhoneChanged() | ev.AgentTimeLimit():
+                pass
+            case ev.WrapUpExtended():
+                told = self.agents[event.agent_id]
+                self.agents[event.agent_id] = replace(told, wrap_up_until=event.wrap_up_until)
+            case ev.QueueUnserved() | ev.QueueServed() | ev.QueueClosed() | ev.QueueOpened():
                 pass
             case ev.InteractionArrived():
                 self.records[event.interaction_id] = begin(event)
@@ -88,9 +95,9 @@ class Ledger:
 
     # ---- the laws
 
-    def check(self, engine: AcdEngine) -> None:
+    def check(self, engine: AcdEngine, now: datetime) -> None:
         """The engine's picture is sound in itself and is what its events fold to."""
-        check_picture(engine)
+        check_picture(engine, now)
         picture = engine.picture
         for agent in picture.agents.values():
             told = self.agents.get(agent.agent_id)
@@ -105,53 +112,124 @@ class Ledger:
             record = self.records[interaction_id]
             talking = record.stage is Stage.TALKING and record.times.talk_ended_at is None
             waiting = picture.waiting.get(interaction_id)
-            ringing = waiting is not None and waiting.offer_id is not None
+            ringing = waiting is not None and bool(waiting.offer_ids)
             assert talking == (interaction_id in picture.talking_interactions), record
             assert (record.stage in (Stage.WAITING, Stage.RINGING)) == (waiting is not None), record
             assert (record.stage is Stage.RINGING) == ringing, record
             assert (record.open_offer() is not None) == ringing, record
 
 
-def check_picture(engine: AcdEngine) -> None:
+def check_picture(engine: AcdEngine, now: datetime) -> None:
     """One agent, one interaction; places in order; every index true; nobody free beside someone he can serve."""
     picture = engine.picture
     for interaction_id, agent_id in picture.talking_interactions.items():
         agent = picture.agents[agent_id]
-        assert (agent.state, agent.interaction_id) == (AgentState.TALKING, interaction_id)
+        assert agent.in_talk
+        assert agent.interaction_id == interaction_id
         assert agent.offer_id is not None
         assert picture.talks[agent.offer_id] == agent_id
         assert interaction_id not in picture.waiting
-    talkers = [agent for agent in picture.agents.values() if agent.state is AgentState.TALKING]
+    talkers = [agent for agent in picture.agents.values() if agent.in_talk]
     assert len(talkers) == len(picture.talks) == len(picture.talking_interactions)
+    check_offers(engine)
+    check_places(engine)
+    check_pools(engine)
+    if engine.routing:
+        check_nobody_stands_idle(engine, now)
+
+
+def check_offers(engine: AcdEngine) -> None:
+    """Every pending offer is known to its agent and its interaction, and the other way round."""
+    picture = engine.picture
     for offer in picture.offers.values():
         agent, record = picture.agents[offer.agent_id], picture.waiting[offer.interaction_id]
-        assert (agent.state, agent.offer_id) == (AgentState.OFFERED, offer.offer_id)
-        assert (record.offer_id, record.queue_id) == (offer.offer_id, offer.queue_id)
+        if record.on_the_phone:
+            assert (agent.state, agent.offer_id) == (AgentState.OFFERED, offer.offer_id)
+        else:
+            assert offer.offer_id in agent.texts_offered
+        assert offer.offer_id in record.offer_ids
+        assert record.queue_id == offer.queue_id
+        assert offer.offer_id in picture.offers_end
     offered = [agent for agent in picture.agents.values() if agent.state is AgentState.OFFERED]
-    assert len(offered) == len(picture.offers)
-    assert sum(record.offer_id is not None for record in picture.waiting.values()) == len(picture.offers)
+    texts = sum(len(agent.texts_offered) for agent in picture.agents.values())
+    assert len(offered) + texts == len(picture.offers) == len(picture.offers_end)
+    for record in picture.waiting.values():
+        several = picture.queues[record.queue_id].config.ring_several
+        assert len(record.offer_ids) <= max(several, 1)
+        agents = [picture.offers[offer_id].agent_id for offer_id in record.offer_ids]
+        assert len(set(agents)) == len(agents)
+    assert sum(len(record.offer_ids) for record in picture.waiting.values()) == len(picture.offers)
+    for interaction_id, agent_id in picture.works.items():
+        assert interaction_id in picture.agents[agent_id].works
+        assert interaction_id not in picture.waiting
+    assert sum(len(agent.works) for agent in picture.agents.values()) == len(picture.works)
+
+
+def check_places(engine: AcdEngine) -> None:
+    """Queues are in order, and each interaction stands in just the list it should."""
+    picture = engine.picture
     assert sum(len(queue.waiting) for queue in picture.queues.values()) == len(picture.waiting)
     for queue_id, queue in picture.queues.items():
         records = list(picture.waiting_in(queue_id))
         assert [record.place for record in records] == sorted(record.place for record in records)
+        assert [record.place for record in records] == [place_in(record, queue.config) for record in records]
         assert [picture.position(record.interaction_id) for record in records] == list(range(1, len(records) + 1))
-        able = [
-            agent
-            for agent in picture.agents.values()
-            if agent.offerable and satisfies(agent.config.skills, queue.config.required)
-        ]
-        in_order = sorted(able, key=lambda agent: (agent.ready_since, agent.agent_id))
-        assert list(queue.ready) == [agent.agent_id for agent in in_order]
-        if engine.routing:
-            idle = [
-                (agent.agent_id, record.interaction_id)
-                for agent in able
-                for record in records
-                if record.offer_id is None and satisfies(agent.config.skills, record.skills)
-            ]
-            assert not idle, f"free agents beside callers they can serve: {idle}"
-    busy = offered or [agent for agent in picture.agents.values() if agent.state is AgentState.WRAP_UP]
-    assert (engine.next_deadline() is not None) == bool(busy)
+    by_stand: dict[Stand, set[InteractionId]] = {stand: set() for stand in Stand}
+    for record in picture.waiting.values():
+        by_stand[record.stand].add(record.interaction_id)
+        if record.reserved_for is None and not record.offer_ids and record.callback is None:
+            assert record.stand is Stand.OPEN
+    pools = picture.pools.by_rule.values()
+    assert by_stand[Stand.OPEN] == {i for pool in pools for i in pool.open}
+    assert by_stand[Stand.OPEN] == {i for pool in pools for places in pool.by_queue.values() for i in places}
+    assert by_stand[Stand.MORE] == {i for pool in pools for i in pool.more}
+    kept = [*picture.reserved.values(), *picture.picked.values()]
+    assert by_stand[Stand.RESERVED] == {i for places in kept for i in places}
+    assert {
+        record.callback.number: record.interaction_id
+        for record in picture.waiting.values()
+        if record.callback is not None
+    } == picture.callbacks
+
+
+def check_pools(engine: AcdEngine) -> None:
+    """Pools hold whom they should, and the free agents are just those who can be offered something."""
+    picture = engine.picture
+    for pool in picture.pools.by_rule.values():
+        members = {agent.agent_id for agent in picture.agents.values() if pool.admits(agent)}
+        assert set(pool.agents) == members
+        assert pool.serving == sum(picture.agents[agent_id].serving for agent_id in members)
+        assert pool.waiting == sum(record.pool is pool for record in picture.waiting.values())
+        for agent_id in members:
+            assert pool in picture.agents[agent_id].pools
+    free = [agent for agent in picture.agents.values() if agent.offerable]
+    in_order = sorted(free, key=lambda agent: (agent.ready_since, agent.agent_id))
+    assert [agent_id for _, agent_id in picture.free.candidates(EVERYBODY)] == [agent.agent_id for agent in in_order]
+    for agent in picture.agents.values():
+        assert (agent.indexed is not None) is agent.offerable
+        assert (agent.agent_id in picture.takes_texts) is agent.takes_texts
+        assert agent.counted is agent.serving
+    assert not picture.unsettled_agents
+    assert not picture.unmatched
+    assert not picture.unsettled_texts
+
+
+def check_nobody_stands_idle(engine: AcdEngine, now: datetime) -> None:
+    """No free agent beside an open interaction he may serve."""
+    picture = engine.picture
+    idle = []
+    for record in picture.waiting.values():
+        if record.offer_ids or record.stand is Stand.NOWHERE:
+            continue
+        waited = now - record.entered_at
+        for agent in picture.agents.values():
+            able = agent.offerable if record.on_the_phone else agent.takes_texts
+            is_his = record.reserved_for in (None, agent.agent_id)
+            if record.reserved_for is None:
+                is_his = agent.agent_id in record.pool.agents and agent.delay_in(record.queue_id) <= waited
+            if able and is_his:
+                idle.append((agent.agent_id, record.interaction_id))
+    assert not idle, f"free agents beside callers they can serve: {idle}"
 
 
 def check_order_of_service(engine: AcdEngine, outputs: Sequence[Output]) -> None:
@@ -164,9 +242,10 @@ def check_order_of_service(engine: AcdEngine, outputs: Sequence[Output]) -> None
         served = picture.waiting.get(order.interaction_id)
         if served is None or order.interaction_id in given_back:
             continue
-        skills = picture.agents[order.agent_id].config.skills
+        agent = picture.agents[order.agent_id]
         for record in picture.waiting_in(served.queue_id):
             if record.place >= served.place:
                 break
-            free = record.offer_id is None and record.interaction_id not in given_back
-            assert not (free and satisfies(skills, record.skills)), f"{served} was served before {record}"
+            free = record.stand is Stand.OPEN and record.interaction_id not in given_back
+            his = record.pool.admits(agent) and not agent.delay_in(record.queue_id)
+            assert not (free and his and not served.picked), f"{served} was served before {record}"

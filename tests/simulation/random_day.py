@@ -202,7 +202,7 @@ class World:
             self.ask(caller)
         self.reconcile()
         self.tell(cmd.StartRouting())
-        self.ledger.check(self.engine)
+        self.ledger.check(self.engine, self.now)
 
     def reconcile_regularly(self) -> None:
         if self.linked:
@@ -229,7 +229,7 @@ class World:
         self.reconciliations += 1
         self.reconciled_at = self.now
         if self.engine.routing and self.reconciliations % 3 == 0:
-            self.ledger.check(self.engine)
+            self.ledger.check(self.engine, self.now)
 
     # ---- callers
 

@@ -261,7 +261,7 @@ class AcdMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_laws_hold(self) -> None:
-        self.ledger.check(self.engine)
+        self.ledger.check(self.engine, self.now)
 
     def replay(self) -> None:
         """The same words at the same times give the same answers."""

@@ -37,10 +37,16 @@ def test_an_offer_says_event_before_order_and_carries_its_reason() -> None:
     assert names(out) == ["AgentStateChanged", "OfferMade", "RingAgent"]
     made = out[1]
     assert isinstance(made, OfferMade)
-    assert made.offer.reason.text.en == "skills billing>=3, zh>=1; longest idle 00:00:00; priority +2"
-    assert made.offer.reason.text.zh == "技能 billing>=3, zh>=1；空闲最久 00:00:00；优先级 +2"
+    assert made.offer.reason.text.en == "skills billing>=3 and zh>=1; longest idle 00:00:00; priority +2"
+    assert made.offer.reason.text.zh == "技能 billing>=3 and zh>=1；空闲最久 00:00:00；优先级 +2"
     parts = {part.name: part.value for part in made.offer.reason.parts}
-    assert parts == {"skills": "billing>=3, zh>=1", "idle": "00:00:00", "ready_agents": "1", "priority": "2"}
+    assert parts == {
+        "skills": "billing>=3 and zh>=1",
+        "idle": "00:00:00",
+        "ready_agents": "1",
+        "choice": "longest_idle",
+        "priority": "2",
+    }
 
 
 def test_the_reason_of_a_plain_offer_tells_the_idle_time_alone() -> None:
@@ -187,7 +193,8 @@ def test_a_bridge_that_failed_is_not_the_agents_fault_and_he_is_tried_again_unde
     first = floor.offer_to("anna").offer_id
     out = floor.fail("anna", OfferCause.BRIDGE_FAILED)
     assert ended_offers(out) == [("anna", "withdrawn")]
-    assert rings(out) == [("anna", "c1")]
+    assert (rings(out), floor.state("anna")) == ([], "ready"), "he gets his breath back first"
+    assert rings(floor.wait(1)) == [("anna", "c1")]
     assert floor.offer_to("anna").offer_id != first
 
 
@@ -345,7 +352,7 @@ def test_moving_to_another_queue_takes_the_place_there_before_anyone_is_chosen()
     floor.enqueue("c1", "sales")
     floor.wait(1)
     floor.enqueue("c2", "support")
-    assert rings(floor.enqueue("c1", "support", ago=1)) == [("anna", "c1")]
+    assert rings(floor.move("c1", "support")) == [("anna", "c1")]
 
 
 def test_moving_to_another_queue_ends_the_offer_and_takes_the_new_place() -> None:
@@ -354,7 +361,7 @@ def test_moving_to_another_queue_ends_the_offer_and_takes_the_new_place() -> Non
     floor.queue("support", need("support"))
     floor.ready_agent("anna")
     floor.enqueue("c1", "sales")
-    out = floor.enqueue("c1", "support")
+    out = floor.move("c1", "support")
     assert ended_offers(out) == [("anna", "withdrawn")]
     assert len(stops(out)) == 1
     assert (floor.waiting("sales"), floor.waiting("support")) == ([], ["c1"])
