@@ -12,7 +12,8 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.app.business import Business, Change, ChangeKind, Part, changes, combine, warnings
+from callcenter.app.business import Business, Change, ChangeKind, Part, changes, combine
+from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business as read_file
 from callcenter.app.business_text import write_business
 from callcenter.app.permissions import Role

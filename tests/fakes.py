@@ -18,7 +18,7 @@ from callcenter.app.ports import (
     User,
 )
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
-from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus, check_agent_transition
+from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.events import Event
@@ -225,6 +225,7 @@ class FakeConfiguration:
     )
     secrets: dict[AgentId, str] = field(default_factory=dict)
     number_of_version: int = 0
+    reason_rules: tuple[NotReadyReason, ...] = (NotReadyReason(code="break"),)
 
     async def version(self) -> int:
         return self.number_of_version
@@ -241,8 +242,24 @@ class FakeConfiguration:
     async def reasons(self) -> tuple[CodeLabel, ...]:
         return self.reason_codes
 
+    async def not_ready_reasons(self) -> tuple[NotReadyReason, ...]:
+        return self.reason_rules
+
     async def dispositions(self) -> tuple[CodeLabel, ...]:
         return self.disposition_codes
+
+    async def close_queue(self, queue_id: QueueId, *, by: str, at: datetime) -> None:
+        if queue_id not in {queue.queue_id for queue in self.queue_configs}:
+            raise NotFound(f"there is no queue {queue_id}", code="unknown_queue")
+        self._set_closed_by(queue_id, by)
+
+    async def open_queue(self, queue_id: QueueId) -> None:
+        self._set_closed_by(queue_id, "")
+
+    def _set_closed_by(self, queue_id: QueueId, by: str) -> None:
+        self.queue_configs = tuple(
+            replace(queue, closed_by=by) if queue.queue_id == queue_id else queue for queue in self.queue_configs
+        )
 
     async def set_agent_phone(self, agent_id: AgentId, phone: Phone) -> None:
         if agent_id not in self.agent_configs:

@@ -1,21 +1,21 @@
-"""What the business sets, as one value: put together from what there is and what is wanted, compared, and judged.
+"""What the business sets, as one value: put together from what there is and what is wanted, and compared.
 
 Law: nothing here reads or writes; the same two values give the same changes in the same order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from callcenter.app.business_items import HoursEntry, QueueEntry, ReasonCode
+from callcenter.app.business_tables import differences
 from callcenter.app.ports import CodeLabel, NumberRoute
-from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
+from callcenter.domain.agents import AgentConfig
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.labels import Label
-from callcenter.domain.queues import QueueConfig
-from callcenter.domain.skills import satisfies
 
 Item = TypeVar("Item")
 
@@ -30,6 +30,7 @@ class Part(StrEnum):
     """The parts of a business's configuration, in the order in which they need one another."""
 
     SKILLS = "skills"
+    HOURS = "hours"
     QUEUES = "queues"
     AGENTS = "agents"
     NUMBERS = "numbers"
@@ -39,6 +40,7 @@ class Part(StrEnum):
 
 ONE_OF: Mapping[Part, str] = {
     Part.SKILLS: "skill",
+    Part.HOURS: "opening hours",
     Part.QUEUES: "queue",
     Part.AGENTS: "agent",
     Part.NUMBERS: "number",
@@ -52,16 +54,18 @@ class Business:
     """Everything the business sets; each part by its id, reasons and dispositions in the order people see."""
 
     skills: Mapping[SkillId, Label] = field(default_factory=dict)
-    queues: Mapping[QueueId, QueueConfig] = field(default_factory=dict)
+    hours: Mapping[str, HoursEntry] = field(default_factory=dict)
+    queues: Mapping[QueueId, QueueEntry] = field(default_factory=dict)
     agents: Mapping[AgentId, AgentConfig] = field(default_factory=dict)
     numbers: Mapping[str, NumberRoute] = field(default_factory=dict)
-    reasons: Mapping[str, CodeLabel] = field(default_factory=dict)
+    reasons: Mapping[str, ReasonCode] = field(default_factory=dict)
     dispositions: Mapping[str, CodeLabel] = field(default_factory=dict)
 
     def part(self, part: Part) -> Mapping[str, object]:
         """One part, by the ids of its items."""
         parts: Mapping[Part, Mapping[str, object]] = {
             Part.SKILLS: _plain(self.skills),
+            Part.HOURS: self.hours,
             Part.QUEUES: _plain(self.queues),
             Part.AGENTS: _plain(self.agents),
             Part.NUMBERS: self.numbers,
@@ -134,6 +138,7 @@ def combine(present: Business, wanted: Wanted, *, remove_missing: bool) -> Busin
     gone = wanted.parts if remove_missing else frozenset[Part]()
     return Business(
         skills=_over(present.skills, ours.skills, clear=Part.SKILLS in gone),
+        hours=_over(present.hours, ours.hours, clear=Part.HOURS in gone),
         queues=_over(present.queues, ours.queues, clear=Part.QUEUES in gone),
         agents=_over(present.agents, agents, clear=Part.AGENTS in gone),
         numbers=_over(present.numbers, ours.numbers, clear=Part.NUMBERS in gone),
@@ -153,29 +158,13 @@ def changes(before: Business, after: Business) -> tuple[Change, ...]:
             elif item not in new:
                 found.append(Change(kind=ChangeKind.REMOVED, part=part, item=item))
             elif old[item] != new[item]:
-                details = tuple(_details(old[item], new[item]))
+                details = tuple(differences(old[item], new[item]))
                 found.append(Change(kind=ChangeKind.CHANGED, part=part, item=item, details=details))
         if part in (Part.REASONS, Part.DISPOSITIONS):
             stayed = [item for item in old if item in new]
             if stayed != [item for item in new if item in old]:
                 found.append(Change(kind=ChangeKind.ORDERED, part=part, details=tuple(new)))
     return tuple(found)
-
-
-def warnings(business: Business) -> tuple[str, ...]:
-    """What may be meant so, but rarely is."""
-    told = []
-    for queue in business.queues.values():
-        if not any(satisfies(agent.skills, queue.required) for agent in business.agents.values()):
-            needs = ", ".join(map(str, queue.required))
-            told.append(
-                f"queue {queue.queue_id}: nobody can serve it"
-                + (f"; give an agent the skills {needs}" if needs else "; there are no agents")
-            )
-    used = {need.skill for queue in business.queues.values() for need in queue.required}
-    used |= {skill for agent in business.agents.values() for skill in agent.skills}
-    told += [f"skill {skill}: no queue asks for it and no agent has it" for skill in business.skills.keys() - used]
-    return tuple(sorted(told))
 
 
 def _plain(items: Mapping[SkillId, Item] | Mapping[QueueId, Item] | Mapping[AgentId, Item]) -> Mapping[str, Item]:
@@ -193,51 +182,3 @@ def _over(
         return {**wanted, **rest}
     together = {**rest, **wanted}
     return {key: together[key] for key in sorted(together)}
-
-
-def _details(old: object, new: object) -> Iterable[str]:
-    """What of an item is different, in few words."""
-    match old, new:
-        case QueueConfig(), QueueConfig():
-            yield from _pairs(_queue_words(old), _queue_words(new))
-        case AgentConfig(), AgentConfig():
-            yield from _pairs(_agent_words(old), _agent_words(new))
-        case NumberRoute(), NumberRoute():
-            yield from _pairs(
-                {"flow": old.flow, "label": _label(old.label)}, {"flow": new.flow, "label": _label(new.label)}
-            )
-        case CodeLabel(), CodeLabel():
-            yield f"{_label(old.label)} -> {_label(new.label)}"
-        case Label(), Label():
-            yield f"{_label(old)} -> {_label(new)}"
-
-
-def _pairs(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
-    return [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
-
-
-def _queue_words(queue: QueueConfig) -> Mapping[str, str]:
-    return {
-        "label": _label(queue.label),
-        "skills": ", ".join(map(str, queue.required)) or "none",
-        "ring_timeout_seconds": f"{queue.ring_timeout.total_seconds():g}",
-        "wrap_up_seconds": f"{queue.wrap_up.total_seconds():g}",
-        "service_level_threshold_seconds": f"{queue.service_level_threshold.total_seconds():g}",
-        "expected_handle_time_seconds": f"{queue.expected_handle_time.total_seconds():g}",
-        "announce_first_after_seconds": f"{queue.announce_first_after.total_seconds():g}",
-        "announce_interval_seconds": f"{queue.announce_interval.total_seconds():g}",
-        "music_class": queue.music_class,
-    }
-
-
-def _agent_words(agent: AgentConfig) -> Mapping[str, str]:
-    skills: Sequence[str] = [f"{skill} {level}" for skill, level in sorted(agent.skills.items())]
-    return {"name": agent.name, "skills": ", ".join(skills) or "none", "phone": _phone(agent.phone)}
-
-
-def _phone(phone: Phone) -> str:
-    return phone.kind.value if phone.kind in (PhoneKind.SIP, PhoneKind.BROWSER) else f"{phone.kind} {phone.address}"
-
-
-def _label(label: Label) -> str:
-    return f"{label.zh} / {label.en}"

@@ -4,35 +4,54 @@ Law: nothing is guessed. A field that is not known, said twice or of the wrong k
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Final
 
-from callcenter.app.business import ONE_OF, Business, Part, Wanted
+from callcenter.app.business import Business, Part, Wanted
+from callcenter.app.business_checks import Place, faults
+from callcenter.app.business_fields import (
+    NAME,
+    NAME_RULE,
+    TELEPHONE,
+    TELEPHONE_RULE,
+    inner_label,
+    label,
+    levels,
+    line,
+    optional_seconds,
+    seconds,
+)
+from callcenter.app.business_hours import read_hours
+from callcenter.app.business_items import ReasonCode
+from callcenter.app.business_queue import read_queue
 from callcenter.app.ports import CodeLabel, NumberRoute
-from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
+from callcenter.domain.agents import AgentConfig, Phone, PhoneKind, QueuePreference
 from callcenter.domain.ids import AgentId, QueueId, SkillId
-from callcenter.domain.labels import Label
-from callcenter.domain.queues import QueueConfig
-from callcenter.domain.skills import HIGHEST_LEVEL, LOWEST_LEVEL, SkillRequirement
 from callcenter.ivr.document import Document, Section, read_document
+from callcenter.ivr.reader import MAX_PRIORITY
 
 FILE_MAX_CHARACTERS: Final = 4_000_000
 """Enough for ten thousand agents."""
 GUIDE: Final = "docs/operating.md"
-LABEL_MAX_CHARACTERS: Final = 60
-A_DAY_SECONDS: Final = 86_400
 FALLBACK_OF_ALL: Final = "default"
 """The name of the exchange's own queue for everybody, in which no queue of the business can be."""
-BROWSER_SUFFIX: Final = "w"
-"""Agent 1001's phone in the browser signs in as 1001w."""
+MOST: Final = 1_000
+AGENT_FIELDS: Final = (
+    "name",
+    "skills",
+    "phone",
+    "groups",
+    "preferences",
+    "order",
+    "weight",
+    "chats",
+    "voice_interrupts",
+)
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_NAME_RULE: Final = "use letters, digits, _ and -, at most 64"
 _DNIS: Final = re.compile(r"\+?[A-Za-z0-9*#._-]{1,63}")
 _DNIS_RULE: Final = "write it as the trunk gives it, such as '4000' or '+862112345678'"
 _SIP_ADDRESS: Final = re.compile(r"(sip:)?[^\s/,;&|\"'<>$@]+@[^\s/,;&|\"'<>$@]+")
-_TELEPHONE: Final = re.compile(r"\+?[0-9*#]{3,32}")
 
 
 class BusinessFile:
@@ -44,38 +63,25 @@ class BusinessFile:
 
     def check(self, result: Business, *, flows: Collection[str] | None) -> None:
         """Raise FlowError with every fault of `result`, what there will be; `flows` are the flows there are."""
-        for queue in result.queues.values():
-            for need in queue.required:
-                self._known_skill(result, Part.QUEUES, queue.queue_id, need.skill)
-        for agent in result.agents.values():
-            for skill in agent.skills:
-                self._known_skill(result, Part.AGENTS, agent.agent_id, skill)
-            twin = AgentId(agent.agent_id + BROWSER_SUFFIX)
-            if twin in result.agents:
-                what = f"agent {twin} has the name of the browser's phone of agent {agent.agent_id}"
-                self._document.fault("name_taken", what, "give it another id", self._path(Part.AGENTS, twin))
+        for fault in faults(result):
+            self._document.fault(fault.code, fault.what, fault.right, self._path(fault.places))
         for route in result.numbers.values():
             if flows is not None and route.flow not in flows:
                 known = ", ".join(sorted(flows)) or "none"
                 what = f"number {route.dnis} leads to the flow {route.flow!r}, which is not in the flows' directory"
-                self._document.fault(
-                    "unknown_flow", what, f"known: {known}", self._path(Part.NUMBERS, route.dnis, "flow")
-                )
+                path = self._path(((Part.NUMBERS, route.dnis, "flow"),))
+                self._document.fault("unknown_flow", what, f"known: {known}", path)
         self._document.raise_faults()
 
-    def _known_skill(self, result: Business, part: Part, item: str, skill: SkillId) -> None:
-        if skill not in result.skills:
-            known = ", ".join(sorted(result.skills)) or "none"
-            what = f"{ONE_OF[part]} {item}: there is no skill {skill!r}"
-            path = self._path(part, item, "skills", skill)
-            self._document.fault("unknown_skill", what, f"add it to the skills, or use {known}", path)
-
-    def _path(self, part: Part, *names: str) -> str:
-        """Where the file speaks of it; what it does not speak of is at fault where the skills are listed."""
-        path = ".".join((part, *names))
-        while path not in self._document.lines and "." in path:
-            path = path.rpartition(".")[0]
-        return path if path != part else Part.SKILLS
+    def _path(self, places: Sequence[Place]) -> str:
+        """Where the file speaks of it: the first of the places, or of the items they are in, that it has."""
+        lines = self._document.lines
+        for place in places:
+            for length in range(len(place), min(len(place), 2) - 1, -1):
+                path = ".".join(place[:length])
+                if path in lines:
+                    return path
+        return next((place[0] for place in places if place[0] in lines), "")
 
 
 def read_business(text: str, filename: str) -> BusinessFile:
@@ -86,13 +92,14 @@ def read_business(text: str, filename: str) -> BusinessFile:
     agents = {AgentId(name): _agent(name, fields) for name, fields in _items(root, Part.AGENTS)}
     without_phone = frozenset(AgentId(name) for name, fields in _items(root, Part.AGENTS) if not fields.has("phone"))
     business = Business(
-        skills={SkillId(name): _label(fields) for name, fields in _items(root, Part.SKILLS)},
-        queues={QueueId(name): _queue(name, fields) for name, fields in _items(root, Part.QUEUES)},
+        skills={SkillId(name): label(fields) for name, fields in _items(root, Part.SKILLS)},
+        hours={name: read_hours(fields) for name, fields in _items(root, Part.HOURS)},
+        queues={QueueId(name): read_queue(name, fields) for name, fields in _items(root, Part.QUEUES)},
         agents=agents,
         numbers={name: _number(name, fields) for name, fields in _items(root, Part.NUMBERS)},
-        reasons={name: CodeLabel(code=name, label=_label(fields)) for name, fields in _items(root, Part.REASONS)},
+        reasons={name: _reason(name, fields) for name, fields in _items(root, Part.REASONS)},
         dispositions={
-            name: CodeLabel(code=name, label=_label(fields)) for name, fields in _items(root, Part.DISPOSITIONS)
+            name: CodeLabel(code=name, label=label(fields)) for name, fields in _items(root, Part.DISPOSITIONS)
         },
     )
     for name, fields in _items(root, Part.QUEUES):
@@ -120,7 +127,7 @@ def _items(root: Section, part: Part) -> list[tuple[str, Section]]:
 def _check_names(root: Section) -> None:
     for part in Part:
         section = root.section(part, needed=False)
-        pattern, rule = (_DNIS, _DNIS_RULE) if part is Part.NUMBERS else (_NAME, _NAME_RULE)
+        pattern, rule = (_DNIS, _DNIS_RULE) if part is Part.NUMBERS else (NAME, NAME_RULE)
         for name in section.names(pattern=None) if section is not None else ():
             if section is None:
                 continue
@@ -129,48 +136,54 @@ def _check_names(root: Section) -> None:
             section.section(name)
 
 
-def _queue(name: str, fields: Section) -> QueueConfig:
-    fields.only(
-        "label",
-        "skills",
-        "ring_timeout_seconds",
-        "wrap_up_seconds",
-        "service_level_threshold_seconds",
-        "expected_handle_time_seconds",
-        "announce_first_after_seconds",
-        "announce_interval_seconds",
-        "music_class",
-    )
-    usual = QueueConfig(queue_id=QueueId(name), label=Label(zh="", en=""))
-    music = fields.word("music_class", pattern=_NAME) if fields.has("music_class") else usual.music_class
-    levels = _levels(fields)
-    return QueueConfig(
-        queue_id=QueueId(name),
-        label=_inner_label(fields),
-        required=tuple(SkillRequirement(skill=skill, minimum_level=level) for skill, level in levels.items()),
-        ring_timeout=_seconds(fields, "ring_timeout_seconds", 1, 300, usual.ring_timeout),
-        wrap_up=_seconds(fields, "wrap_up_seconds", 0, A_DAY_SECONDS, usual.wrap_up),
-        service_level_threshold=_seconds(
-            fields, "service_level_threshold_seconds", 1, A_DAY_SECONDS, usual.service_level_threshold
-        ),
-        expected_handle_time=_seconds(
-            fields, "expected_handle_time_seconds", 1, A_DAY_SECONDS, usual.expected_handle_time
-        ),
-        announce_first_after=_seconds(
-            fields, "announce_first_after_seconds", 0, A_DAY_SECONDS, usual.announce_first_after
-        ),
-        announce_interval=_seconds(fields, "announce_interval_seconds", 1, A_DAY_SECONDS, usual.announce_interval),
-        music_class=music,
-    )
-
-
 def _agent(name: str, fields: Section) -> AgentConfig:
-    fields.only("name", "skills", "phone")
+    fields.only(*AGENT_FIELDS)
+    usual = AgentConfig(agent_id=AgentId(name), name="")
     return AgentConfig(
         agent_id=AgentId(name),
-        name=_line(fields, "name", 100),
-        skills=_levels(fields),
+        name=line(fields, "name", 100),
+        skills=levels(fields),
         phone=_phone(fields.section("phone")) if fields.has("phone") else Phone(),
+        groups=_groups(fields),
+        preferences=_preferences(fields),
+        order=fields.whole("order", 0, MOST, usual=usual.order),
+        weight=fields.whole("weight", 1, MOST, usual=usual.weight),
+        chats=fields.whole("chats", 0, MOST, usual=usual.chats),
+        voice_interrupts=fields.yes_or_no("voice_interrupts", usual=usual.voice_interrupts),
+    )
+
+
+def _groups(fields: Section) -> frozenset[str]:
+    if not fields.has("groups"):
+        return frozenset()
+    groups = fields.texts("groups", at_most=64)
+    for group in groups:
+        if not NAME.fullmatch(group):
+            fields.fault("bad_name", f"{group!r} cannot be the name of a group", NAME_RULE, "groups")
+    return frozenset(groups)
+
+
+def _preferences(fields: Section) -> dict[QueueId, QueuePreference]:
+    section = fields.section("preferences", needed=False)
+    found: dict[QueueId, QueuePreference] = {}
+    for name in section.names(pattern=None) if section is not None else ():
+        wish = section.section(name) if section is not None else None
+        if wish is not None:
+            wish.only("priority", "delay_seconds")
+            found[QueueId(name)] = QueuePreference(
+                priority=wish.whole("priority", -MAX_PRIORITY, MAX_PRIORITY, usual=0),
+                delay=seconds(wish, "delay_seconds", 0, timedelta()),
+            )
+    return found
+
+
+def _reason(name: str, fields: Section) -> ReasonCode:
+    usual = ReasonCode(code=name, label=label(fields, "limit_seconds", "warn_before_seconds"))
+    return ReasonCode(
+        code=name,
+        label=usual.label,
+        limit=optional_seconds(fields, "limit_seconds", 1),
+        warn_before=seconds(fields, "warn_before_seconds", 0, usual.warn_before),
     )
 
 
@@ -189,7 +202,7 @@ def _phone(fields: Section | None) -> Phone:
     pattern, right = (
         (_SIP_ADDRESS, "write one such as sip:1001@10.0.0.5:5060")
         if kind == PhoneKind.ADDRESS
-        else (_TELEPHONE, "write a telephone number, best with its country code (+8613800138000)")
+        else (TELEPHONE, TELEPHONE_RULE)
     )
     if address and not pattern.fullmatch(address):
         fields.fault("bad_address", f"{fields.path}.address: {address!r} cannot be called", right, "address")
@@ -198,36 +211,4 @@ def _phone(fields: Section | None) -> Phone:
 
 def _number(dnis: str, fields: Section) -> NumberRoute:
     fields.only("flow", "label")
-    return NumberRoute(dnis=dnis, flow=fields.word("flow"), label=_inner_label(fields))
-
-
-def _levels(fields: Section) -> dict[SkillId, int]:
-    section = fields.section("skills", needed=False)
-    if section is None:
-        return {}
-    return {
-        SkillId(skill): section.whole(skill, LOWEST_LEVEL, HIGHEST_LEVEL, usual=LOWEST_LEVEL)
-        for skill in section.names(pattern=None)
-    }
-
-
-def _inner_label(fields: Section) -> Label:
-    label = fields.section("label")
-    return _label(label) if label is not None else Label(zh="", en="")
-
-
-def _label(fields: Section) -> Label:
-    fields.only("zh", "en")
-    return Label(zh=_line(fields, "zh", LABEL_MAX_CHARACTERS), en=_line(fields, "en", LABEL_MAX_CHARACTERS))
-
-
-def _line(fields: Section, name: str, at_most: int) -> str:
-    """A text that is shown in one line."""
-    text = fields.text(name, at_most=at_most).strip()
-    if not text.isprintable():
-        fields.fault("bad_text", f"{fields.path}.{name} has a line break or a control character", "one line", name)
-    return text
-
-
-def _seconds(fields: Section, name: str, low: int, high: int, usual: timedelta) -> timedelta:
-    return fields.seconds(name, low, high, usual=int(usual.total_seconds()))
+    return NumberRoute(dnis=dnis, flow=fields.word("flow"), label=inner_label(fields))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from callcenter.domain.actions import RingAgent
-from callcenter.domain.agents import AgentConfig, AgentState, Phone
+from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone
 from callcenter.domain.customers import Case, ContactPoint, Customer, CustomerKind
 from callcenter.domain.events import Event
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
@@ -66,6 +66,8 @@ class AgentStatus:
     offer_id: OfferId | None
     queue_id: QueueId | None
     phone: Phone
+    misses: int = 0
+    """Offers he missed in a row."""
 
 
 class Journal(Protocol):
@@ -173,8 +175,20 @@ class Configuration(Protocol):
         """Why an agent may be not ready, those the agents choose from."""
         ...
 
+    async def not_ready_reasons(self) -> tuple[NotReadyReason, ...]:
+        """The same reasons as the routing knows them, with their time limits."""
+        ...
+
     async def dispositions(self) -> tuple[CodeLabel, ...]:
         """Result codes of wrap-up."""
+        ...
+
+    async def close_queue(self, queue_id: QueueId, *, by: str, at: datetime) -> None:
+        """Remember that a supervisor closed a queue in an emergency; `NotFound` when there is none."""
+        ...
+
+    async def open_queue(self, queue_id: QueueId) -> None:
+        """Remember that the emergency is over; nothing happens when there was none."""
         ...
 
     async def set_agent_phone(self, agent_id: AgentId, phone: Phone) -> None:

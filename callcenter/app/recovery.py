@@ -82,6 +82,7 @@ async def restore(floor: Floor, *, configuration: Configuration, records: Record
         await floor.request(cmd.ConfigureQueue(config=queue))
     for agent in await configuration.agents():
         await floor.request(cmd.ConfigureAgent(config=agent))
+    await floor.request(cmd.ConfigureReasons(reasons=await configuration.not_ready_reasons()))
     for interaction in await records.open_interactions():
         await floor.request(Adopt(interaction=interaction))
     for status in await records.agent_statuses():
@@ -102,6 +103,7 @@ def _restored(status: AgentStatus) -> cmd.RestoreAgent:
         interaction_id=status.interaction_id,
         offer_id=status.offer_id,
         queue_id=status.queue_id,
+        misses=status.misses,
     )
 
 

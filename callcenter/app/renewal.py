@@ -16,9 +16,9 @@ from callcenter.app.calls import Calls, Lines
 from callcenter.app.floor import Floor
 from callcenter.app.ports import Configuration
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import AgentConfig, Phone
+from callcenter.domain.agents import AgentConfig, NotReadyReason, Phone
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import AgentId
+from callcenter.domain.ids import AgentId, QueueId
 from callcenter.ivr.faults import FlowError
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,8 @@ class Renewal:
         self._prepare = prepare
         self._version = version
         self._phones: dict[AgentId, Phone] | None = None
+        self._closed_by: dict[QueueId, str] = {}
+        self._reasons: tuple[NotReadyReason, ...] | None = None
         self._leftovers = False
         self._away = False
         self._preparing: asyncio.Task[None] | None = None
@@ -96,6 +98,7 @@ class Renewal:
         """Follow what is new, if anything is; returns new lines, whose prompts may have to be made."""
         if self._phones is None:
             self._phones = {agent.agent_id: agent.phone for agent in await self._configuration.agents()}
+            self._closed_by = {queue.queue_id: queue.closed_by for queue in await self._configuration.queues()}
         version = await self._configuration.version()
         if version == self._version:
             if self._leftovers:
@@ -114,10 +117,19 @@ class Renewal:
 
     async def _configure(self) -> None:
         picture = self._floor.picture
-        for queue in await self._configuration.queues():
+        queues = await self._configuration.queues()
+        for queue in queues:
             known = picture.queues.get(queue.queue_id)
+            # What a supervisor closed or opened a moment ago must not be undone: only news of the store counts.
+            if known is not None and self._closed_by.get(queue.queue_id) == queue.closed_by:
+                queue = replace(queue, closed_by=known.config.closed_by)
             if known is None or known.config != queue:
                 await self._floor.request(cmd.ConfigureQueue(config=queue))
+        self._closed_by = {queue.queue_id: queue.closed_by for queue in queues}
+        reasons = await self._configuration.not_ready_reasons()
+        if reasons != self._reasons:
+            await self._floor.request(cmd.ConfigureReasons(reasons=reasons))
+            self._reasons = reasons
         for agent in await self._configuration.agents():
             await self._configure_agent(agent)
 

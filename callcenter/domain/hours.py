@@ -5,7 +5,7 @@ Law: the answer depends on the moment alone; daylight saving and midnight are th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from callcenter.domain.errors import InvalidValue
@@ -58,10 +58,12 @@ class OpeningHours:
         """The first moment later than `after` at which it opens; None when there is none within that many days."""
         zone = ZoneInfo(self.timezone)
         first = after.astimezone(zone).date()
+        # Two times in one zone are compared by what its clocks show, which an hour in autumn shows twice.
+        moment = after.astimezone(UTC)
         for offset in range(within_days + 1):
             day = first + timedelta(days=offset)
             for interval in self.intervals(day):
                 opens = datetime.combine(day, interval.opens, tzinfo=zone)
-                if opens > after:
+                if opens.astimezone(UTC) > moment:
                     return opens
         return None

@@ -189,6 +189,17 @@ class Section:
             self.fault("bad_type", f"{path} is no list of names", f"write [one, two]; {_IDENTIFIER_RULE}", name)
         return tuple(words)
 
+    def texts(self, name: str, *, at_most: int) -> tuple[str, ...]:
+        """A list of texts, each of one line; none when the field is not there or the list is empty."""
+        value = self._table.get(name, [])
+        lines = [item for item in value if isinstance(item, str) and item.strip() and item.isprintable()]
+        if not isinstance(value, list) or len(lines) != len(value):
+            self.fault("bad_type", f"{_join(self.path, name)} is no list of texts", "write [one, two]", name)
+            return ()
+        if any(len(line) > at_most for line in lines):
+            self.fault("too_long", f"{_join(self.path, name)} has a long text", f"shorten it to {at_most}", name)
+        return tuple(lines)
+
     def one_of(self, name: str, choices: tuple[str, ...], *, usual: str | None = None) -> str:
         """One of the words in `choices`."""
         if usual is not None and not self.has(name):

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import AgentStatus
-from callcenter.domain.events import Event
+from callcenter.domain.events import Event, QueueEvent
 from callcenter.domain.ids import AgentId
 from callcenter.domain.interactions import Interaction
 from callcenter.store import tables
@@ -30,6 +30,8 @@ class EventEntry:
     interaction_id: str | None
     agent_id: str | None
     data: msgspec.Raw
+    queue_id: str | None = None
+    """Only of what befalls a queue itself. A spill may be older than this field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ def _event_entry(event: Event) -> EventEntry:
         interaction_id=getattr(event, "interaction_id", None),
         agent_id=getattr(event, "agent_id", None),
         data=msgspec.Raw(data),
+        queue_id=event.queue_id if isinstance(event, QueueEvent) else None,
     )
 
 
@@ -117,6 +120,7 @@ async def store_entries(connection: AsyncConnection, entries: Sequence[Entry]) -
             "name": event.name,
             "interaction_id": event.interaction_id,
             "agent_id": event.agent_id,
+            "queue_id": event.queue_id,
             "data": bytes(event.data),
         }
         for entry in entries
@@ -147,6 +151,7 @@ async def _write_agents(connection: AsyncConnection, statuses: Sequence[AgentSta
         "interaction_id",
         "offer_id",
         "queue_id",
+        "misses",
     )
     statement = (
         update(table)
@@ -170,6 +175,7 @@ async def _write_agents(connection: AsyncConnection, statuses: Sequence[AgentSta
                 "new_interaction_id": status.interaction_id,
                 "new_offer_id": status.offer_id,
                 "new_queue_id": status.queue_id,
+                "new_misses": status.misses,
             }
             for status in latest.values()
         ],

@@ -19,14 +19,17 @@ from callcenter.store.audit import add_audit
 from callcenter.store.configuration import (
     put_agent,
     put_dispositions,
+    put_hours,
     put_number,
     put_queue,
     put_reasons,
     put_skill,
     read_agents,
-    read_codes,
+    read_dispositions,
+    read_hours,
     read_numbers,
-    read_queues,
+    read_queue_entries,
+    read_reasons,
     read_skills,
 )
 
@@ -38,11 +41,12 @@ async def read_business(connection: AsyncConnection) -> Business:
     """Everything the business sets, as it is now."""
     return Business(
         skills=await read_skills(connection),
-        queues={queue.queue_id: queue for queue in await read_queues(connection)},
+        hours=await read_hours(connection),
+        queues={entry.config.queue_id: entry for entry in await read_queue_entries(connection)},
         agents={agent.agent_id: agent for agent in await read_agents(connection)},
         numbers={route.dnis: route for route in await read_numbers(connection)},
-        reasons={code.code: code for code in await read_codes(connection, tables.reasons)},
-        dispositions={code.code: code for code in await read_codes(connection, tables.dispositions)},
+        reasons={code.code: code for code in await read_reasons(connection)},
+        dispositions={code.code: code for code in await read_dispositions(connection)},
     )
 
 
@@ -132,8 +136,11 @@ async def _put(connection: AsyncConnection, after: Business, changes: Sequence[C
         match change.part:
             case Part.SKILLS:
                 await put_skill(connection, SkillId(change.item), after.skills[SkillId(change.item)])
+            case Part.HOURS:
+                await put_hours(connection, change.item, after.hours[change.item])
             case Part.QUEUES:
-                await put_queue(connection, after.queues[QueueId(change.item)])
+                entry = after.queues[QueueId(change.item)]
+                await put_queue(connection, entry.config, hours=entry.hours)
             case Part.AGENTS:
                 await put_agent(connection, after.agents[AgentId(change.item)])
             case Part.NUMBERS:
@@ -148,10 +155,11 @@ async def _put(connection: AsyncConnection, after: Business, changes: Sequence[C
 
 
 async def _remove(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Skills last: what needed them is gone or changed by then."""
+    """What needed skills and opening hours is gone or changed before they go."""
     keys: dict[Part, tuple[Table, str]] = {
         Part.NUMBERS: (tables.numbers, "dnis"),
         Part.QUEUES: (tables.queues, "queue_id"),
+        Part.HOURS: (tables.hours, "hours_id"),
         Part.AGENTS: (tables.agents, "agent_id"),
         Part.SKILLS: (tables.skills, "skill_id"),
     }

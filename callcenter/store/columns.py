@@ -59,17 +59,22 @@ class PlainText(TypeDecorator[str]):
 
 
 class Json(TypeDecorator[T], Generic[T]):
-    """A value of `type_` as a JSON document; the engine passes the text on as it is (see database.py)."""
+    """A value of `type_` as a JSON document; the engine passes the text on as it is (see database.py).
 
-    impl = JSON
+    None is no document: the column is NULL.
+    """
+
+    impl = JSON(none_as_null=True)
     cache_ok = True
 
     def __init__(self, type_: type[T]) -> None:
         super().__init__()
         self.type_ = type_
 
-    def process_bind_param(self, value: T | None, dialect: Dialect) -> str:
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> str | None:
         """To text; bytes are JSON already."""
+        if value is None:
+            return None
         return value.decode() if isinstance(value, bytes) else encode_json(value).decode()
 
     def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> T | None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from callcenter.app.business_items import ReasonCode
 from callcenter.app.ports import CodeLabel, NumberRoute, User
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.ids import AgentId, QueueId, SkillId, UserId
@@ -73,11 +74,11 @@ NUMBERS = (
 )
 
 REASONS = (
-    CodeLabel(code="break", label=Label(zh="小休", en="Break")),
-    CodeLabel(code="lunch", label=Label(zh="午餐", en="Lunch")),
-    CodeLabel(code="training", label=Label(zh="培训", en="Training")),
-    CodeLabel(code="meeting", label=Label(zh="会议", en="Meeting")),
-    CodeLabel(code="back_office", label=Label(zh="后台工作", en="Back office")),
+    ReasonCode(code="break", label=Label(zh="小休", en="Break"), limit=timedelta(minutes=15)),
+    ReasonCode(code="lunch", label=Label(zh="午餐", en="Lunch"), limit=timedelta(minutes=45)),
+    ReasonCode(code="training", label=Label(zh="培训", en="Training")),
+    ReasonCode(code="meeting", label=Label(zh="会议", en="Meeting")),
+    ReasonCode(code="back_office", label=Label(zh="后台工作", en="Back office")),
 )
 
 DISPOSITIONS = (

@@ -8,6 +8,7 @@ StoreError
 ├── SpillInUse            spill_in_use
 ├── SpillFailed           spill_failed
 ├── JournalStopped        journal_stopped
+├── DamagedRules          damaged_rules
 └── UnknownEvent          unknown_event
 """
 
@@ -60,6 +61,12 @@ class JournalStopped(StoreError):
     """Something was written after the journal had been stopped."""
 
     code = "journal_stopped"
+
+
+class DamagedRules(StoreError):
+    """A document of rules in the database is none."""
+
+    code = "damaged_rules"
 
 
 class UnknownEvent(StoreError):

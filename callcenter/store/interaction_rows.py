@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.domain.events import Outcome, Side
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
-from callcenter.domain.interactions import Interaction, Leg, LegRole, OfferRecord, Stage, Times
+from callcenter.domain.interactions import Hold, Interaction, Leg, LegRole, OfferRecord, Stage, Times
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome
 from callcenter.store import tables
@@ -47,6 +47,11 @@ def interaction_row(record: Interaction) -> Row:
         "language": record.language,
         "queue_id": record.queue_id,
         "priority": record.priority,
+        "placement": record.placement,
+        "forecast": record.forecast,
+        "callback": record.callback,
+        "callback_id": record.callback_id,
+        "hold": record.hold,
         "agent_id": record.agent_id,
         "customer_ids": record.customer_ids,
         "customer_id": record.customer_id,
@@ -193,6 +198,11 @@ def interaction_from_row(row: RowMapping, legs: Sequence[Leg], offers: Sequence[
         language=row["language"],
         queue_id=QueueId(row["queue_id"]) if row["queue_id"] is not None else None,
         priority=row["priority"],
+        placement=row["placement"],
+        forecast=row["forecast"],
+        callback=row["callback"],
+        callback_id=InteractionId(row["callback_id"]) if row["callback_id"] is not None else None,
+        hold=row["hold"] if row["hold"] is not None else Hold(),
         agent_id=AgentId(row["agent_id"]) if row["agent_id"] is not None else None,
         customer_ids=tuple(CustomerId(name) for name in row["customer_ids"]),
         customer_id=CustomerId(row["customer_id"]) if row["customer_id"] is not None else None,

@@ -105,6 +105,7 @@ class StoredRecords:
                 offer_id=OfferId(row.offer_id) if row.offer_id is not None else None,
                 queue_id=QueueId(row.queue_id) if row.queue_id is not None else None,
                 phone=Phone(kind=PhoneKind(row.phone_kind), address=row.phone_address),
+                misses=row.misses,
             )
             for row in rows
         )

@@ -14,9 +14,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    text,
 )
 
-from callcenter.domain.interactions import MenuStep
+from callcenter.domain.callbacks import Callback
+from callcenter.domain.interactions import Forecast, Hold, MenuStep, Placement
 from callcenter.domain.offers import OfferReason
 from callcenter.store.columns import Json, PlainText, RawJson, Seconds, UtcDateTime
 
@@ -98,6 +100,11 @@ interactions = Table(
     Column("language", PlainText, nullable=False),
     Column("queue_id", PlainText),
     Column("priority", Integer, nullable=False),
+    Column("placement", Json(Placement)),
+    Column("forecast", Json(Forecast)),
+    Column("callback", Json(Callback)),
+    Column("callback_id", PlainText),
+    Column("hold", Json(Hold)),
     Column("agent_id", PlainText),
     Column("customer_ids", Json(tuple[str, ...]), nullable=False),
     Column("customer_id", PlainText),
@@ -119,6 +126,12 @@ Index(
     interactions.c.interaction_id,
     sqlite_where=interactions.c.ended_at.is_(None),
     postgresql_where=interactions.c.ended_at.is_(None),
+)
+Index(
+    "ix_interactions_open_callbacks",
+    interactions.c.started_at,
+    sqlite_where=text("ended_at IS NULL AND callback IS NOT NULL"),
+    postgresql_where=text("ended_at IS NULL AND callback IS NOT NULL"),
 )
 
 legs = Table(
@@ -159,8 +172,16 @@ events = Table(
     Column("name", PlainText, nullable=False),
     Column("interaction_id", PlainText, index=True),
     Column("agent_id", PlainText, index=True),
+    Column("queue_id", PlainText),
     Column("data", RawJson, nullable=False),
     sqlite_autoincrement=True,
+)
+"""`queue_id` only of what befalls a queue itself; most events name a queue and are about a call."""
+Index(
+    "ix_events_queue_id",
+    events.c.queue_id,
+    sqlite_where=events.c.queue_id.is_not(None),
+    postgresql_where=events.c.queue_id.is_not(None),
 )
 
 journal_writers = Table(
@@ -195,6 +216,13 @@ skills = Table(
     Column("label_en", PlainText, nullable=False),
 )
 
+hours = Table(
+    "hours",
+    metadata,
+    Column("hours_id", PlainText, primary_key=True),
+    Column("rules", RawJson, nullable=False),
+)
+
 queues = Table(
     "queues",
     metadata,
@@ -208,7 +236,19 @@ queues = Table(
     Column("announce_first_after_seconds", Seconds, nullable=False),
     Column("announce_interval_seconds", Seconds, nullable=False),
     Column("music_class", PlainText, nullable=False),
+    Column("hours_id", ForeignKey("hours.hours_id")),
+    Column("rules", RawJson),
 )
+"""`rules`: what has no column of its own (rule_documents.py); NULL is as usual."""
+
+queue_closings = Table(
+    "queue_closings",
+    metadata,
+    Column("queue_id", ForeignKey("queues.queue_id", ondelete="CASCADE"), primary_key=True),
+    Column("closed_by", PlainText, nullable=False),
+    Column("closed_at", UtcDateTime, nullable=False),
+)
+"""Queues that a supervisor has closed in an emergency; no part of what the business sets."""
 
 queue_skills = Table(
     "queue_skills",
@@ -227,6 +267,7 @@ agents = Table(
     Column("phone_kind", PlainText, nullable=False),
     Column("phone_address", PlainText),
     Column("phone_secret", PlainText),
+    Column("rules", RawJson),
     # What the journal keeps of the agent's work; no state until he has signed in once.
     Column("state", PlainText),
     Column("reason", PlainText),
@@ -238,6 +279,7 @@ agents = Table(
     Column("interaction_id", PlainText),
     Column("offer_id", PlainText),
     Column("queue_id", PlainText),
+    Column("misses", Integer, nullable=False, server_default=text("0")),
 )
 
 agent_skills = Table(
@@ -264,6 +306,8 @@ reasons = Table(
     Column("position", Integer, nullable=False),
     Column("label_zh", PlainText, nullable=False),
     Column("label_en", PlainText, nullable=False),
+    Column("limit_seconds", Seconds),
+    Column("warn_before_seconds", Seconds, nullable=False, server_default=text("60")),
 )
 
 dispositions = Table(

@@ -163,4 +163,5 @@ def status(agent_id: str, state: AgentState = AgentState.READY) -> AgentStatus:
         offer_id=OfferId("1.1-o1"),
         queue_id=QueueId("sales"),
         phone=Phone(kind=PhoneKind.OUTSIDE, address="+442079460000"),
+        misses=2,
     )

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
+from callcenter.app.business_items import ReasonCode
 from callcenter.app.ports import CodeLabel, Configuration, Journal, NumberRoute, Records
 from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneKind
 from callcenter.domain.errors import NotFound
@@ -216,7 +217,11 @@ async def test_configuration_comes_back_as_it_was(database: Database) -> None:
         phone=Phone(kind=PhoneKind.ADDRESS, address="sip:desk@127.0.0.1"),
     )
     route = NumberRoute(dnis="4000", flow="main", label=Label(zh="总机", en="Main"))
-    codes = [CodeLabel(code=code, label=Label(zh=code, en=code)) for code in ("z", "a", "m")]
+    reasons = [
+        ReasonCode(code=code, label=Label(zh=code, en=code), limit=limit, warn_before=timedelta(seconds=5))
+        for code, limit in (("z", timedelta(minutes=15)), ("a", None), ("m", timedelta(seconds=1.5)))
+    ]
+    codes = [CodeLabel(code=reason.code, label=reason.label) for reason in reasons]
     async with database.writing() as connection:
         for skill in ("zh", "billing"):
             await conf.put_skill(connection, SkillId(skill), Label(zh=skill, en=skill))
@@ -224,12 +229,13 @@ async def test_configuration_comes_back_as_it_was(database: Database) -> None:
             await conf.put_queue(connection, queue)
             await conf.put_agent(connection, agent)
             await conf.put_number(connection, route)
-            await conf.put_reasons(connection, codes)
+            await conf.put_reasons(connection, reasons)
             await conf.put_dispositions(connection, codes[:2])
     assert await configuration.queues() == (queue,)
     assert await configuration.agents() == (agent,)
     assert await configuration.numbers() == (route,)
     assert await configuration.reasons() == tuple(codes)
+    assert await configuration.not_ready_reasons() == tuple(reason.rule for reason in reasons)
     assert await configuration.dispositions() == tuple(codes[:2])
     async with database.writing() as connection:
         await conf.put_queue(connection, replace(queue, required=()))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.app.business import Business, changes, combine, warnings
+from callcenter.app.business import Business, changes, combine
+from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business
+from callcenter.app.business_items import QueueEntry, ReasonCode
 from callcenter.app.business_text import write_business
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
@@ -38,10 +40,10 @@ def business() -> Business:
     bo = AgentConfig(agent_id=AgentId("1002"), name="#2", phone=Phone(kind=PhoneKind.OUTSIDE, address="+8613800138000"))
     return Business(
         skills={SALES: label("Sales"), ZH: label("Chinese")},
-        queues={queue.queue_id: queue},
+        queues={queue.queue_id: QueueEntry(config=queue)},
         agents={anna.agent_id: anna, bo.agent_id: bo},
         numbers={"+4000": NumberRoute(dnis="+4000", flow="main", label=label("Main"))},
-        reasons={code: CodeLabel(code=code, label=label(code)) for code in ("lunch", "break")},
+        reasons={code: ReasonCode(code=code, label=label(code)) for code in ("lunch", "break")},
         dispositions={code: CodeLabel(code=code, label=label(code)) for code in ("sold", "no", "07")},
     )
 
@@ -73,7 +75,7 @@ def test_what_is_written_is_read_back_the_same() -> None:
 def test_the_text_has_every_part_and_no_secret() -> None:
     text = write_business(Business())
     assert [line for line in text.splitlines() if line.endswith("{}")] == [
-        f"{part}: {{}}" for part in ("skills", "queues", "agents", "numbers", "reasons", "dispositions")
+        f"{part}: {{}}" for part in ("skills", "hours", "queues", "agents", "numbers", "reasons", "dispositions")
     ]
     assert "callcenter phone secret" in text
     assert not apply(text)
@@ -103,7 +105,7 @@ def test_all_faults_come_at_once_each_with_its_line() -> None:
         "  '1002': {name: [a], phone: {kind: fax}}\n"
         "  '1003': {name: a, phone: {kind: outside, address: Berlin}}\n"
         "numbers: [1]\n"
-        "hours: {}\n"
+        "calendar: {}\n"
     )
     assert [line.split(": ")[0] + ": " + line.split(": ", 1)[1].split(";")[0] for line in told] == [
         "f.yaml:1: skills.zh has no 'en'",
@@ -117,7 +119,7 @@ def test_all_faults_come_at_once_each_with_its_line() -> None:
         "f.yaml:11: agents.1002.phone.kind is 'fax'",
         "f.yaml:12: agents.1003.phone.address: 'Berlin' cannot be called",
         "f.yaml:13: numbers is no table",
-        "f.yaml:14: the file has no field 'hours'",
+        "f.yaml:14: the file has no field 'calendar'",
     ]
     assert all("; " in line for line in told)
 
@@ -167,13 +169,13 @@ def test_what_is_no_configuration_is_refused(text: str) -> None:
 
 
 def test_what_a_file_does_not_speak_of_stays() -> None:
-    text = "reasons:\n  meeting: {zh: 会议, en: Meeting}\nagents:\n  '1001': {name: Anna}\n"
+    text = "reasons:\n  meeting: {zh: 会议, en: Meeting}\nagents:\n  '1001': {name: Anna, skills: {sales: 9, zh: 3}}\n"
     result = apply(text, business())
     assert list(result.reasons) == ["meeting", "lunch", "break"]
     assert sorted(result.agents) == ["1001", "1002"]
     assert result.queues == business().queues
     assert [str(change) for change in changes(business(), result)] == [
-        "changed agent 1001: name no -> Anna, skills sales 10, zh 3 -> none",
+        "changed agent 1001: name no -> Anna, skills sales 10, zh 3 -> sales 9, zh 3",
         "added reason meeting",
     ]
 
@@ -200,14 +202,14 @@ def test_a_phone_that_is_not_written_is_the_agents_own() -> None:
 
 def test_a_change_is_told_field_by_field() -> None:
     queue = replace(
-        business().queues[QueueId("sales")],
+        business().queues[QueueId("sales")].config,
         required=(),
         wrap_up=timedelta(seconds=7),
         music_class="calm",
     )
     after = replace(
         business(),
-        queues={queue.queue_id: queue},
+        queues={queue.queue_id: QueueEntry(config=queue)},
         numbers={"+4000": NumberRoute(dnis="+4000", flow="sales", label=label("Main"))},
         reasons={code: business().reasons[code] for code in ("break", "lunch")},
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from callcenter.app.ports import AgentStatus
 from callcenter.domain import events as ev
 from callcenter.domain.interactions import Interaction
+from callcenter.domain.overflows import Overflow, OverflowKind
 from callcenter.domain.skills import SkillRequirement
 from callcenter.store.batches import Batch, Entry, decode_batch, encode_batch, make_entry
 from callcenter.store.encoding import EVENT_CLASSES, decode_event, decode_json, encode_event, encode_json
@@ -23,6 +24,15 @@ st.register_type_strategy(
     SkillRequirement, st.builds(SkillRequirement, skill=st.text(max_size=8), minimum_level=st.integers(1, 10))
 )
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))  # JSON has no others.
+st.register_type_strategy(
+    Overflow,
+    st.one_of(
+        st.builds(
+            Overflow, kind=st.sampled_from((OverflowKind.QUEUE, OverflowKind.NUMBER)), target=st.text(min_size=1)
+        ),
+        st.builds(Overflow, kind=st.sampled_from((OverflowKind.CALLBACK, OverflowKind.CLOSED)), target=st.just("")),
+    ),
+)
 EVENT_MEMBERS: tuple[type[ev.Event], ...] = get_args(ev.Event)
 ANY_EVENT = st.one_of([st.builds(cls) for cls in EVENT_MEMBERS])
 

@@ -1,0 +1,260 @@
+"""Items of the business's configuration as plain tables: what a file says of them, and how two of them differ.
+
+Law: a field that is as usual is left out, but for those every queue had from the beginning.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from callcenter.app.business_hours import WEEKDAYS, interval_text
+from callcenter.app.business_items import HoursEntry, QueueEntry, ReasonCode
+from callcenter.app.business_queue import NEVER, USUAL
+from callcenter.app.ports import CodeLabel, NumberRoute
+from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
+from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
+from callcenter.domain.labels import Label
+from callcenter.domain.overflows import Overflow
+from callcenter.domain.queues import Boosts, QueueConfig, RoutingStep
+from callcenter.domain.rule_text import rule_text
+from callcenter.domain.rules import Rule
+
+Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
+Table = dict[str, Value]
+
+AS_USUAL: Final = "as usual"
+
+
+def differences(old: object, new: object) -> Iterable[str]:
+    """What of an item is different, field by field, in few words."""
+    before, after = _words(old), _words(new)
+    for name in before | after:
+        was, becomes = before.get(name, AS_USUAL), after.get(name, AS_USUAL)
+        if was != becomes:
+            yield f"{name} {was} -> {becomes}".lstrip()
+
+
+def label_table(label: Label) -> Table:
+    """What people read."""
+    return {"zh": label.zh, "en": label.en}
+
+
+def queue_table(entry: QueueEntry) -> Table:
+    """A queue."""
+    queue = entry.config
+    table: Table = {"label": label_table(queue.label)}
+    if queue.steps:
+        table["steps"] = _steps(queue.steps)
+    else:
+        table["skills"] = {str(need.skill): need.minimum_level for need in queue.required}
+    if entry.hours:
+        table["hours"] = entry.hours
+    table |= _unusual(_queue_rules(queue), _queue_rules(USUAL))
+    return table | {
+        "ring_timeout_seconds": seconds(queue.ring_timeout),
+        "wrap_up_seconds": seconds(queue.wrap_up),
+        "service_level_threshold_seconds": seconds(queue.service_level_threshold),
+        "expected_handle_time_seconds": seconds(queue.expected_handle_time),
+        "announce_first_after_seconds": seconds(queue.announce_first_after),
+        "announce_interval_seconds": seconds(queue.announce_interval),
+        "music_class": queue.music_class,
+    }
+
+
+def agent_table(agent: AgentConfig) -> Table:
+    """An agent."""
+    table: Table = {"name": agent.name, "skills": {str(skill): level for skill, level in sorted(agent.skills.items())}}
+    if agent.phone != Phone():
+        address: Table = {} if agent.phone.address is None else {"address": agent.phone.address}
+        table["phone"] = {"kind": agent.phone.kind.value, **address}
+    usual = AgentConfig(agent_id=agent.agent_id, name=agent.name)
+    return table | _unusual(_agent_rules(agent), _agent_rules(usual))
+
+
+def hours_table(entry: HoursEntry) -> Table:
+    """Opening hours."""
+    table: Table = {"timezone": entry.timezone}
+    if entry.week:
+        table["week"] = {
+            WEEKDAYS[day]: [interval_text(one) for one in intervals] for day, intervals in sorted(entry.week.items())
+        }
+    if entry.holidays:
+        table["holidays"] = entry.holidays
+    if entry.closed:
+        table["closed"] = [day.isoformat() for day in entry.closed]
+    if entry.special:
+        table["special"] = {
+            day.isoformat(): [interval_text(one) for one in intervals]
+            for day, intervals in sorted(entry.special.items())
+        }
+    return table
+
+
+def reason_table(reason: ReasonCode) -> Table:
+    """A reason for being not ready."""
+    table = label_table(reason.label)
+    if reason.limit is not None:
+        table["limit_seconds"] = seconds(reason.limit)
+    if reason.warn_before != ReasonCode(code="", label=reason.label).warn_before:
+        table["warn_before_seconds"] = seconds(reason.warn_before)
+    return table
+
+
+def number_table(route: NumberRoute) -> Table:
+    """A dialled number."""
+    return {"flow": route.flow, "label": label_table(route.label)}
+
+
+def seconds(duration: timedelta) -> int | float:
+    """To the millisecond, as files are read."""
+    found = round(duration.total_seconds(), 3)
+    return int(found) if found.is_integer() else found
+
+
+# ---- parts of a queue
+
+
+def _steps(steps: tuple[RoutingStep, ...]) -> list[Value]:
+    tables: list[Value] = []
+    before: Rule | None = None
+    for step in steps:
+        table: Table = {"after_seconds": seconds(step.after), "who": rule_text(step.who, before=before)}
+        if step.priority:
+            table["priority"] = step.priority
+        if step.announce:
+            table["announce"] = step.announce
+        if step.offer_callback:
+            table["offer_callback"] = True
+        if step.overflow is not None:
+            table["overflow"] = _overflow(step.overflow)
+        tables.append(table)
+        before = step.who
+    return tables
+
+
+def _queue_rules(queue: QueueConfig) -> Table:
+    limits = queue.limits
+    table: Table = {
+        "agent_choice": queue.agent_choice.value,
+        "ring_several": queue.ring_several,
+        "caller_order": queue.caller_order.value,
+        "ageing_limit_seconds": NEVER if queue.ageing_limit is None else seconds(queue.ageing_limit),
+        "boosts": _unusual(_boosts(queue.boosts), _boosts(Boosts())),
+        "nobody_after_seconds": seconds(limits.nobody_after),
+        "callback": False if queue.callback is None else _unusual(_callback(queue.callback), _callback(USUAL_CALLBACK)),
+        "rona_limit": queue.rona_limit,
+        "rest_after_miss_seconds": seconds(queue.rest_after_miss),
+        "wrap_up_limit_seconds": seconds(queue.wrap_up_limit),
+    }
+    durations = {
+        "max_wait_seconds": limits.max_wait,
+        "offer_callback_after_seconds": queue.offer_callback_after,
+        "offer_callback_above_seconds": queue.offer_callback_above,
+    }
+    overflows = {
+        "when_closed": limits.when_closed,
+        "when_full": limits.when_full,
+        "when_too_long": limits.when_too_long,
+        "when_nobody": limits.when_nobody,
+        "when_emergency": limits.when_emergency,
+    }
+    if limits.max_waiting is not None:
+        table["max_waiting"] = limits.max_waiting
+    table |= {name: seconds(value) for name, value in durations.items() if value is not None}
+    return table | {name: _overflow(value) for name, value in overflows.items() if value is not None}
+
+
+def _boosts(boosts: Boosts) -> Table:
+    classes: Table = dict(sorted(boosts.classes.items()))
+    languages: Table = dict(sorted(boosts.languages.items()))
+    return {
+        "classes": classes,
+        "open_complaint": boosts.open_complaint,
+        "languages": languages,
+        "limit": boosts.limit,
+        "last_agent_seconds": seconds(boosts.last_agent),
+        "account_manager_seconds": seconds(boosts.account_manager),
+    }
+
+
+def _callback(rules: CallbackRules) -> Table:
+    return {
+        "first": rules.first.value,
+        "attempts": rules.attempts,
+        "retry_busy_seconds": seconds(rules.retry_busy_after),
+        "retry_no_answer_seconds": seconds(rules.retry_no_answer_after),
+        "ring_timeout_seconds": seconds(rules.ring_timeout),
+        "lead": rules.lead,
+    }
+
+
+def _agent_rules(agent: AgentConfig) -> Table:
+    preferences: Table = {
+        str(queue_id): {"priority": wish.priority, "delay_seconds": seconds(wish.delay)}
+        for queue_id, wish in sorted(agent.preferences.items())
+    }
+    groups: list[Value] = [*sorted(agent.groups)]
+    return {
+        "groups": groups,
+        "preferences": preferences,
+        "order": agent.order,
+        "weight": agent.weight,
+        "chats": agent.chats,
+        "voice_interrupts": agent.voice_interrupts,
+    }
+
+
+def _unusual(table: Table, usual: Table) -> Table:
+    return {name: value for name, value in table.items() if name not in usual or value != usual[name]}
+
+
+def _overflow(overflow: Overflow) -> Value:
+    return {overflow.kind.value: overflow.target} if overflow.target else overflow.kind.value
+
+
+# ---- in words
+
+
+def _words(item: object) -> dict[str, str]:
+    match item:
+        case QueueEntry(config=queue):
+            needs = ", ".join(map(str, queue.required)) or "none"
+            skills = {} if queue.steps else {"skills": needs}
+            return _told(queue_table(item), queue.label) | skills
+        case AgentConfig():
+            return _told(agent_table(item)) | {"phone": _phone(item.phone)}
+        case HoursEntry():
+            return _told(hours_table(item))
+        case ReasonCode():
+            return {"": _label(item.label)} | _told(reason_table(item) | {"zh": "", "en": ""})
+        case NumberRoute():
+            return _told(number_table(item), item.label)
+        case CodeLabel(label=label) | (Label() as label):
+            return {"": _label(label)}
+        case _:
+            return {}
+
+
+def _told(table: Table, label: Label | None = None) -> dict[str, str]:
+    told = {name: _word(value) for name, value in table.items()}
+    return told if label is None else told | {"label": _label(label)}
+
+
+def _word(value: Value) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name} {_word(inner)}" for name, inner in value.items()) or "none"
+        case list():
+            return "; ".join(map(_word, value)) or "none"
+        case _:
+            return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _phone(phone: Phone) -> str:
+    return phone.kind.value if phone.kind in (PhoneKind.SIP, PhoneKind.BROWSER) else f"{phone.kind} {phone.address}"
+
+
+def _label(label: Label) -> str:
+    return f"{label.zh} / {label.en}"
