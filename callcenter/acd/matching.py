@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from heapq import nsmallest
 
+from callcenter.acd.deadlines import DeadlineKind
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import AGED, Place, PlaceList
 from callcenter.acd.reasons import explain_offer
@@ -21,6 +22,8 @@ from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.offers import Offer
 from callcenter.domain.queues import AgentChoice
 
+CALL_GRACE = timedelta(seconds=10)
+"""How much later than its ringing time a call to a callback's customer is given up when nobody reported its end."""
 COUNT_LIMIT = 20
 """For the reason of an offer no more free agents than this are counted."""
 Rank = tuple[float, float, datetime, AgentId]
@@ -261,6 +264,9 @@ class Matching:
         self.picture.stand_nowhere(record)
         record.presence = Presence.CALLING
         record.callback = callback.tried()
+        if offer_id is None:
+            record.calling_until = record.wake_at = now + rules.ring_timeout + CALL_GRACE
+            self._steps.deadlines.arm(DeadlineKind.WAITING, record.interaction_id, record.calling_until)
         self._steps.find_stand(record)
         attempt = record.callback.attempts
         return [

@@ -5,11 +5,11 @@ sends elsewhere is told apart from who left.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from callcenter.acd.boosts import boost_of
 from callcenter.acd.deadlines import DeadlineKind
-from callcenter.acd.matching import Matching
+from callcenter.acd.matching import CALL_GRACE, Matching
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import NOT_AGED, Place
 from callcenter.acd.steps import Output, Steps
@@ -24,8 +24,6 @@ from callcenter.domain.offers import OfferCause, OfferOutcome
 from callcenter.domain.overflows import Overflow, OverflowCause, OverflowKind
 from callcenter.domain.queues import QueueLimits
 
-CALL_GRACE = timedelta(seconds=10)
-"""How much longer than the customer's phone rings the agent's offer lasts when he waits for a callback's customer."""
 _TOLD_CLOSED = Overflow(kind=OverflowKind.CLOSED)
 
 
@@ -253,6 +251,11 @@ class Queueing:
         config, out = queue.config, list[Output]()
         if record.reserved_until is not None and record.reserved_until <= now:
             self.release(record)
+        if record.calling_until is not None and record.calling_until <= now:
+            answer = CustomerAnswer.NO_ANSWER
+            return self.customer_called(
+                cmd.ReportCustomerCalled(interaction_id=record.interaction_id, answer=answer), now
+            )
         callback = record.callback
         if callback is not None and callback.not_before is not None and callback.not_before <= now:
             self._steps.hold_callback(record, None)
@@ -338,6 +341,8 @@ class Queueing:
             yield record.entered_at + config.ageing_limit
         if record.reserved_until is not None:
             yield record.reserved_until
+        if record.calling_until is not None:
+            yield record.calling_until
         if record.callback is not None and record.callback.not_before is not None:
             yield record.callback.not_before
         if config.limits.max_wait is not None and config.limits.when_too_long is not None:
@@ -362,11 +367,12 @@ class Queueing:
         record = self.picture.waiting.get(message.interaction_id)
         if record is None or record.callback is None or record.presence is Presence.PRESENT:
             return []
-        attempt = record.callback.attempts
+        attempt, record.calling_until = record.callback.attempts, None
         if message.answer is CustomerAnswer.ANSWERED:
             self.picture.stand_nowhere(record)
             record.presence = Presence.PRESENT
             self._steps.find_stand(record)
+            self._arm(record, self.picture.queues[record.queue_id], now)
             return [_answered(record, now, attempt, message.answer, None)]
         rules = self.picture.queues[record.queue_id].config.callback_rules
         out: list[Output] = []

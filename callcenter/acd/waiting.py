@@ -59,6 +59,8 @@ class WaitingRecord:
     """A supervisor keeps it for that agent: it is his next."""
     callback: Callback | None = None
     presence: Presence = Presence.PRESENT
+    calling_until: datetime | None = None
+    """While its customer is called for his place: when that has failed, should nobody report it."""
     visited: tuple[QueueId, ...] = ()
     """Queues it came from by overflow."""
     wake_at: datetime | None = None
