@@ -8,17 +8,17 @@ from types import TracebackType
 from typing import Self
 
 from callcenter.app.call_state import CallState
-from callcenter.app.caller import CallerGone, Question, Verdict
+from callcenter.app.caller import CallerGone, NoRecording, Question, Recording, RecordingEnd, Verdict
 from callcenter.app.calls import Calls, CustomerMemory, Lines
 from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor, Message
-from callcenter.app.ports import AgentStatus, CallerLine, Telephony
+from callcenter.app.ports import AgentStatus, CallerLine, CustomerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.actions import RingAgent
+from callcenter.domain.actions import CallCustomer, RingAgent
 from callcenter.domain.agents import AgentConfig, AgentState
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, SkillId
 from callcenter.domain.interactions import Interaction
@@ -86,6 +86,8 @@ class FakeTelephony:
     def __init__(self) -> None:
         self.rung: list[tuple[RingAgent, CallerLine]] = []
         self.stopped: list[OfferId] = []
+        self.called: list[tuple[CallCustomer, CustomerLine]] = []
+        self.calls_stopped: list[tuple[InteractionId, int]] = []
         self.passes_on_to: Telephony | None = None
 
     def ring_agent(self, order: RingAgent, caller: CallerLine) -> None:
@@ -97,6 +99,16 @@ class FakeTelephony:
         self.stopped.append(offer_id)
         if self.passes_on_to is not None:
             self.passes_on_to.stop_ringing(offer_id)
+
+    def call_customer(self, order: CallCustomer, line: CustomerLine) -> None:
+        self.called.append((order, line))
+        if self.passes_on_to is not None:
+            self.passes_on_to.call_customer(order, line)
+
+    def stop_calling(self, interaction_id: InteractionId, attempt: int) -> None:
+        self.calls_stopped.append((interaction_id, attempt))
+        if self.passes_on_to is not None:
+            self.passes_on_to.stop_calling(interaction_id, attempt)
 
 
 class FakeVoice:
@@ -125,6 +137,10 @@ class FakeCallerChannel:
         self.played: list[str] = []
         self.listened: list[timedelta] = []
         self.remembered: list[CallState] = []
+        self.recorded: list[str] = []
+        self.speaks: timedelta | None = timedelta(seconds=7)
+        """How long a message he leaves; None where nothing can be recorded."""
+        self.ends_message_by = RecordingEnd.KEY
         self.verdict: Verdict | None = None
         self.while_listening: Callable[[], None] = lambda: None
 
@@ -150,6 +166,23 @@ class FakeCallerChannel:
         self.while_listening()
         key = self._keys.pop(0) if self._keys else " "
         return None if key == " " else key
+
+    async def ask(self, paths: Sequence[str], keys: str, limit: timedelta, music_class: str) -> str | None:
+        for path in paths:
+            key = await self.play(path, keys)
+            if key is not None:
+                return key
+        key = await self.listen(limit)
+        return key if key is not None and key in keys else None
+
+    async def record(
+        self, name: str, *, limit: timedelta, silence: timedelta, beep: bool = True, finish_key: str = "#"
+    ) -> Recording:
+        await self._alive()
+        self.recorded.append(name)
+        if self.speaks is None:
+            raise NoRecording("no directory for recordings is set")
+        return Recording(path=Path("/messages") / f"{name}.wav", length=self.speaks, ended_by=self.ends_message_by)
 
     async def remember(self, state: CallState) -> None:
         await self._alive()

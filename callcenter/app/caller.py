@@ -1,7 +1,10 @@
 """The port to a caller's channel while it asks what is next, and the verdicts it can be given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from callcenter.app.call_state import CallState
@@ -16,6 +19,39 @@ class CallerGone(CallcenterError):
     code = "caller_gone"
 
 
+class NoRecording(CallcenterError):
+    """Nothing can be recorded: there is no directory for it, or the exchange cannot write there."""
+
+    code = "no_recording"
+
+
+class TransferResult(StrEnum):
+    """Why nobody outside took a caller who was to be transferred."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+
+
+class RecordingEnd(StrEnum):
+    """What ended a recording."""
+
+    KEY = "key"
+    SILENCE = "silence"
+    """Of nothing but silence the length says so: it is about the silence that was allowed."""
+    LIMIT = "limit"
+    HANGUP = "hangup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A finished recording; the file is there in every case."""
+
+    path: Path
+    length: timedelta
+    ended_by: RecordingEnd
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """All the dialplan knows when it asks."""
@@ -28,6 +64,10 @@ class Question:
     caller_name: str
     trunk: str
     state: CallState
+    channel_id: str = ""
+    """The unique id of the channel: the interaction's own, but of a callback."""
+    transfer: TransferResult | None = None
+    """After a `TransferVerdict` that reached nobody: why. Asked once only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +87,30 @@ class EndVerdict:
     cause: int = 16
 
 
-Verdict = WaitVerdict | EndVerdict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferVerdict:
+    """Say `play`, then call `number` outside for the caller, who hears music meanwhile.
+
+    A talk with whoever answers ends the call (its outcome is `TRANSFERRED_OUT`); where nobody does, the next question
+    tells why (`Question.transfer`). `number` is the business's, never one that a caller has given; `shown_number` is
+    what the far end sees, the caller's own number when empty.
+    """
+
+    play: tuple[str, ...] = ()
+    number: str
+    ring_timeout: timedelta
+    music_class: str = "default"
+    shown_number: str = ""
+
+
+Verdict = WaitVerdict | EndVerdict | TransferVerdict
 
 
 class CallerChannel(Protocol):
-    """One question from a caller's channel; every method raises `CallerGone` when there is nobody any more."""
+    """One question from a caller's channel; every method raises `CallerGone` when there is nobody any more.
+
+    No key is lost between the first sound and the verdict: one that stops nothing is kept for who asks next.
+    """
 
     @property
     def question(self) -> Question:
@@ -64,6 +123,22 @@ class CallerChannel(Protocol):
 
     async def listen(self, limit: timedelta) -> str | None:
         """The next key, None when there was none in time."""
+        ...
+
+    async def ask(self, paths: Sequence[str], keys: str, limit: timedelta, music_class: str) -> str | None:
+        """Play sounds, each of which one of `keys` stops, then wait for one with music; other keys are passed over.
+
+        The music goes on afterwards. A talk that begins meanwhile ends it at once.
+        """
+        ...
+
+    async def record(
+        self, name: str, *, limit: timedelta, silence: timedelta, beep: bool = True, finish_key: str = "#"
+    ) -> Recording:
+        """Record what the caller says until a key, silence, the limit or his hang-up; `name` is ours, without a path.
+
+        After `RecordingEnd.HANGUP` there is nobody any more. Raises `NoRecording`.
+        """
         ...
 
     async def remember(self, state: CallState) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from callcenter.domain.actions import RingAgent
+from callcenter.app.call_state import CallState
+from callcenter.domain.actions import CallCustomer, RingAgent
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone
 from callcenter.domain.customers import Case, ContactPoint, Customer, CustomerKind
 from callcenter.domain.events import Event
@@ -33,17 +34,52 @@ class CallerLine:
     channel: str
     display_number: str
     display_name: str
+    channel_id: str | None = None
+    """The unique id of his channel; None: it is the interaction's. Of a callback it is `customer_leg_id`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLine:
+    """What a callback's customer sees and hears, and what his channel carries.
+
+    `play` and what follows are for who is called before the agent: he waits in his queue like any caller, and `state`
+    makes that place his. The `caller_name` and `dnis` are for a server that has forgotten everything.
+    """
+
+    display_number: str
+    display_name: str
+    state: CallState
+    play: tuple[str, ...] = ()
+    music_class: str = "default"
+    caller_name: str = ""
+    dnis: str = ""
+
+
+def customer_leg_id(interaction_id: InteractionId, attempt: int) -> str:
+    """The unique id of a callback's customer's channel: an attempt that is ordered twice collides.
+
+    The full stop keeps it from being the beginning of an agent's, which Asterisk would take for the same.
+    """
+    return f"{interaction_id}-{attempt}."
 
 
 class Telephony(Protocol):
     """Orders to the exchange; none waits, what becomes of them comes back as reports."""
 
     def ring_agent(self, order: RingAgent, caller: CallerLine) -> None:
-        """Call the agent's phone; bridge him with the caller when he answers."""
+        """Call the agent's phone; bridge him with the caller when he answers, or let him wait for the customer."""
         ...
 
     def stop_ringing(self, offer_id: OfferId) -> None:
         """End the agent's leg of this offer."""
+        ...
+
+    def call_customer(self, order: CallCustomer, line: CustomerLine) -> None:
+        """Call a callback's customer; bridge him with the agent who waits, or put him in his place in the queue."""
+        ...
+
+    def stop_calling(self, interaction_id: InteractionId, attempt: int) -> None:
+        """End the customer's leg of this attempt."""
         ...
 
 

@@ -56,7 +56,14 @@ class LegSnapshot:
     caller_name: str = ""
     trunk: str = ""
     offer_id: OfferId | None = None
+    """Of a callback's customer's leg: the agent's who waits for him; None when he is called for his place."""
     agent_id: AgentId | None = None
+    attempt: int | None = None
+    """Of a callback's customer's leg: which attempt to reach him it is."""
+    waits: bool = False
+    """Of an agent's leg: he has answered, and waits for the customer of a callback."""
+    transferred: bool = False
+    """Of a caller's leg: the dialplan calls somebody outside for him, or has joined the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

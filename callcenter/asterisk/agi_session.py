@@ -32,6 +32,7 @@ _SHORTENED_BYTES: Final = 1020
 
 _PLAYING_LIMIT: Final = timedelta(minutes=10)
 _DIALPLAN_LIMIT: Final = timedelta(hours=12)
+_BEEP_LIMIT: Final = timedelta(seconds=5)
 _REPLY_MARGIN: Final = timedelta(seconds=5)
 
 
@@ -92,6 +93,36 @@ class AgiSession:
         _check_digits(escape_digits)
         reply = await self._command("STREAM FILE", file, escape_digits, time_limit=time_limit)
         return await self._digit("STREAM FILE", reply)
+
+    async def stream_from(
+        self, file: str, escape_digits: str, sample: int, *, time_limit: timedelta = _PLAYING_LIMIT
+    ) -> tuple[str | None, int]:
+        """Play a sound from a sample on: the digit that stopped it, or None at its end, and the sample it came to."""
+        _check_digits(escape_digits)
+        reply = await self._command("STREAM FILE", file, escape_digits, str(sample), time_limit=time_limit)
+        return await self._digit("STREAM FILE", reply), max(reply.endpos or 0, 0)
+
+    async def record_file(
+        self, file: str, escape_digits: str, limit: timedelta, silence: timedelta, *, beep: bool
+    ) -> tuple[AgiReply, bool]:
+        """Record to `file` ".wav" until a digit, that much silence (whole seconds; none is waited for at 0), the limit
+        or a hang-up; the reply, whose value names which, and whether the caller is there still."""
+        _check_digits(escape_digits)
+        arguments = [file, "wav", escape_digits, _milliseconds(limit)]
+        if beep:
+            arguments.append("BEEP")
+        if silence >= timedelta(seconds=1):
+            arguments.append(f"s={silence // timedelta(seconds=1)}")
+        reply = await self._command("RECORD FILE", *arguments, time_limit=limit + _BEEP_LIMIT + _REPLY_MARGIN)
+        try:
+            await self._refuse_failure("RECORD FILE", reply)
+        except AgiHangup:
+            return reply, False
+        return reply, True
+
+    async def music_on(self, music_class: str) -> None:
+        """Play a class of music in the background, through the commands that follow, until a sound is played."""
+        await self._command("SET MUSIC", "on", music_class)
 
     async def wait_for_digit(self, timeout: timedelta) -> str | None:  # noqa: ASYNC109  Asterisk does the waiting.
         """The next digit, or None when there was none in time."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
@@ -48,6 +49,8 @@ class BridgeConfig:
     ami: AmiConfig
     fastagi: FastAgiConfig
     outside: OutsideLine = field(default_factory=OutsideLine)
+    recordings: Path | None = None
+    """Where what callers say is recorded, by the exchange; made here when it is missing. None: nothing is recorded."""
     reconcile_interval: timedelta = timedelta(seconds=5)
     heartbeat_interval: timedelta = timedelta(seconds=1)
 
@@ -56,6 +59,12 @@ class BridgeConfig:
 class _OfferFailed:
     offer_id: OfferId
     cause: OfferCause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CustomerFailed:
+    interaction_id: InteractionId
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +102,9 @@ class Bridge:
         self._config = config
         self._clock = clock
         self._read_ani = read_ani
-        self._inbox: asyncio.Queue[AmiEvent | AmiState | _OfferFailed | _Undelivered] = asyncio.Queue(INBOX_LIMIT)
+        self._inbox: asyncio.Queue[AmiEvent | AmiState | _OfferFailed | _CustomerFailed | _Undelivered] = asyncio.Queue(
+            INBOX_LIMIT
+        )
         self._client = AmiClient(config.ami, self._put, self._put)
         self._translator = Translator(read_ani)
         self._agi = FastAgiServer(config.fastagi)
@@ -106,7 +117,12 @@ class Bridge:
         self._floor: Floor | None = None
         self._at_rest = False
         self.telephony = AmiTelephony(
-            self._client, config.outside, expect=self._translator.expect, failed=self._order_failed
+            self._client,
+            config.outside,
+            expect=self._translator.expect,
+            failed=self._order_failed,
+            expect_customer=self._translator.expect_customer,
+            customer_failed=self._call_failed,
         )
 
     @property
@@ -152,7 +168,10 @@ class Bridge:
             log.warning("question_refused", code=error.code, error=str(error))
             return
         try:
-            await calls.answer(AgiCallerChannel(session, question))
+            channel = AgiCallerChannel(
+                session, question, outside=self._config.outside, recordings=self._config.recordings
+            )
+            await calls.answer(channel)
         except AgiHangup:
             return
         except Overloaded as error:
@@ -181,6 +200,12 @@ class Bridge:
         except asyncio.QueueFull:
             log.warning("bridge_inbox_full")  # The offer's own deadline ends it.
 
+    def _call_failed(self, interaction_id: InteractionId, attempt: int) -> None:
+        try:
+            self._inbox.put_nowait(_CustomerFailed(interaction_id=interaction_id, attempt=attempt))
+        except asyncio.QueueFull:
+            log.warning("bridge_inbox_full")  # The next reconciliation finds nobody called.
+
     async def _pump(self, floor: Floor, memory: Memory) -> None:
         while True:
             self._at_rest = True
@@ -201,13 +226,21 @@ class Bridge:
                     await self._tell(floor, reports)
                 case _OfferFailed(offer_id=offer_id, cause=cause):
                     await self._tell(floor, self._translator.offer_failed(offer_id, cause))
+                case _CustomerFailed(interaction_id=interaction_id, attempt=attempt):
+                    await self._tell(floor, self._translator.customer_failed(interaction_id, attempt))
                 case _:
                     pass
 
     def _reports(self, event: AmiEvent) -> list[Message]:
         if event.get("Event") == "DeviceStateChange":
             return self._phone_report(event)
-        return self._translator.handle(event, self._clock.now())
+        reports = self._translator.handle(event, self._clock.now())
+        self._end_orphans()
+        return reports
+
+    def _end_orphans(self) -> None:
+        for leg_id in self._translator.take_orphans():
+            self.telephony.hang_up(leg_id)
 
     def _phone_report(self, event: AmiEvent) -> list[Message]:
         agent_id = self._devices.get(event.get("Device", ""))
@@ -252,6 +285,7 @@ class Bridge:
         channels = await self._client.list_action("Status", {"Variables": ",".join(STATUS_VARIABLES)}, LIST_TIMEOUT)
         await floor.pulse()
         snapshot = self._translator.snapshot(channels, taken_at, restarted=restarted)
+        self._end_orphans()
         unknown = ending_unknown(snapshot, floor.interactions)
         if unknown:
             await memory.recall(unknown)

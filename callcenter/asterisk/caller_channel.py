@@ -1,17 +1,37 @@
 """A caller's channel, as the FastAGI session of one question: Asterisk's words in, the domain's words out."""
 
-from collections.abc import Callable
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+import structlog
+
 from callcenter.app.call_state import CallState, decode, interaction_of
-from callcenter.app.caller import CallerGone, EndVerdict, Question, Verdict, WaitVerdict
+from callcenter.app.caller import (
+    CallerGone,
+    EndVerdict,
+    NoRecording,
+    Question,
+    Recording,
+    RecordingEnd,
+    TransferResult,
+    TransferVerdict,
+    Verdict,
+    WaitVerdict,
+)
 from callcenter.asterisk.agi_codec import AgiRequest
 from callcenter.asterisk.agi_session import AgiSession
-from callcenter.asterisk.errors import AgiClosed, AgiCommandFailed, AgiError, AgiHangup
+from callcenter.asterisk.errors import AgiCommandFailed, AgiError
+from callcenter.asterisk.orders import OutsideLine, dial_number
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.numbers import Number
+
+log = structlog.get_logger(__name__)
 
 #: The order of the question's arguments; the dialplan's AGI() line is its other end (docs/asterisk.md).
 ARGUMENTS: Final = (
@@ -26,7 +46,16 @@ ARGUMENTS: Final = (
     "entered",
     "question",
     "away",
+    "transfer",
 )
+
+_ALL_KEYS: Final = "0123456789*#"
+_KEYS_KEPT: Final = 32
+_RECORDING_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+_SAMPLES_PER_SECOND: Final = 8000
+_LIMIT_MARGIN: Final = timedelta(milliseconds=200)
+#: What Dial() says of a call that nobody took (DIALSTATUS); whatever else it says is a failure.
+_TRANSFER_RESULTS: Final = {"BUSY": TransferResult.BUSY, "NOANSWER": TransferResult.NO_ANSWER}
 
 _TEXT_LIMIT: Final = 160
 
@@ -52,7 +81,13 @@ def question_of(request: AgiRequest, read_ani: Callable[[str, str], Number], now
         caller_name=_text(fields, "name"),
         trunk=_text(fields, "trunk"),
         state=decode(fields.get("state", "")),
+        channel_id=request.unique_id,
+        transfer=_transfer(fields.get("transfer", "")),
     )
+
+
+def _transfer(dial_status: str) -> TransferResult | None:
+    return _TRANSFER_RESULTS.get(dial_status, TransferResult.FAILED) if dial_status else None
 
 
 def _text(fields: dict[str, str], name: str) -> str:
@@ -70,10 +105,21 @@ def _moment(epoch_seconds: str, now: datetime) -> datetime:
 class AgiCallerChannel:
     """The port `CallerChannel` over one AGI session."""
 
-    def __init__(self, session: AgiSession, question: Question) -> None:
+    def __init__(
+        self,
+        session: AgiSession,
+        question: Question,
+        *,
+        outside: OutsideLine | None = None,
+        recordings: Path | None = None,
+    ) -> None:
         self._session = session
         self._question = question
-        self._played = False
+        self._outside = outside or OutsideLine()
+        self._recordings = recordings
+        self._music: str | None = None
+        """What plays in the background now, or empty; None: what the dialplan has put there."""
+        self._typed: deque[str] = deque(maxlen=_KEYS_KEPT)
         self._on_channel = {"CC_QUEUE": question.state.queue_id or "", "CHANNEL(language)": session.request.language}
 
     @property
@@ -82,21 +128,86 @@ class AgiCallerChannel:
         return self._question
 
     async def play(self, path: str, interrupt_digits: str) -> str | None:
-        """Play a sound; one that cannot be played is passed over."""
-        self._played = True
-        try:
-            return await self._session.stream_file(path, interrupt_digits)
-        except AgiCommandFailed:
-            return None
-        except (AgiHangup, AgiClosed) as error:
-            raise CallerGone(str(error)) from error
+        """Play a sound; one that cannot be played is passed over.
+
+        Every key stops it in the exchange, which would lose it otherwise; after one that is not to stop it the sound
+        goes on from there. A key that was typed ahead is taken as if it were pressed now.
+        """
+        if self._typed and self._typed[0] in interrupt_digits:
+            return self._typed.popleft()
+        sample = 0
+        while True:
+            self._music = ""
+            try:
+                key, sample = await self._session.stream_from(path, _ALL_KEYS, sample)
+            except AgiCommandFailed:
+                return None
+            except AgiError as error:
+                raise CallerGone(str(error)) from error
+            if key is None or key in interrupt_digits:
+                return key
+            self._typed.append(key)
 
     async def listen(self, limit: timedelta) -> str | None:
         """The next key, None when there was none in time."""
+        if self._typed:
+            return self._typed.popleft()
         try:
             return await self._session.wait_for_digit(limit)
         except AgiError as error:
             raise CallerGone(str(error)) from error
+
+    async def ask(self, paths: Sequence[str], keys: str, limit: timedelta, music_class: str) -> str | None:
+        """Play sounds, each of which one of `keys` stops, then wait for one with music; other keys are passed over."""
+        for path in paths:
+            key = await self.play(path, keys)
+            if key is not None:
+                return key
+        try:
+            await self._session.music_on(music_class)
+            self._music = music_class
+        except AgiCommandFailed:
+            self._music = ""
+        except AgiError as error:
+            raise CallerGone(str(error)) from error
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + limit.total_seconds()
+        while (left := deadline - clock()) > 0:
+            key = await self.listen(timedelta(seconds=left))
+            if key is None or key in keys:
+                return key
+        return None
+
+    async def record(
+        self, name: str, *, limit: timedelta, silence: timedelta, beep: bool = True, finish_key: str = "#"
+    ) -> Recording:
+        """Record what the caller says; a hang-up ends the recording, and the file stays."""
+        path = await self._recording_path(name)
+        self._music = ""
+        try:
+            reply, is_there = await self._session.record_file(str(path), finish_key, limit, silence, beep=beep)
+        except AgiCommandFailed as error:
+            raise NoRecording(f"the exchange cannot record to {path}.wav: {error}; may it write there?") from error
+        except AgiError as error:
+            raise CallerGone(str(error)) from error
+        length = timedelta(seconds=max(reply.endpos or 0, 0) / _SAMPLES_PER_SECOND)
+        ended_by = RecordingEnd.LIMIT if length >= limit - _LIMIT_MARGIN else RecordingEnd.SILENCE
+        if not is_there:
+            ended_by = RecordingEnd.HANGUP
+        elif reply.value == "dtmf":
+            ended_by = RecordingEnd.KEY
+        return Recording(path=path.with_name(f"{name}.wav"), length=length, ended_by=ended_by)
+
+    async def _recording_path(self, name: str) -> Path:
+        if not _RECORDING_NAME.fullmatch(name):
+            raise NoRecording(f"{name!r} is no name of a recording: letters, digits, '.', '_' and '-' are")
+        if self._recordings is None:
+            raise NoRecording("no directory for recordings is set")
+        try:
+            await asyncio.to_thread(self._recordings.mkdir, mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise NoRecording(f"the directory {self._recordings} for recordings cannot be made: {error}") from error
+        return self._recordings / name
 
     async def remember(self, state: CallState) -> None:
         """Put the state on the channel; what Asterisk says by itself follows the caller's language.
@@ -114,9 +225,9 @@ class AgiCallerChannel:
     async def decide(self, verdict: Verdict, state: CallState) -> None:
         """Give state and verdict; the verdict last."""
         await self.remember(state)
-        if self._played:
+        if self._music is not None:
             # What is played in a question ends the dialplan's music behind its back.
-            await self._set(("CC_MUSIC_ON", ""))
+            await self._set(("CC_MUSIC_ON", self._music))
         match verdict:
             case WaitVerdict():
                 await self._set(
@@ -129,6 +240,24 @@ class AgiCallerChannel:
                 await self._set(
                     ("CC_PLAY", "&".join(verdict.play)), ("CC_CAUSE", str(verdict.cause)), ("CC_VERDICT", "end")
                 )
+
+            case TransferVerdict():
+                await self._set(
+                    ("CC_PLAY", "&".join(verdict.play)),
+                    ("CC_DIAL", self._dialled(verdict.number)),
+                    ("CC_RING", str(max(round(verdict.ring_timeout.total_seconds()), 1))),
+                    ("CC_MUSIC", verdict.music_class),
+                    ("CC_SHOWN", verdict.shown_number),
+                    ("CC_VERDICT", "transfer"),
+                )
+
+    def _dialled(self, number: str) -> str:
+        """What is dialled; empty where nothing can be, which the next question tells as a failure."""
+        try:
+            return dial_number("the transfer's destination", number, self._outside)
+        except InvalidValue as error:
+            log.warning("transfer_impossible", code=error.code, error=str(error))
+            return ""
 
     async def _set(self, *variables: tuple[str, str]) -> None:
         try:

@@ -73,6 +73,7 @@ _NEEDED: Final = tuple(
         "func_math",
         "func_periodic_hook",
         "func_pjsip_endpoint",
+        "func_rand",
         "func_strings",
         "func_timeout",
         "func_uri",

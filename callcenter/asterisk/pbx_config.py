@@ -126,6 +126,7 @@ class PbxConfig:
     apology_after_seconds: int = 30
     fallback_after_seconds: int = 60
     fallback_limit_seconds: int = 300
+    agent_wait_limit_seconds: int = 180
     modules_present: frozenset[str] = frozenset()
 
     @property
@@ -155,6 +156,7 @@ def check(config: PbxConfig) -> None:
     for what, seconds in (
         ("heartbeat_limit_seconds", config.heartbeat_limit_seconds),
         ("fallback_limit_seconds", config.fallback_limit_seconds),
+        ("agent_wait_limit_seconds", config.agent_wait_limit_seconds),
         ("qualify_seconds", config.qualify_seconds),
         ("session_expires_seconds", config.session_expires_seconds),
     ):

@@ -12,11 +12,13 @@ from urllib.parse import unquote
 
 from callcenter.app.call_state import interaction_of
 from callcenter.app.floor import CallEnded, Message
+from callcenter.app.ports import customer_leg_id
 from callcenter.app.reconcile import LegSnapshot, LegState, Snapshot
 from callcenter.asterisk.ami_codec import AmiMessage
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import PhoneStatus
+from callcenter.domain.callbacks import CustomerAnswer
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import LegRole
 from callcenter.domain.numbers import Number
@@ -30,6 +32,8 @@ STATUS_VARIABLES: Final = (
     "CC_ID",
     "CC_OFFER",
     "CC_AGENT",
+    "CC_ABSENT",
+    "CC_ATTEMPT",
     "CC_STATE",
     "CC_DNIS",
     "CC_ANI",
@@ -41,12 +45,28 @@ STATUS_VARIABLES: Final = (
     "SHARED(CC_SERVED)",
 )
 
+_STOPPED: Final = 26
 #: Q.850 causes with which an agent's phone declines (docs/asterisk.md has them as they were seen).
 _CAUSES: Final[Mapping[int, OfferCause]] = {
     17: OfferCause.BUSY,
     18: OfferCause.NO_ANSWER,
     19: OfferCause.NO_ANSWER,
     21: OfferCause.REJECTED,
+    # Ours, when we stop a phone: whatever it was for, the agent has missed nothing.
+    _STOPPED: OfferCause.TAKEN,
+}
+#: What the dialplan wrote into CC_CONNECT of an agent's channel that it let go.
+_CONNECTS: Final[Mapping[str, OfferCause]] = {
+    "taken": OfferCause.TAKEN,
+    "gone": OfferCause.CALLER_LEFT,
+    "late": OfferCause.CUSTOMER_NOT_REACHED,
+}
+_TRANSFERRED: Final = "transfer"
+#: Q.850 causes with which a customer's phone ends an attempt to reach him.
+_ANSWERS: Final[Mapping[int, CustomerAnswer]] = {
+    17: CustomerAnswer.BUSY,
+    18: CustomerAnswer.NO_ANSWER,
+    19: CustomerAnswer.NO_ANSWER,
 }
 _STATE_UP: Final = "6"
 _PLAIN_BYE: Final = 0
@@ -72,6 +92,12 @@ class _Leg:
     hung_up_by_itself: bool = False
     talked: bool = False
     """Of an agent's leg: it was in one bridge with its caller. Of a caller's: it was in a bridge with anybody."""
+    attempt: int | None = None
+    """Of a callback's customer: which attempt to reach him this is; his `offer_id` is the agent's who waits for him."""
+    waits: bool = False
+    """It was told that this agent waits for his customer, or that this customer waits for an agent."""
+    transferred: bool = False
+    """Of a caller's leg: the dialplan has joined it with somebody outside."""
     missing: bool = False
     """The last list of channels did not have it."""
 
@@ -85,12 +111,30 @@ class Translator:
         self._agents: dict[InteractionId, dict[str, _Leg]] = {}
         self._departed: OrderedDict[str, None] = OrderedDict()
         self._expected: OrderedDict[str, _Leg] = OrderedDict()
+        self._customers: dict[InteractionId, str] = {}
+        self._orphans: list[str] = []
 
     def expect(self, offer_id: OfferId, interaction_id: InteractionId, agent_id: AgentId) -> None:
         """An agent's leg is being ordered; its first events name nothing but its unique id."""
-        self._expected[offer_id] = _Leg(LegRole.AGENT, interaction_id, offer_id, agent_id)
+        self._expect(offer_id, _Leg(LegRole.AGENT, interaction_id, offer_id, agent_id))
+
+    def expect_customer(self, interaction_id: InteractionId, attempt: int, offer_id: OfferId | None) -> None:
+        """A callback's customer's leg is being ordered, for the agent of `offer_id` who waits, or for his place."""
+        leg = _Leg(LegRole.CALLER, interaction_id, offer_id, None, attempt=attempt)
+        self._expect(customer_leg_id(interaction_id, attempt), leg)
+
+    def _expect(self, leg_id: str, leg: _Leg) -> None:
+        # An order that is repeated is refused by the exchange; what is there goes on.
+        if leg_id in self._legs:
+            return
+        self._expected[leg_id] = leg
         if len(self._expected) > REMEMBERED_DEPARTURES:
             self._expected.popitem(last=False)
+
+    def take_orphans(self) -> list[str]:
+        """Legs of customers whose phone rings for an agent who waits no more: they are to be hung up."""
+        orphans, self._orphans = self._orphans, []
+        return orphans
 
     def handle(self, event: AmiMessage, now: datetime) -> list[Message]:
         """The reports that one event leads to."""
@@ -104,6 +148,14 @@ class Translator:
         self._expected.pop(offer_id, None)
         return [] if offer_id in self._legs else [cmd.ReportOfferFailed(offer_id=offer_id, cause=cause)]
 
+    def customer_failed(self, interaction_id: InteractionId, attempt: int) -> list[Message]:
+        """The order to call a customer could not be given."""
+        leg_id = customer_leg_id(interaction_id, attempt)
+        self._expected.pop(leg_id, None)
+        if leg_id in self._legs:
+            return []
+        return [cmd.ReportCustomerCalled(interaction_id=interaction_id, answer=CustomerAnswer.FAILED)]
+
     def snapshot(self, channels: Iterable[AmiMessage], taken_at: datetime, *, restarted: bool) -> Snapshot:
         """Our legs in the answer to `Status`; the translator takes them as alive from here on."""
         legs = []
@@ -114,13 +166,23 @@ class Translator:
             legs.append(leg)
             known = self._legs.get(leg.leg_id)
             if known is None:
-                known = _Leg(leg.role, leg.interaction_id, leg.offer_id, leg.agent_id)
+                known = _Leg(leg.role, leg.interaction_id, leg.offer_id, leg.agent_id, attempt=leg.attempt)
                 self._keep(leg.leg_id, known)
             elif known.agent_id is None:
                 known.agent_id = leg.agent_id
             known.bridge_id = leg.bridge_id
             known.talked = known.talked or leg.bridge_id is not None
-        self._strike_missing({leg.leg_id for leg in legs}, at_once=restarted)
+            known.transferred = known.transferred or (leg.transferred and leg.bridge_id is not None)
+        alive = {leg.leg_id for leg in legs}
+        self._orphans += [
+            leg.leg_id
+            for leg in legs
+            if leg.role is LegRole.CALLER
+            and leg.offer_id is not None
+            and leg.offer_id not in alive
+            and not self._legs[leg.leg_id].talked
+        ]
+        self._strike_missing(alive, at_once=restarted)
         return Snapshot(taken_at=taken_at, legs=tuple(legs), restarted=restarted)
 
     # ---- single events
@@ -144,8 +206,9 @@ class Translator:
         leg.bridge_id = event.get("BridgeUniqueid")
         if leg.role is LegRole.CALLER:
             leg.talked = True
+            leg.transferred = leg.transferred or event.variables().get("CC_CONNECT") == _TRANSFERRED
         agent = leg if leg.role is LegRole.AGENT else self._agent_in(leg.bridge_id, leg.interaction_id)
-        caller = leg if leg.role is LegRole.CALLER else self._legs.get(leg.interaction_id)
+        caller = leg if leg.role is LegRole.CALLER else self._caller_of(leg.interaction_id)
         if agent is None or caller is None or agent.bridge_id != caller.bridge_id:
             return
         if agent.offer_id is not None and agent.agent_id is not None:
@@ -178,34 +241,76 @@ class Translator:
             cause = _NORMAL_CLEARING
         self._depart(leg_id, keep=False)
         if leg.role is LegRole.CALLER:
-            yield CallEnded(
-                interaction_id=leg.interaction_id,
-                at=now,
-                # Somebody had him; where it was none of our agents, it was one of the plain queue's.
-                outcome=ev.Outcome.ANSWERED if leg.talked else None,
-                side=ev.Side.CALLER if leg.hung_up_by_itself else None,
-                cause=cause,
-            )
+            was_up = event.get("ChannelState") == _STATE_UP
+            yield from self._caller_gone(leg, now, cause, was_up=was_up)
             return
         if leg.offer_id is None:
             return
         yield ev.LegEnded(interaction_id=leg.interaction_id, at=now, leg_id=leg_id, cause=cause)
         if leg.talked:
-            caller = self._legs.get(leg.interaction_id)
+            caller = self._caller_of(leg.interaction_id)
             gone_first = caller is None or caller.hung_up_by_itself
             side = ev.Side.AGENT if leg.hung_up_by_itself else ev.Side.CALLER if gone_first else None
             yield cmd.ReportTalkEnded(offer_id=leg.offer_id, side=side)
         else:
-            yield cmd.ReportOfferFailed(
-                offer_id=leg.offer_id, cause=_failure(leg, cause, event.get("ChannelState", ""))
-            )
+            customer_id = self._customers.get(leg.interaction_id, "")
+            customer = self._legs.get(customer_id)
+            if customer is not None and customer.offer_id == leg.offer_id:
+                self._orphans.append(customer_id)
+            yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=_failure(leg, cause, event))
+
+    def _caller_gone(self, leg: _Leg, now: datetime, cause: int | None, *, was_up: bool) -> Iterator[Message]:
+        """A callback's customer who never was in a talk, nor in his place, has not been reached."""
+        if leg.attempt is not None and not leg.talked and not leg.waits:
+            # Who answered for his place and hung up at once was reached, and does not want to be called again.
+            reached = was_up and leg.offer_id is None
+            answer = CustomerAnswer.FAILED if was_up else _ANSWERS.get(cause or 0, CustomerAnswer.FAILED)
+            answer = CustomerAnswer.ANSWERED if reached else answer
+            yield cmd.ReportCustomerCalled(interaction_id=leg.interaction_id, answer=answer)
+            if not reached:
+                return
+        # Somebody had him; where it was none of our agents, it was one of the plain queue's, or somebody outside.
+        outcome = ev.Outcome.ANSWERED if leg.talked else None
+        yield CallEnded(
+            interaction_id=leg.interaction_id,
+            at=now,
+            outcome=ev.Outcome.TRANSFERRED_OUT if leg.transferred else outcome,
+            side=ev.Side.CALLER if leg.hung_up_by_itself else None,
+            cause=cause,
+        )
+
+    def _user_event(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+        """What the dialplan says of a callback's two legs."""
+        leg = self._known(event)
+        if leg is None or leg.waits:
+            return
+        match event.get("UserEvent"):
+            case "CcAgentWaits" if leg.role is LegRole.AGENT and leg.offer_id is not None:
+                leg.waits = True
+                yield cmd.ReportAgentWaits(offer_id=leg.offer_id)
+            case "CcCustomerWaits" if leg.attempt is not None:
+                leg.waits = True
+                yield cmd.ReportCustomerCalled(interaction_id=leg.interaction_id, answer=CustomerAnswer.ANSWERED)
+            case _:
+                pass
+
+    def _hold(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+        """The agent's phone put the talk on hold, or took it back; a caller's own hold is his affair."""
+        leg = self._known(event)
+        if leg is not None and leg.role is LegRole.AGENT and leg.talked and leg.offer_id is not None:
+            yield cmd.ReportHold(offer_id=leg.offer_id, on_hold=event.get("Event") == "Hold")
 
     def _originate_response(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
         """Why a leg failed stands in its Hangup, which follows; only a leg that never was has nothing else."""
-        offer_id = OfferId(event.action_id)
-        if event.get("Response") == "Failure" and offer_id in self._expected:
-            del self._expected[offer_id]
-            yield cmd.ReportOfferFailed(offer_id=offer_id, cause=OfferCause.UNREACHABLE)
+        if event.get("Response") != "Failure":
+            return
+        leg = self._expected.pop(event.action_id, None)
+        if leg is None:
+            return
+        if leg.role is LegRole.CALLER:
+            yield cmd.ReportCustomerCalled(interaction_id=leg.interaction_id, answer=CustomerAnswer.FAILED)
+        elif leg.offer_id is not None:
+            yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=OfferCause.UNREACHABLE)
 
     # ---- the table of legs
 
@@ -224,6 +329,9 @@ class Translator:
             return None
         if role == LegRole.CALLER and interaction_id == leg_id:
             leg = _Leg(LegRole.CALLER, interaction_of(interaction_id), None, None)
+        elif role == LegRole.CALLER and (attempt := _attempt(leg_id, interaction_id)) is not None:
+            offer_id = OfferId(variables["CC_OFFER"]) if variables.get("CC_OFFER") else None
+            leg = _Leg(LegRole.CALLER, interaction_of(interaction_id), offer_id, None, attempt=attempt)
         elif role == LegRole.AGENT and variables.get("CC_OFFER") == leg_id:
             leg = _Leg(LegRole.AGENT, interaction_of(interaction_id), OfferId(leg_id), None)
         else:
@@ -235,10 +343,22 @@ class Translator:
         self._legs[leg_id] = leg
         if leg.role is LegRole.AGENT:
             self._agents.setdefault(leg.interaction_id, {})[leg_id] = leg
+        elif leg.attempt is not None:
+            self._customers[leg.interaction_id] = leg_id
+            if leg.offer_id in self._departed:
+                self._orphans.append(leg_id)
+
+    def _caller_of(self, interaction_id: InteractionId) -> _Leg | None:
+        """The caller's leg; of a callback the customer's."""
+        return self._legs.get(interaction_id) or self._legs.get(self._customers.get(interaction_id, ""))
 
     def _strike(self, leg_id: str) -> None:
         leg = self._legs.pop(leg_id, None)
-        if leg is None or leg.role is not LegRole.AGENT:
+        if leg is None:
+            return
+        if self._customers.get(leg.interaction_id) == leg_id:
+            del self._customers[leg.interaction_id]
+        if leg.role is not LegRole.AGENT:
             return
         others = self._agents[leg.interaction_id]
         del others[leg_id]
@@ -273,7 +393,8 @@ class Translator:
         interaction_id = variables.get("CC_ID", "")
         if not leg_id or not interaction_id or role not in tuple(LegRole):
             return None
-        if role == LegRole.CALLER and interaction_id != leg_id:
+        attempt = _attempt(leg_id, interaction_id)
+        if role == LegRole.CALLER and interaction_id != leg_id and attempt is None:
             return None
         leg = LegSnapshot(
             leg_id=leg_id,
@@ -289,9 +410,14 @@ class Translator:
             offer_id, agent_id = variables.get("CC_OFFER"), variables.get("CC_AGENT")
             if offer_id != leg_id or not agent_id:
                 return None
-            return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id))
+            waits = leg.state is LegState.UP and leg.bridge_id is None and "CC_ABSENT" in variables
+            return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id), waits=waits)
+        waiting_agent = variables.get("CC_OFFER")
         return replace(
             leg,
+            attempt=attempt,
+            offer_id=OfferId(waiting_agent) if attempt is not None and waiting_agent else None,
+            transferred=variables.get("CC_OWNER") == _TRANSFERRED,
             call_state=variables.get("CC_STATE", ""),
             fallback=variables.get("CC_OWNER") == "fallback",
             served=bool(variables.get("SHARED(CC_SERVED)")),
@@ -307,13 +433,24 @@ def phone_status(device_state: str) -> PhoneStatus | None:
     return _DEVICE_STATES.get(device_state)
 
 
-def _failure(leg: _Leg, cause: int | None, channel_state: str) -> OfferCause:
+def _failure(leg: _Leg, cause: int | None, event: AmiMessage) -> OfferCause:
     """Why an agent's leg that is gone was never in a talk."""
-    if channel_state == _STATE_UP:
-        # The phone was answered. Whoever then hung up by himself does not want the call; otherwise the caller was gone
-        # or somebody else had him, which is no fault of the agent.
+    told = _CONNECTS.get(event.variables().get("CC_CONNECT", ""))
+    if told is not None:
+        return told
+    if event.get("ChannelState") == _STATE_UP and cause != _STOPPED:
+        # The phone was answered. Whoever then hung up by himself does not want the call; otherwise it was no fault of
+        # the agent.
         return OfferCause.REJECTED if leg.hung_up_by_itself else OfferCause.BRIDGE_FAILED
     return _CAUSES.get(cause or 0, OfferCause.UNREACHABLE)
+
+
+def _attempt(leg_id: str, interaction_id: str) -> int | None:
+    """Which attempt to reach the customer of this callback the leg is; None for a leg that is none."""
+    number = leg_id.removeprefix(f"{interaction_id}-").removesuffix(".")
+    if not (number.isascii() and number.isdecimal()):
+        return None
+    return int(number) if leg_id == customer_leg_id(interaction_of(interaction_id), int(number)) else None
 
 
 def _leg_state(code: str) -> LegState:
@@ -344,5 +481,8 @@ _HANDLERS: Final[Mapping[str, Callable[[Translator, AmiMessage, datetime], Itera
     "BridgeLeave": Translator._bridge_leave,
     "HangupRequest": Translator._hangup_request,
     "Hangup": Translator._hangup,
+    "Hold": Translator._hold,
+    "Unhold": Translator._hold,
     "OriginateResponse": Translator._originate_response,
+    "UserEvent": Translator._user_event,
 }

@@ -163,7 +163,7 @@ def test_the_question_carries_its_arguments_in_the_agreed_order() -> None:
     text = render(CONFIG)["extensions_callcenter.conf"]
     assert (
         "AGI(agi://127.0.0.1:4573/call,${CC_ID},${CC_STATE},${CC_DNIS},${CC_ANI},${CC_NAME},${CC_PRES},${CC_TRUNK},"
-        "${CC_FROM},${CC_ENTERED},${CC_QUESTION},${CC_AWAY_SINCE})"
+        "${CC_FROM},${CC_ENTERED},${CC_QUESTION},${CC_AWAY_SINCE},${CC_TRANSFER})"
     ) in text
 
 
@@ -173,7 +173,10 @@ def test_the_dialplan_never_looks_at_agistatus() -> None:
 
 def test_an_agent_is_bridged_by_name_because_one_uniqueid_may_begin_another() -> None:
     bridges = [line for line in lines_of(render(CONFIG)["extensions_callcenter.conf"]) if "Bridge(" in line]
-    assert bridges == ["same => n,Bridge(${SHARED(CC_CHANNEL,${CC_CALLER})})"]
+    assert bridges == [
+        "same => n,Bridge(${SHARED(CC_CHANNEL,${CC_CALLER})})",
+        "same => n,Bridge(${SHARED(CC_CHANNEL,${CC_OFFER})})",
+    ]
 
 
 def test_what_a_caller_can_choose_is_encoded_before_it_is_used() -> None:
