@@ -168,7 +168,7 @@ def predict(
     dispersion = _dispersion(spread, queue.time_of(before + 1))
     # The caller is served by the (before + 1)th end; a count that varies less than a Poisson count reaches it earlier.
     ends = before + (1 + dispersion) / 2
-    varies = (dispersion / ends + handle_time.doubt) / 9
+    varies = (_KNOWN * dispersion / ends + handle_time.doubt) / 9
     leaves = min(queue.giving_up / servers / 9, _MOST_GIVING_UP)
     low, middle, high = (queue.time_of(ends * _quantile(z, varies, leaves)) for z in (-_Z, 0.0, _Z))
     expected = _WEIGHT * (low + high) + (1 - 2 * _WEIGHT) * middle
@@ -234,7 +234,7 @@ def _dispersion(spread: float, time: float) -> float:
     It begins as a Poisson count's, and tends to the square of the spread (D. Cox, Renewal Theory, 1962, section 4.5).
     """
     speed = 1.5 / spread**2 * max(time, 1e-9)
-    return _KNOWN * (spread**2 + (1 - spread**2) * -math.expm1(-speed) / speed)
+    return spread**2 + (1 - spread**2) * -math.expm1(-speed) / speed
 
 
 @lru_cache(maxsize=32)
@@ -268,15 +268,3 @@ def _gains(spread: float) -> tuple[float, ...]:
 
 def _times(mean: timedelta, factor: float) -> timedelta:
     return min(LONGEST, mean * min(factor, LONGEST / mean))
-
-
-def expected_wait(position: int, serving_agents: int, idle_agents: int, handle_time: timedelta) -> timedelta | None:
-    """The predicted wait of the interaction at `position` (from 1); None when nobody serves the queue.
-
-    `serving_agents` counts those who can serve it and are at work, `idle_agents` those of them free right now.
-    """
-    if serving_agents <= 0:
-        return None
-    if position <= idle_agents:
-        return timedelta()
-    return (position - idle_agents) * handle_time / serving_agents

@@ -38,6 +38,8 @@ class CallState:
     skills: tuple[SkillRequirement, ...] = ()
     announced_at: datetime | None = None
     announced_position: int | None = None
+    announced_wait: timedelta | None = None
+    """What was promised of the wait when something was last said; zero: that it is a matter of moments."""
     outcome: str = ""
 
     def encode(self) -> str:
@@ -53,6 +55,7 @@ class CallState:
             "skills": " ".join(f"{need.skill}:{need.minimum_level}" for need in self.skills),
             "said": _microseconds(self.announced_at),
             "said_position": "" if self.announced_position is None else str(self.announced_position),
+            "said_wait": "" if self.announced_wait is None else str(self.announced_wait // timedelta(microseconds=1)),
             "outcome": self.outcome,
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
@@ -82,6 +85,7 @@ def decode(text: str) -> CallState:
         skills=_skills(fields.get("skills", "")),
         announced_at=_moment(fields.get("said", "")),
         announced_position=_whole(fields.get("said_position", "")),
+        announced_wait=_duration(fields.get("said_wait", "")),
         outcome=fields.get("outcome", ""),
     )
 
@@ -102,6 +106,14 @@ def _moment(text: str) -> datetime | None:
     try:
         return _EPOCH + timedelta(microseconds=int(text))
     except (ValueError, OverflowError):
+        return None
+
+
+def _duration(text: str) -> timedelta | None:
+    count = _whole(text)
+    try:
+        return None if count is None or count < 0 else timedelta(microseconds=count)
+    except OverflowError:
         return None
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from callcenter.acd.treatment import Announcement, treat
+from callcenter.acd.treatment import Announcement, Treatment, treat
 from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, WaitVerdict
 from callcenter.app.floor import CallEnded, Floor
@@ -260,46 +260,45 @@ class Calls:
         if position is None:  # In a talk already: the bridge is pulling the caller out of this question.
             await channel.decide(WaitVerdict(music=timedelta(seconds=1), music_class=config.music_class), state)
             return
-        expected_wait = picture.expected_wait(interaction_id, now)
+        forecast = picture.forecast(interaction_id, now)
         treatment = treat(
             config,
             waited=now - entered_at,
             position=position,
-            expected_wait=expected_wait,
+            forecast=forecast,
             being_offered=bool(picture.waiting[interaction_id].offer_ids),
             announced_at=state.announced_at,
             announced_position=state.announced_position,
+            announced_wait=state.announced_wait,
             now=now,
         )
         play: tuple[str, ...] = ()
-        if treatment.announcement is not None:
-            play = await self._announcement(treatment.announcement, state, position, expected_wait)
-            state = replace(state, announced_at=now)
-            if treatment.announcement is Announcement.POSITION:
-                state = replace(state, announced_position=position)
-                self.say(
-                    ev.PositionAnnounced(
-                        interaction_id=interaction_id,
-                        at=now,
-                        queue_id=config.queue_id,
-                        position=position,
-                        expected_wait_seconds=None if expected_wait is None else expected_wait.total_seconds(),
-                    )
+        if treatment.say:
+            play = await self._announcement(treatment, state.language)
+            state = replace(
+                state, announced_at=now, announced_position=treatment.position, announced_wait=treatment.promise
+            )
+        if forecast is not None and set(treatment.say) - {Announcement.COMFORT}:
+            self.say(
+                ev.PositionAnnounced(
+                    interaction_id=interaction_id,
+                    at=now,
+                    queue_id=config.queue_id,
+                    position=position,
+                    expected_wait_seconds=forecast.expected.total_seconds(),
                 )
+            )
         await channel.decide(WaitVerdict(play=play, music=treatment.music, music_class=config.music_class), state)
 
-    async def _announcement(
-        self, kind: Announcement, state: CallState, position: int, expected_wait: timedelta | None
-    ) -> tuple[str, ...]:
+    async def _announcement(self, treatment: Treatment, language: str) -> tuple[str, ...]:
         prompts = self.lines.waiting_prompts
-        match kind:
-            case Announcement.POSITION:
-                said = prompts.place(state.language, position=position, expected_wait=expected_wait)
-            case Announcement.COMFORT:
-                said = (prompts.say(WaitingPrompt.COMFORT, state.language),)
-            case Announcement.NOBODY:
-                said = (prompts.say(WaitingPrompt.NO_AGENT, state.language),)
-        return await self._paths(said)
+        said = (
+            prompts.announce(
+                WaitingPrompt(words.value), language, position=treatment.position or 1, wait=treatment.wait
+            )
+            for words in treatment.say
+        )
+        return await self._paths(tuple(said))
 
     async def _paths(self, said: tuple[Utterance, ...]) -> tuple[str, ...]:
         paths = [await self._voice.path_of(utterance) for utterance in said]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from callcenter.domain.waits import WaitRange
 
 SPOKEN_LANGUAGES: Final = ("zh", "en")
 HIGHEST_NUMBER: Final = 999_999_999_999
@@ -52,13 +53,7 @@ _EN_TENS: Final = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "sev
 _EN_GROUPS: Final = ("", " thousand", " million", " billion")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitRange:
-    """A wait as people say it: from `low` to `high` minutes; no `low` means less than, no `high` more than."""
-
-    low_minutes: int | None
-    high_minutes: int | None
-
+_SINGLE_BOUNDS: Final[Mapping[str, str]] = {"one minute": "a minute", "one hour": "an hour", "一小时": "一个小时"}
 
 WAIT_RANGES: Final = (
     WaitRange(low_minutes=None, high_minutes=1),
@@ -111,12 +106,18 @@ def say_duration(duration: timedelta, language: str) -> str:
 
 def say_range(expected_wait: timedelta, language: str) -> str:
     """An expected wait as a rounded range, for an estimate must not sound more certain than it is."""
-    said = wait_range(expected_wait)
+    return say_wait_range(wait_range(expected_wait), language)
+
+
+def say_wait_range(said: WaitRange, language: str) -> str:
+    """A range of minutes in words."""
     low, high = said.low_minutes, said.high_minutes
-    if low is None:
-        return "不到一分钟" if language == "zh" else "less than a minute"
-    if high is None:
-        return "超过一个小时" if language == "zh" else "more than an hour"
+    if low is None or high is None:
+        bound = say_duration(timedelta(minutes=low or high or 1), language)
+        bound = _SINGLE_BOUNDS.get(bound, bound)
+        if language == "zh":
+            return ("不到" if low is None else "超过") + bound
+        return ("less than " if low is None else "more than ") + bound
     if language == "zh":
         return f"大约{_zh_count(low)}到{_zh_count(high)}分钟"
     return f"about {say_number(low, language)} to {say_number(high, language)} minutes"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from callcenter.domain.waits import MINUTES_SAID, WaitRange
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.prompts import PromptSet, Utterance
-from callcenter.ivr.speech import WAIT_RANGES
-from callcenter.ivr.variables import Variables
+from callcenter.ivr.speech import say_wait_range
+from callcenter.ivr.variables import Value, Variables
 
 LIKELY_POSITIONS: Final = 20
+WIDEST_LIKELY: Final = 6
+"""The longer end of a range is mostly at most so many times the shorter."""
 
 
 class WaitingPrompt(StrEnum):
@@ -21,7 +23,10 @@ class WaitingPrompt(StrEnum):
     QUEUED = "queued"
     POSITION = "position"
     NEXT_IN_LINE = "next_in_line"
+    MOVED_BACK = "moved_back"
     EXPECTED_WAIT = "expected_wait"
+    LONGER_WAIT = "longer_wait"
+    SOON = "soon"
     COMFORT = "comfort"
     APOLOGY = "apology"
     NO_AGENT = "no_agent"
@@ -54,21 +59,32 @@ class WaitingPrompts:
         spoken = language if language in self.prompts.languages else self.prompts.languages[0]
         return self.prompts.utterance(prompt.value, spoken or self.prompts.languages[0], variables or {})
 
-    def place(self, language: str | None, *, position: int, expected_wait: timedelta | None) -> tuple[Utterance, ...]:
-        """Where the caller stands (1 is next) and, if it can be told, how long it may take."""
-        if position <= 1:
-            told = [self.say(WaitingPrompt.NEXT_IN_LINE, language)]
-        else:
-            told = [self.say(WaitingPrompt.POSITION, language, {"position": position})]
-        if expected_wait is not None:
-            told.append(self.say(WaitingPrompt.EXPECTED_WAIT, language, {"expected_wait": expected_wait}))
-        return tuple(told)
+    def announce(
+        self, prompt: WaitingPrompt, language: str | None, *, position: int = 1, wait: WaitRange | None = None
+    ) -> Utterance:
+        """One announcement about the caller's place (1 is next) or his wait, which must be given where it is said."""
+        spoken = language if language in self.prompts.languages else self.prompts.languages[0]
+        variables: dict[str, Value] = {"position": position}
+        if wait is not None:
+            voice = self.prompts.texts[prompt.value][spoken or self.prompts.languages[0]].voice
+            variables["expected_wait"] = say_wait_range(wait, voice)
+        return self.say(prompt, spoken, variables)
 
     def likely_utterances(self) -> Iterator[Utterance]:
-        """The first places and every wait there is, to be built before anybody asks."""
+        """The first places and the likely waits, to be built before anybody asks."""
         for language in self.prompts.languages:
             for position in range(2, LIKELY_POSITIONS + 1):
-                yield self.say(WaitingPrompt.POSITION, language, {"position": position})
-            for said in WAIT_RANGES:
-                expected_wait = timedelta(minutes=said.low_minutes or 0)
-                yield self.say(WaitingPrompt.EXPECTED_WAIT, language, {"expected_wait": expected_wait})
+                yield self.announce(WaitingPrompt.POSITION, language, position=position)
+            for wait in likely_waits():
+                yield self.announce(WaitingPrompt.EXPECTED_WAIT, language, wait=wait)
+
+
+def likely_waits() -> Iterator[WaitRange]:
+    """The ranges that are mostly said."""
+    for high in MINUTES_SAID:
+        yield WaitRange(low_minutes=None, high_minutes=high)
+        for low in MINUTES_SAID:
+            if low < high <= WIDEST_LIKELY * low:
+                yield WaitRange(low_minutes=low, high_minutes=high)
+    for low in MINUTES_SAID:
+        yield WaitRange(low_minutes=low, high_minutes=None)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ _states = st.builds(
     ).map(tuple),
     announced_at=st.none() | _moments,
     announced_position=st.none() | st.integers(0, 10_000),
+    announced_wait=st.none() | st.timedeltas(timedelta(), timedelta(days=1)),
 )
 
 
@@ -46,6 +48,11 @@ def test_the_text_can_stand_in_an_agi_argument_and_in_a_variable(state: CallStat
 @given(st.text(max_size=3000))
 def test_whatever_stands_in_the_variable_a_state_is_read(text: str) -> None:
     assert isinstance(decode(text), CallState)
+
+
+@pytest.mark.parametrize("text", ["-5", "9" * 30, "soon", "1.5"])
+def test_a_promise_that_cannot_be_read_is_none(text: str) -> None:
+    assert decode(f"stage=queue&queue=sales&said_wait={text}").announced_wait is None
 
 
 def test_an_empty_variable_is_a_call_that_begins() -> None:

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callcenter.acd.treatment import Announcement
+from callcenter.domain.waits import WaitRange, said_of
 from callcenter.ivr.faults import FlowError
 from callcenter.ivr.prompts import VARIABLE_MAX_CHARACTERS, PromptSet
 from callcenter.ivr.reader import parse_prompts
+from callcenter.ivr.speech import say_wait_range
 from callcenter.ivr.waiting import WaitingPrompt, WaitingPrompts
 
 QUEUE_FILE = Path(__file__).parents[2] / "ivr_flows" / "prompts" / "queue.yaml"
@@ -71,18 +74,53 @@ def test_a_placeholder_in_a_name_is_not_filled_in() -> None:
     assert SET.utterance("hello", "en", {"customer_name": "{ani}", "ani": "4711"}).text == "Hello, ani."
 
 
-def test_the_place_is_told_with_the_wait_as_a_range(waiting: WaitingPrompts) -> None:
-    told = waiting.place("zh", position=3, expected_wait=timedelta(minutes=4))
-    assert [said.text for said in told] == ["您现在排在第三位。", "预计等待时间大约三到五分钟。"]
-    told = waiting.place("en", position=3, expected_wait=timedelta(minutes=4))
-    assert [said.text for said in told] == [
-        "You are number three in line.",
-        "Your expected wait is about three to five minutes.",
-    ]
+@pytest.mark.parametrize(
+    ("prompt", "chinese", "english"),
+    [
+        (WaitingPrompt.POSITION, "您现在排在第三位。", "You are number three in line."),
+        (WaitingPrompt.NEXT_IN_LINE, "您是下一位。", "You are next in line."),
+        (
+            WaitingPrompt.EXPECTED_WAIT,
+            "预计等待时间大约两到五分钟。",
+            "Your expected wait is about two to five minutes.",
+        ),
+        (
+            WaitingPrompt.LONGER_WAIT,
+            "非常抱歉，等待时间比预计的要长，现在预计还需要大约两到五分钟。",
+            "We are sorry, it is taking longer than expected. "
+            "Your wait is now expected to be about two to five minutes.",
+        ),
+    ],
+)
+def test_place_and_wait_are_said(waiting: WaitingPrompts, prompt: WaitingPrompt, chinese: str, english: str) -> None:
+    wait = WaitRange(low_minutes=2, high_minutes=5)
+    assert waiting.announce(prompt, "zh", position=3, wait=wait).text == chinese
+    assert waiting.announce(prompt, "en", position=3, wait=wait).text == english
 
 
-def test_the_next_in_line_is_told_so_and_no_wait_when_it_is_unknown(waiting: WaitingPrompts) -> None:
-    assert [said.text for said in waiting.place("en", position=1, expected_wait=None)] == ["You are next in line."]
+@pytest.mark.parametrize(
+    ("low", "high", "chinese", "english"),
+    [
+        (None, 1, "不到一分钟", "less than a minute"),
+        (None, 2, "不到两分钟", "less than two minutes"),
+        (30, None, "超过三十分钟", "more than thirty minutes"),
+        (60, None, "超过一个小时", "more than an hour"),
+    ],
+)
+def test_ranges_that_are_open(low: int | None, high: int | None, chinese: str, english: str) -> None:
+    wait = WaitRange(low_minutes=low, high_minutes=high)
+    assert (say_wait_range(wait, "zh"), say_wait_range(wait, "en")) == (chinese, english)
+
+
+def test_every_announcement_of_the_treatment_has_a_prompt_and_says_its_place_and_wait(waiting: WaitingPrompts) -> None:
+    for words in Announcement:
+        for language in ("zh", "en"):
+            said = waiting.announce(
+                WaitingPrompt(words.value), language, position=7, wait=WaitRange(low_minutes=3, high_minutes=5)
+            )
+            assert said.text
+            assert "{" not in said.text
+            assert "  " not in said.text
 
 
 @pytest.mark.parametrize("language", [None, "fr"])
@@ -94,9 +132,11 @@ def test_what_is_likely_to_be_said_is_what_is_said(waiting: WaitingPrompts) -> N
     likely = set(waiting.likely_utterances())
     for language in ("zh", "en"):
         for position in (2, 20):
-            for minutes in (0, 7, 90):
-                told = waiting.place(language, position=position, expected_wait=timedelta(minutes=minutes))
-                assert set(told) <= likely
+            assert waiting.announce(WaitingPrompt.POSITION, language, position=position) in likely
+        for low, high in ((0, 0.5), (1, 4), (4, 12), (40, 70)):
+            wait = said_of(timedelta(minutes=low), timedelta(minutes=high))
+            assert waiting.announce(WaitingPrompt.EXPECTED_WAIT, language, wait=wait) in likely
+    assert len(likely) < 200
 
 
 def test_a_set_that_lacks_an_announcement_is_refused() -> None:
