@@ -27,6 +27,7 @@ from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
+from callcenter.app.supervision import Supervision
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog
@@ -264,13 +265,23 @@ class _Server:
             configuration=configuration,
             clock=clock,
         )
-        self._sessions = Sessions(users=StoredUsers(database), clock=clock, new_token=lambda: secrets.token_urlsafe(32))
+        users = StoredUsers(database)
+        supervision = Supervision(
+            floor=self._floor,
+            screens=self._screens,
+            journal=self._journal,
+            configuration=configuration,
+            users=users,
+            clock=clock,
+        )
+        self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
         metrics.register(FloorGauges(self._floor, self._journal))
         self._web = create_app(
             WebDependencies(
                 desk=desk,
                 board=desk,
+                supervisor=supervision,
                 records=self._records,
                 customers=customers,
                 configuration=configuration,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from callcenter.acd.why import WaitingReason
 from callcenter.app.ports import (
     AgentStatus,
     CodeLabel,
@@ -25,6 +26,7 @@ from callcenter.domain.events import Event
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
+from callcenter.domain.offers import ReasonPart
 from callcenter.domain.queues import QueueConfig
 
 QUICK_PASSWORDS = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
@@ -226,6 +228,7 @@ class FakeConfiguration:
     secrets: dict[AgentId, str] = field(default_factory=dict)
     number_of_version: int = 0
     reason_rules: tuple[NotReadyReason, ...] = (NotReadyReason(code="break"),)
+    away: Exception | None = None
 
     async def version(self) -> int:
         return self.number_of_version
@@ -257,6 +260,8 @@ class FakeConfiguration:
         self._set_closed_by(queue_id, "")
 
     def _set_closed_by(self, queue_id: QueueId, by: str) -> None:
+        if self.away is not None:
+            raise self.away
         self.queue_configs = tuple(
             replace(queue, closed_by=by) if queue.queue_id == queue_id else queue for queue in self.queue_configs
         )
@@ -339,6 +344,13 @@ class FakeDesk:
         self.pops.pop(agent_id, None)
         return self._become(replace(agent, interaction_id=None), then or AgentState.READY, reason)
 
+    async def extend_wrap_up(self, agent_id: AgentId, by: timedelta) -> AgentView:
+        agent = self.agent(agent_id)
+        if agent.state != AgentState.WRAP_UP:
+            raise Conflict(f"agent {agent_id} is {agent.state}, not in wrap-up", code="not_in_wrap_up")
+        self._agents[agent_id] = replace(agent, wrap_up_until=(agent.wrap_up_until or self._clock.now()) + by)
+        return self._agents[agent_id]
+
     async def annotate(
         self,
         interaction_id: InteractionId,
@@ -419,3 +431,69 @@ def _new_agent(agent_id: AgentId, name: str, now: datetime) -> AgentView:
         phone=PhoneView(kind="sip", address=None, status="unknown"),
         skills=(SkillView(skill="sales", level=5),),
     )
+
+
+class FakeSupervisor:
+    """`Supervisor` in memory: remembers what was asked for; callers, agents and queues are those of the desk."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self._desk = desk
+        self.done: list[tuple[object, ...]] = []
+
+    def why_waiting(self, interaction_id: InteractionId) -> WaitingReason:
+        self._waiting(interaction_id)
+        text = Label(zh="没有空闲坐席。", en="Nobody is free.")
+        return WaitingReason(text=text, parts=(ReasonPart(name="position", value="1"),))
+
+    async def set_priority(self, interaction_id: InteractionId, priority: int, *, by: str) -> WaitingView | None:
+        return self._did("priority", interaction_id, priority, by)
+
+    async def move(self, interaction_id: InteractionId, queue_id: QueueId, *, by: str) -> WaitingView | None:
+        self._queue(queue_id)
+        return self._did("move", interaction_id, queue_id, by)
+
+    async def pick(
+        self, interaction_id: InteractionId, agent_id: AgentId, *, within: timedelta | None, by: str
+    ) -> WaitingView | None:
+        self._desk.agent(agent_id)
+        return self._did("pick", interaction_id, agent_id, within, by)
+
+    async def cancel_callback(self, interaction_id: InteractionId, *, by: str) -> None:
+        if self._waiting(interaction_id).callback is None:
+            raise Conflict(f"interaction {interaction_id} is no callback", code="not_a_callback")
+        self.done.append(("cancel", interaction_id, by))
+
+    async def force_state(self, agent_id: AgentId, state: AgentState, reason: str | None, *, by: str) -> AgentView:
+        if state is AgentState.READY and self._desk.agent(agent_id).state == AgentState.LOGGED_OUT:
+            raise Conflict(f"agent {agent_id} is logged out", code="agent_not_logged_in")
+        self.done.append(("force", agent_id, state, reason, by))
+        return await self._desk.set_state(agent_id, state, reason)
+
+    async def close_queues(self, queue_ids: tuple[QueueId, ...] | None, *, by: str) -> tuple[QueueView, ...]:
+        return self._close(queue_ids, by)
+
+    async def open_queues(self, queue_ids: tuple[QueueId, ...] | None, *, by: str) -> tuple[QueueView, ...]:
+        return self._close(queue_ids, None)
+
+    def _close(self, queue_ids: tuple[QueueId, ...] | None, closed_by: str | None) -> tuple[QueueView, ...]:
+        rows = [self._queue(queue_id) for queue_id in (queue_ids or tuple(self._desk.queue_rows))]
+        for row in rows:
+            self._desk.queue_rows[row.queue_id] = replace(row, closed_by=closed_by)
+        return tuple(self._desk.queue_rows[row.queue_id] for row in rows)
+
+    def _queue(self, queue_id: QueueId) -> QueueView:
+        if queue_id not in self._desk.queue_rows:
+            raise NotFound(f"there is no queue {queue_id}", code="unknown_queue")
+        return self._desk.queue_rows[queue_id]
+
+    def _waiting(self, interaction_id: InteractionId) -> WaitingView:
+        row = next((row for row in self._desk.waiting_rows if row.interaction_id == interaction_id), None)
+        if row is None:
+            raise NotFound(f"interaction {interaction_id} does not wait in any queue", code="not_waiting")
+        return row
+
+    def _did(self, *what: object) -> WaitingView | None:
+        """Done; whose priority is very high is answered at once, and waits no more."""
+        row = self._waiting(InteractionId(str(what[1])))
+        self.done.append(what)
+        return None if what[2] == 1_000 else row

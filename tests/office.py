@@ -16,6 +16,7 @@ from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor, Message
 from callcenter.app.ports import AgentStatus, CallerLine, CustomerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens
+from callcenter.app.supervision import Supervision
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import CallCustomer, RingAgent
@@ -29,7 +30,7 @@ from callcenter.domain.skills import SkillRequirement
 from callcenter.ivr.prompts import Utterance
 from callcenter.ivr.reader import parse_flow, parse_prompts
 from callcenter.ivr.waiting import WaitingPrompts
-from tests.fakes import START, FakeClock, FakeConfiguration, FakeCustomers, FakeRecords
+from tests.fakes import START, FakeClock, FakeConfiguration, FakeCustomers, FakeRecords, FakeUsers
 
 FLOWS = Path(__file__).parents[1] / "ivr_flows"
 SALES = QueueConfig(
@@ -290,6 +291,15 @@ class Office:
             records=self.records,
             customers=self.customers,
             configuration=self.configuration,
+            clock=self.clock,
+        )
+        self.users = FakeUsers()
+        self.supervision = Supervision(
+            floor=self.floor,
+            screens=self.screens,
+            journal=self.journal,
+            configuration=self.configuration,
+            users=self.users,
             clock=self.clock,
         )
         self._routing = routing

@@ -105,6 +105,11 @@ class Desk:
         await self._floor.request(cmd.EndWrapUp(agent_id=agent_id, then=then, reason=reason))
         return await self._settled(agent_id)
 
+    async def extend_wrap_up(self, agent_id: AgentId, by: timedelta) -> AgentView:
+        """Give the agent more time for after-call work."""
+        await self._floor.request(cmd.ExtendWrapUp(agent_id=agent_id, by=by))
+        return await self._settled(agent_id)
+
     async def annotate(
         self,
         interaction_id: InteractionId,

@@ -1,14 +1,16 @@
-"""What the web adapter wants of the floor: the agent's desk and the supervisor's board.
+"""What the web adapter wants of the floor: the agent's desk, the supervisor's board, and what he may do there.
 
 Reading is at once and from memory; what changes something waits until it is done, and raises the domain's errors
 when the answer is no.
 """
 
+from datetime import timedelta
 from typing import Protocol
 
+from callcenter.acd.why import WaitingReason
 from callcenter.app.views import AgentView, PopView, QueueView, WaitingView
 from callcenter.domain.agents import AgentState, Phone
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction
 
 
@@ -44,6 +46,10 @@ class AgentDesk(Protocol):
 
     async def end_wrap_up(self, agent_id: AgentId, then: AgentState | None, reason: str | None) -> AgentView:
         """End after-call work; `then` None means what was wished during the talk, else ready."""
+        ...
+
+    async def extend_wrap_up(self, agent_id: AgentId, by: timedelta) -> AgentView:
+        """Give the agent more time for after-call work; `Conflict` outside of it and beyond the queue's limit."""
         ...
 
     async def annotate(
@@ -89,4 +95,45 @@ class Board(Protocol):
 
     def waiting(self) -> tuple[WaitingView, ...]:
         """Everyone who waits, by queue and position."""
+        ...
+
+
+class Supervisor(Protocol):
+    """What a supervisor does about callers, agents and queues; `by` is his login name, and all of it is audited.
+
+    Every method raises `NotFound` for what is not there, `Conflict` for what does not fit now.
+    """
+
+    def why_waiting(self, interaction_id: InteractionId) -> WaitingReason:
+        """Why this caller is still waiting; `NotFound` (`not_waiting`) when he does not wait."""
+        ...
+
+    async def set_priority(self, interaction_id: InteractionId, priority: int, *, by: str) -> WaitingView | None:
+        """Give a waiting caller another priority; None when he waits no more by the time it was done."""
+        ...
+
+    async def move(self, interaction_id: InteractionId, queue_id: QueueId, *, by: str) -> WaitingView | None:
+        """Put a waiting caller into another queue, with his age."""
+        ...
+
+    async def pick(
+        self, interaction_id: InteractionId, agent_id: AgentId, *, within: timedelta | None, by: str
+    ) -> WaitingView | None:
+        """Keep a waiting caller for one agent, whose next he is."""
+        ...
+
+    async def cancel_callback(self, interaction_id: InteractionId, *, by: str) -> None:
+        """Take a waiting callback off; `Conflict` (`not_a_callback`) for one who is on the line."""
+        ...
+
+    async def force_state(self, agent_id: AgentId, state: AgentState, reason: str | None, *, by: str) -> AgentView:
+        """Put an agent into `ready`, `not_ready` or `logged_out`; in a talk, after it."""
+        ...
+
+    async def close_queues(self, queue_ids: tuple[QueueId, ...] | None, *, by: str) -> tuple[QueueView, ...]:
+        """Close these queues, None all of them, in an emergency; one that is closed already stays as it is."""
+        ...
+
+    async def open_queues(self, queue_ids: tuple[QueueId, ...] | None, *, by: str) -> tuple[QueueView, ...]:
+        """End the emergency in these queues, None in all of them."""
         ...

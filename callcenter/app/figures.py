@@ -10,9 +10,10 @@ from datetime import datetime, time, timedelta, tzinfo
 from callcenter.acd.picture import Picture
 from callcenter.app.floor import Touched
 from callcenter.app.ports import Clock
-from callcenter.app.views import TodayView
+from callcenter.app.views import ForecastErrorView, TodayView
 from callcenter.domain.events import Event
 from callcenter.domain.ids import QueueId
+from callcenter.metrics import forecast_error as forecasts
 from callcenter.metrics import queue_day
 
 
@@ -25,6 +26,7 @@ class DayFigures:
         self._picture: Picture | None = None
         self._begun = self.day_begins()
         self._days: dict[QueueId, queue_day.QueueDay] = {}
+        self._forecasts: dict[QueueId, forecasts.ForecastDay] = {}
         self._loaded: Sequence[Event] = ()
 
     def attach(self, picture: Picture) -> None:
@@ -37,14 +39,16 @@ class DayFigures:
         return datetime.combine(local.date(), time(), tzinfo=self._timezone)
 
     def load(self, events: Sequence[Event]) -> None:
-        """Take what happened today before this start; queues that come to be known later fold it then."""
+        """Take what happened today before this start, before anything else is taken; each queue folds it when asked."""
         self._loaded = tuple(events)
+        self._days, self._forecasts = {}, {}
 
     def take(self, touched: Touched) -> None:
         """Fold what just happened."""
         self._turn_the_day()
         for queue_id in self._queues():
             day = self._day(queue_id)
+            self._forecasts[queue_id] = forecasts.fold_all(self._forecasts_of(queue_id), touched.events)
             threshold = self._threshold(queue_id)
             if day.threshold != threshold:
                 day = replace(day, threshold=threshold)
@@ -64,13 +68,25 @@ class DayFigures:
             asa_seconds=_seconds(figures.asa),
         )
 
+    def forecast_error(self, queue_id: QueueId) -> ForecastErrorView | None:
+        """How good the expected waits of one queue were since midnight; None before any came true."""
+        self._turn_the_day()
+        figures = forecasts.figures(self._forecasts_of(queue_id))
+        if figures.answered == 0:
+            return None
+        return ForecastErrorView(
+            count=figures.answered,
+            mean_absolute_error_seconds=_seconds(figures.mean_absolute_error),
+            share_within_range=figures.inside,
+        )
+
     def _queues(self) -> tuple[QueueId, ...]:
         return tuple(self._picture.queues) if self._picture is not None else ()
 
     def _turn_the_day(self) -> None:
         begins = self.day_begins()
         if begins != self._begun:
-            self._begun, self._days, self._loaded = begins, {}, ()
+            self._begun, self._days, self._forecasts, self._loaded = begins, {}, {}, ()
 
     def _day(self, queue_id: QueueId) -> queue_day.QueueDay:
         day = self._days.get(queue_id)
@@ -78,6 +94,13 @@ class DayFigures:
             threshold = self._threshold(queue_id)
             day = queue_day.fold_all(queue_day.begin_day(queue_id, self._begun, threshold), self._loaded)
             self._days[queue_id] = day
+        return day
+
+    def _forecasts_of(self, queue_id: QueueId) -> forecasts.ForecastDay:
+        day = self._forecasts.get(queue_id)
+        if day is None:
+            day = forecasts.fold_all(forecasts.begin_day(queue_id, self._begun), self._loaded)
+            self._forecasts[queue_id] = day
         return day
 
     def _threshold(self, queue_id: QueueId) -> timedelta:

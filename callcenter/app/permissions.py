@@ -51,6 +51,9 @@ class Action(StrEnum):
     READ_QUEUES = "read_queues"
     READ_AGENTS = "read_agents"
     READ_WAITING = "read_waiting"
+    DIRECT_WAITING = "direct_waiting"
+    FORCE_STATE = "force_state"
+    CLOSE_QUEUES = "close_queues"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
@@ -87,6 +90,9 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_QUEUES: _SIGNED_IN,
     Action.READ_AGENTS: _OVERSIGHT,
     Action.READ_WAITING: _OVERSIGHT,
+    Action.DIRECT_WAITING: _OVERSIGHT,
+    Action.FORCE_STATE: _OVERSIGHT,
+    Action.CLOSE_QUEUES: _OVERSIGHT,
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,

@@ -11,39 +11,21 @@ from typing import Protocol
 import structlog
 
 from callcenter.acd.picture import Picture
-from callcenter.acd.roster import AgentRecord
-from callcenter.acd.waiting import WaitingRecord
 from callcenter.app.calls import CustomerMemory
+from callcenter.app.drawing import STAGES, draw_agent, draw_pop, draw_queue, draw_waiting
 from callcenter.app.feed import AGENTS, QUEUES, WAITING, agent_topic
 from callcenter.app.floor import Touched
-from callcenter.app.ports import Clock, CustomerCard, CustomerInput
-from callcenter.app.views import (
-    AgentCounts,
-    AgentView,
-    CustomerView,
-    PhoneView,
-    PopView,
-    QueueRef,
-    QueueView,
-    SkillView,
-    TodayView,
-    WaitingView,
-    WishView,
-)
-from callcenter.domain.agents import AgentState
-from callcenter.domain.customers import ContactPoint, ContactPointKind
-from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.app.ports import Clock
+from callcenter.app.views import AgentView, ForecastErrorView, PopView, QueueView, TodayView, WaitingView
+from callcenter.domain import events as ev
+from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction
-from callcenter.domain.labels import Label
-from callcenter.domain.offers import OfferReason
 
 log = structlog.get_logger(__name__)
 
 BOARD_INTERVAL = timedelta(milliseconds=250)
 QUIET_INTERVAL = timedelta(seconds=10)
 """So often the board is looked over where nothing happens: at midnight a new day begins by itself."""
-_NO_REASON = OfferReason(text=Label(zh="", en=""), parts=())
-_STAGES = {AgentState.OFFERED: "ringing", AgentState.TALKING: "talking", AgentState.WRAP_UP: "wrap_up"}
 
 
 class FeedPort(Protocol):
@@ -67,6 +49,10 @@ class Figures(Protocol):
 
     def today(self, queue_id: QueueId) -> TodayView:
         """Figures of one queue since midnight."""
+        ...
+
+    def forecast_error(self, queue_id: QueueId) -> ForecastErrorView | None:
+        """How good the expected waits of one queue were since midnight; None before any came true."""
         ...
 
 
@@ -107,15 +93,18 @@ class Screens:
     def show(self, touched: Touched, now: datetime) -> None:
         """Agents and their pops at once; queues are marked and follow within `BOARD_INTERVAL`."""
         for agent_id in touched.agents:
-            self._show_agent(agent_id, now)
+            self._show_agent(agent_id)
         for interaction_id in touched.interactions:
-            holder = self._holder(interaction_id)
-            if holder is not None and holder not in touched.agents:
-                self._show_pop(holder, now)
-        if touched.agents:
-            self._mark(*self.floor.picture.queues)
-        elif touched.queues:
-            self._mark(*touched.queues)
+            for holder in self._holders(interaction_id) - touched.agents:
+                self._show_pop(holder)
+        self._mark(*touched.queues)
+        for agent_id in touched.agents:
+            self._mark_queues_of(agent_id)
+        for event in touched.events:
+            if isinstance(event, ev.QueueEvent | ev.InteractionOverflowed):
+                self._mark(event.queue_id)
+            elif isinstance(event, ev.InteractionQueued):
+                self._mark(*self._queues_showing(event.interaction_id))
 
     async def popped(self, agent_id: AgentId, within: timedelta) -> None:
         """Wait until what was shown to the agent has left for his desktop."""
@@ -126,19 +115,17 @@ class Screens:
         place = self.floor.picture.waiting.get(interaction_id)
         if place is not None:
             self._mark(place.queue_id)
-        holder = self._holder(interaction_id)
-        if holder is not None:
-            self._show_pop(holder, self._clock.now())
+        for holder in self._holders(interaction_id):
+            self._show_pop(holder)
 
     def refresh_everything(self) -> None:
         """After the start, or a change of the configuration."""
-        now = self._clock.now()
         for agent_id in sorted(self._shown_agents - self.floor.picture.agents.keys()):
             self._drop_agent(agent_id)
         for queue_id in sorted(self._shown_waiting.keys() - self.floor.picture.queues.keys()):
             self._drop_queue(queue_id)
         for agent_id in self.floor.picture.agents:
-            self._show_agent(agent_id, now)
+            self._show_agent(agent_id)
         self._mark(*self.floor.picture.queues)
 
     async def run(self) -> None:
@@ -177,75 +164,86 @@ class Screens:
 
     def agent_view(self, agent_id: AgentId) -> AgentView:
         """One agent; `NotFound` when there is none."""
-        return _agent_view(self.floor.picture.agent(agent_id))
+        picture = self.floor.picture
+        return draw_agent(picture.agent(agent_id), picture.reasons, self._clock.now())
 
     def pop_view(self, agent_id: AgentId) -> PopView | None:
         """What the agent is to see of the interaction he holds, None when he holds none."""
         agent = self.floor.picture.agent(agent_id)
-        if agent.interaction_id is None or agent.offer_id is None or agent.state not in _STAGES:
+        if agent.interaction_id is None or agent.offer_id is None or agent.state not in STAGES:
             return None
         record = self.floor.interactions.get(agent.interaction_id)
         if record is None:
             return None
-        return self._pop(agent, record, agent.offer_id)
+        return draw_pop(agent, record, agent.offer_id, self.floor.picture, self._memory.cards(record.interaction_id))
 
     def queue_view(self, queue_id: QueueId) -> QueueView:
         """One row of the board; `NotFound` when there is no such queue."""
         picture = self.floor.picture
         queue = picture.queue(queue_id)
-        serving = {agent_id: agent for pool in queue.pools for agent_id, agent in pool.agents.items()}.values()
-        counts = {state: sum(1 for a in serving if a.state is state) for state in AgentState}
-        forecast = picture.forecast_for_newcomer(queue_id, self._clock.now())
-        expected = None if forecast is None else forecast.expected
-        return QueueView(
-            queue_id=queue_id,
-            label=queue.config.label,
-            waiting=len(queue.waiting),
-            longest_wait_since=min((record.entered_at for record in picture.waiting_in(queue_id)), default=None),
-            expected_wait_seconds=None if expected is None else expected.total_seconds(),
-            agents=AgentCounts(
-                ready=counts[AgentState.READY],
-                not_ready=counts[AgentState.NOT_READY],
-                offered=counts[AgentState.OFFERED],
-                talking=counts[AgentState.TALKING],
-                wrap_up=counts[AgentState.WRAP_UP],
-            ),
+        return draw_queue(
+            queue,
+            picture,
             today=self._figures.today(queue_id),
-            service_level_threshold_seconds=queue.config.service_level_threshold.total_seconds(),
+            forecast_error=self._figures.forecast_error(queue_id),
+            now=self._clock.now(),
         )
 
     def waiting_views(self, queue_id: QueueId) -> tuple[WaitingView, ...]:
         """Those who wait in a queue, next first."""
-        picture = self.floor.picture
+        picture, now = self.floor.picture, self._clock.now()
         return tuple(
-            self._waiting_view(record, place, position)
+            draw_waiting(record, place, position, picture, self._memory.cards(record.interaction_id), now)
             for position, place in enumerate(picture.waiting_in(queue_id), start=1)
             if (record := self.floor.interactions.get(place.interaction_id)) is not None
         )
 
+    def waiting_view(self, interaction_id: InteractionId) -> WaitingView | None:
+        """One who waits, None when he does not."""
+        picture = self.floor.picture
+        place, position = picture.waiting.get(interaction_id), picture.position(interaction_id)
+        record = self.floor.interactions.get(interaction_id)
+        if place is None or position is None or record is None:
+            return None
+        return draw_waiting(record, place, position, picture, self._memory.cards(interaction_id), self._clock.now())
+
     # ---- inside
 
     def _mark(self, *queues: QueueId) -> None:
-        self._dirty_queues.update(queues)
-        self._dirty.set()
+        if queues:
+            self._dirty_queues.update(queues)
+            self._dirty.set()
 
-    def _holder(self, interaction_id: InteractionId) -> AgentId | None:
-        """Who has it, or has just had it and is in wrap-up."""
+    def _queues_showing(self, interaction_id: InteractionId) -> list[QueueId]:
+        """The rows that have it: after a move, the queue it left."""
+        return [queue_id for queue_id, shown in self._shown_waiting.items() if interaction_id in shown]
+
+    def _mark_queues_of(self, agent_id: AgentId) -> None:
+        """The rows that count this agent."""
+        agent = self.floor.picture.agents.get(agent_id)
+        if agent is not None:
+            for pool in agent.pools:
+                self._mark(*pool.needed_by)
+
+    def _holders(self, interaction_id: InteractionId) -> set[AgentId]:
+        """Who has it, is rung for it, or has just had it and is in wrap-up."""
         picture = self.floor.picture
         talker = picture.talking_interactions.get(interaction_id)
         if talker is not None:
-            return talker
+            return {talker}
         place = picture.waiting.get(interaction_id)
-        if place is not None and place.offer_ids:
-            return picture.offers[place.offer_ids[-1]].agent_id
+        offers = [picture.offers.get(offer_id) for offer_id in place.offer_ids] if place is not None else []
+        rung = {offer.agent_id for offer in offers if offer is not None}
+        if rung:
+            return rung
         record = self.floor.interactions.get(interaction_id)
         last = picture.agents.get(record.agent_id) if record is not None and record.agent_id is not None else None
-        return last.agent_id if last is not None and last.interaction_id == interaction_id else None
+        return {last.agent_id} if last is not None and last.interaction_id == interaction_id else set()
 
-    def _show_agent(self, agent_id: AgentId, now: datetime) -> None:
+    def _show_agent(self, agent_id: AgentId) -> None:
         view = self.agent_view(agent_id)
         # The card comes before the state: a desktop that sees "offered" has the customer already.
-        self._show_pop(agent_id, now)
+        self._show_pop(agent_id)
         self._feed.put(agent_topic(agent_id), "state", view)
         self._feed.put(AGENTS, agent_id, view)
         self._shown_agents.add(agent_id)
@@ -261,7 +259,7 @@ class Screens:
                 self._feed.delete(WAITING, interaction_id)
         self._feed.delete(QUEUES, queue_id)
 
-    def _show_pop(self, agent_id: AgentId, _now: datetime) -> None:
+    def _show_pop(self, agent_id: AgentId) -> None:
         pop = self.pop_view(agent_id)
         if pop is None:
             self._feed.delete(agent_topic(agent_id), "pop")
@@ -278,84 +276,3 @@ class Screens:
             if shown.get(interaction_id) != view:
                 self._feed.put(WAITING, interaction_id, view)
         self._shown_waiting[queue_id] = views
-
-    def _waiting_view(self, record: Interaction, place: WaitingRecord, position: int) -> WaitingView:
-        expected = self.floor.picture.expected_wait(place.interaction_id, self._clock.now())
-        cards = self._memory.cards(record.interaction_id)
-        return WaitingView(
-            interaction_id=record.interaction_id,
-            queue_id=place.queue_id,
-            position=position,
-            entered_at=place.entered_at,
-            priority=place.priority,
-            expected_wait_seconds=None if expected is None else expected.total_seconds(),
-            ani=record.ani,
-            customer_name=cards[0].customer.name if len(cards) == 1 else None,
-        )
-
-    def _pop(self, agent: AgentRecord, record: Interaction, offer_id: OfferId) -> PopView:
-        offer = next((offer for offer in reversed(record.offers) if offer.offer_id == offer_id), None)
-        queue = self.floor.picture.queues.get(record.queue_id) if record.queue_id is not None else None
-        cards = self._memory.cards(record.interaction_id)
-        return PopView(
-            offer_id=offer_id,
-            interaction_id=record.interaction_id,
-            made_at=offer.made_at if offer is not None else agent.since,
-            stage=_STAGES[agent.state],
-            ani=record.ani,
-            dnis=record.dnis,
-            queue=QueueRef(queue_id=queue.config.queue_id, label=queue.config.label) if queue is not None else None,
-            language=record.language,
-            menu_path=record.menu_path,
-            waited_seconds=record.waited(offer.made_at if offer is not None else agent.since).total_seconds(),
-            reason=offer.reason if offer is not None else _NO_REASON,
-            verified=False,
-            customers=tuple(customer_view(card) for card in cards),
-            customer_id=record.customer_id,
-            blank=None if cards else _blank(record),
-            # An empty text is a disposition that was taken back.
-            disposition=record.disposition or None,
-            notes=record.notes,
-        )
-
-
-def customer_view(card: CustomerCard) -> CustomerView:
-    """A customer's card as the screens see it."""
-    customer = card.customer
-    return CustomerView(
-        customer_id=customer.customer_id,
-        kind=customer.kind,
-        name=customer.name,
-        language=customer.language,
-        segment=customer.segment,
-        tags=customer.tags,
-        contact_points=customer.contact_points,
-        notes=customer.notes,
-        created_at=customer.created_at,
-        last_interactions=card.last_interactions,
-        open_cases=card.open_cases,
-    )
-
-
-def _blank(record: Interaction) -> CustomerInput:
-    number = record.ani.e164 or ("" if record.ani.withheld else record.ani.raw)
-    points = (ContactPoint(kind=ContactPointKind.PHONE, value=number),) if number else ()
-    return CustomerInput(name=record.caller_name, language=record.language or None, contact_points=points)
-
-
-def _agent_view(agent: AgentRecord) -> AgentView:
-    wish = agent.wish
-    return AgentView(
-        agent_id=agent.agent_id,
-        name=agent.config.name,
-        state=agent.state.value,
-        reason=agent.reason,
-        since=agent.since,
-        ready_since=agent.ready_since,
-        interaction_id=agent.interaction_id,
-        offer_id=agent.offer_id,
-        wrap_up_until=agent.wrap_up_until,
-        after_call=WishView(state=wish.state.value, reason=wish.reason) if wish is not None else None,
-        phone=PhoneView(kind=agent.phone.kind.value, address=agent.phone.address, status=agent.phone_status.value),
-        skills=tuple(SkillView(skill=skill, level=level) for skill, level in sorted(agent.config.skills.items())),
-    )

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callcenter.app.ports import CustomerInput, InteractionSummary
+from callcenter.domain.agents import VOICE
 from callcenter.domain.customers import Case, ContactPoint, CustomerKind
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import MenuStep
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
-from callcenter.domain.offers import OfferReason
+from callcenter.domain.offers import OfferReason, ReasonPart
+from callcenter.domain.overflows import Overflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +33,21 @@ class PhoneView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WishView:
-    """What becomes of the agent after the talk."""
+    """What becomes of the agent after the talk; `by` is the supervisor who wants it so."""
 
     state: str
     reason: str | None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentView:
-    """An agent as the screens see him."""
+    """An agent as the screens see him.
+
+    `not_ready_until` is the end of what his reason allows: from `warn_at` on it is near, then he is `overdue`.
+    `forced_by` is the supervisor who put him into his state; `misses` counts offers missed in a row, and until
+    `resting_until` he is passed over for the last of them; `chats` of `chat_limit` he holds besides.
+    """
 
     agent_id: AgentId
     name: str
@@ -53,6 +61,15 @@ class AgentView:
     after_call: WishView | None
     phone: PhoneView
     skills: tuple[SkillView, ...]
+    groups: tuple[str, ...] = ()
+    forced_by: str | None = None
+    not_ready_until: datetime | None = None
+    warn_at: datetime | None = None
+    overdue: bool = False
+    misses: int = 0
+    resting_until: datetime | None = None
+    chats: int = 0
+    chat_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +98,20 @@ class CustomerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackView:
+    """What a callback is about; `attempt` counts from 1 and is the one that is made now, or would be the next."""
+
+    number: str
+    requested_at: datetime
+    waiting_since: datetime
+    not_before: datetime | None
+    attempt: int
+    attempts_allowed: int | None
+    presence: str | None
+    """Whether the customer is on the line, while he waits; None afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PopView:
     """The screen pop."""
 
@@ -101,6 +132,8 @@ class PopView:
     blank: CustomerInput | None
     disposition: str | None
     notes: str
+    media_type: str = VOICE
+    callback: CallbackView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +144,7 @@ class AgentCounts:
     not_ready: int
     offered: int
     talking: int
+    hold: int
     wrap_up: int
 
 
@@ -126,8 +160,25 @@ class TodayView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastErrorView:
+    """How good the expected waits of today were: of `count` that came true, the mean of |expected - real|.
+
+    `share_within_range` is how many were answered between low and high; 0.8 is what the range promises.
+    """
+
+    count: int
+    mean_absolute_error_seconds: float | None
+    share_within_range: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:
-    """One row of the board."""
+    """One row of the board.
+
+    `waiting` counts callbacks too, `callbacks` those alone whose customer is not on the line. `unserved` is an alert:
+    nobody at work can serve the queue. `open` is None where it has no hours; `closed_by` closed it in an emergency,
+    and `when_emergency` is what becomes of its callers then, None: they are told, and the call ends.
+    """
 
     queue_id: QueueId
     label: Label
@@ -137,11 +188,24 @@ class QueueView:
     agents: AgentCounts
     today: TodayView
     service_level_threshold_seconds: float
+    expected_low_seconds: float | None = None
+    expected_high_seconds: float | None = None
+    callbacks: int = 0
+    unserved: bool = False
+    closed_by: str | None = None
+    when_emergency: Overflow | None = None
+    open: bool | None = None
+    opens_at: datetime | None = None
+    forecast_error: ForecastErrorView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingView:
-    """One waiting caller."""
+    """One waiting caller.
+
+    `priority` is what counts, of which he was given `base_priority`; `grounds` say what added to it. `step` counts
+    from 1 to `steps`; `aged` puts him before all who are not. He is kept for `reserved_for` until `reserved_until`.
+    """
 
     interaction_id: InteractionId
     queue_id: QueueId
@@ -151,6 +215,18 @@ class WaitingView:
     expected_wait_seconds: float | None
     ani: Number
     customer_name: str | None
+    media_type: str = VOICE
+    base_priority: int = 0
+    grounds: tuple[ReasonPart, ...] = ()
+    step: int = 1
+    steps: int = 1
+    aged: bool = False
+    offered_to: tuple[AgentId, ...] = ()
+    reserved_for: AgentId | None = None
+    reserved_until: datetime | None = None
+    expected_low_seconds: float | None = None
+    expected_high_seconds: float | None = None
+    callback: CallbackView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

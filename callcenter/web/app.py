@@ -7,7 +7,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from callcenter.web import board, customers, demo, desk, health, interactions, live, openapi, pages, session
+from callcenter.web import (
+    board,
+    customers,
+    demo,
+    desk,
+    health,
+    interactions,
+    live,
+    openapi,
+    pages,
+    session,
+    supervision,
+)
 from callcenter.web.dependencies import WebDependencies
 from callcenter.web.desktops import Desktops
 from callcenter.web.limits import RequestLimits
@@ -53,7 +65,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.state.page_files = PageFiles(deps.ui_directory)
     add_problem_handlers(app)
 
-    for part in (session, desk, interactions, customers, board, demo, live, openapi, health):
+    for part in (session, desk, interactions, customers, board, supervision, demo, live, openapi, health):
         app.include_router(part.router)
     # The pages take every other path, so they come last.
     app.include_router(pages.router)

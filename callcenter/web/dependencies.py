@@ -10,7 +10,7 @@ from fastapi import Depends
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
-from callcenter.app.desk_port import AgentDesk, Board
+from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.sessions import Sessions
@@ -97,6 +97,7 @@ class WebDependencies:
 
     desk: AgentDesk
     board: Board
+    supervisor: Supervisor
     records: Records
     customers: Customers
     configuration: Configuration

@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import Depends
+from pydantic import Field
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
@@ -20,6 +22,8 @@ from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Code, Name
 
 router = api_router()
+
+LONGEST_EXTENSION_SECONDS = 3_600
 
 # user@host with an optional port: nothing that could carry a header or a second address.
 _SIP_ADDRESS = re.compile(r"(?:sips?:)?([A-Za-z0-9_.!~*'()&=+$,;?/-]{1,64}@[A-Za-z0-9.\[\]:-]{1,255})")
@@ -44,6 +48,12 @@ class WrapUpBody(Body):
 
     then: Literal["ready", "not_ready"] | None = None
     reason: Code | None = None
+
+
+class ExtendBody(Body):
+    """How much more time the agent needs."""
+
+    seconds: Annotated[int, Field(ge=1, le=LONGEST_EXTENSION_SECONDS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +122,14 @@ async def end_wrap_up(
     _check_reason(wish.then, wish.reason)
     then = None if wish.then is None else AgentState(wish.then)
     return document(await deps.desk.end_wrap_up(principal.own_agent(), then, wish.reason))
+
+
+@router.post("/agents/me/wrap-up/extend", response_model=AgentView)
+async def extend_wrap_up(
+    body: ExtendBody, principal: Annotated[Principal, Depends(Require(Action.SET_STATE))], deps: Deps
+) -> Response:
+    """Take more time for after-call work, up to the queue's limit."""
+    return document(await deps.desk.extend_wrap_up(principal.own_agent(), timedelta(seconds=body.seconds)))
 
 
 @router.get("/reasons", response_model=Codes, dependencies=[Depends(Require(Action.READ_CODES))])

@@ -2,14 +2,15 @@
 
 import re
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from callcenter.app.views import TimelineEntry
+from callcenter.domain.callbacks import Callback
 from callcenter.domain.events import Event, Outcome, Side
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
-from callcenter.domain.interactions import Interaction, LegRole, MenuStep, Stage, Times
+from callcenter.domain.interactions import Forecast, Interaction, LegRole, MenuStep, Stage, Times
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome, OfferReason
 
@@ -64,6 +65,12 @@ class InteractionView:
     times: Times
     waited_seconds: float
     talk_seconds: float
+    hold_seconds: float
+    holds: int
+    priority: int
+    forecast: Forecast | None
+    callback: Callback | None
+    callback_id: InteractionId | None
     hangup_side: Side | None
     hangup_cause: int | None
     legs: tuple[LegView, ...]
@@ -87,6 +94,9 @@ class InteractionList:
 
 def view_interaction(record: Interaction, now: datetime) -> InteractionView:
     """The view of a record; of one still going on, the times are up to `now`."""
+    held = record.hold.total
+    if record.hold.since is not None:
+        held += max(now - record.hold.since, timedelta())
     return InteractionView(
         interaction_id=record.interaction_id,
         media_type=record.media_type,
@@ -109,6 +119,12 @@ def view_interaction(record: Interaction, now: datetime) -> InteractionView:
         times=record.times,
         waited_seconds=record.waited(now).total_seconds(),
         talk_seconds=record.talked(now).total_seconds(),
+        hold_seconds=held.total_seconds(),
+        holds=record.hold.times,
+        priority=record.priority,
+        forecast=record.forecast,
+        callback=record.callback,
+        callback_id=record.callback_id,
         hangup_side=record.hangup_side,
         hangup_cause=record.hangup_cause,
         legs=tuple(

@@ -66,6 +66,11 @@ BODIES: dict[str, object] = {
     "/api/v1/session": {"name": "1001", "password": PASSWORD},
     "/api/v1/agents/me/state": {"state": "not_ready", "reason": "break"},
     "/api/v1/agents/me/phone": {"kind": "browser"},
+    "/api/v1/agents/me/wrap-up/extend": {"seconds": 30},
+    "/api/v1/agents/{agent_id}/state": {"state": "not_ready"},
+    "/api/v1/waiting/{interaction_id}/priority": {"priority": 1},
+    "/api/v1/waiting/{interaction_id}/queue": {"queue_id": "nothing"},
+    "/api/v1/waiting/{interaction_id}/agent": {"agent_id": "nobody"},
     "/api/v1/interactions/{interaction_id}": {"notes": "x"},
     "/api/v1/customers": {"name": "Zhao"},
     "/api/v1/customers/{customer_id}": {"notes": "x"},
@@ -102,7 +107,7 @@ def sign_in(client: TestClient, name: str | None) -> tuple[Role, str | None]:
 
 
 def call(client: TestClient, method: str, path: str, token: str | None) -> Response:
-    address = path.format(interaction_id="nothing", customer_id="nothing")
+    address = path.format(interaction_id="nothing", customer_id="nothing", agent_id="nobody", queue_id="nothing")
     if method == "GET" and path == "/api/v1/customers":
         address += "?contact_point=13800138000"
     body = BODIES.get(path) if method in ("POST", "PUT", "PATCH") else None

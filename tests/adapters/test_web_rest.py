@@ -162,6 +162,15 @@ def test_the_agent_as_the_contract_has_him(li: TestClient) -> None:
         "after_call": None,
         "phone": {"kind": "sip", "address": None, "status": "unknown"},
         "skills": [{"skill": "sales", "level": 5}],
+        "groups": [],
+        "forced_by": None,
+        "not_ready_until": None,
+        "warn_at": None,
+        "overdue": False,
+        "misses": 0,
+        "resting_until": None,
+        "chats": 0,
+        "chat_limit": 0,
     }
 
 
@@ -284,7 +293,25 @@ def test_an_interaction_with_its_timeline(li: TestClient, house: WebHouse) -> No
     assert timeline[1] == {
         "at": "2026-11-02T09:00:00Z",
         "name": "interaction_queued",
-        "data": {"queue_id": "sales", "entered_at": "2026-11-02T09:00:00Z", "priority": 0, "skills": []},
+        "data": {
+            "queue_id": "sales",
+            "entered_at": "2026-11-02T09:00:00Z",
+            "priority": 0,
+            "skills": [],
+            "media_type": "voice",
+            "base_priority": 0,
+            "grounds": [],
+            "traits": {
+                "customer_class": "",
+                "open_complaint": False,
+                "language": "",
+                "last_agent_id": None,
+                "account_manager_id": None,
+            },
+            "callback": None,
+            "placed_at": None,
+            "by": "",
+        },
     }
     assert "PJSIP" not in str(timeline)
     assert found == {
@@ -314,6 +341,12 @@ def test_an_interaction_with_its_timeline(li: TestClient, house: WebHouse) -> No
         },
         "waited_seconds": 3.0,
         "talk_seconds": 60.0,
+        "hold_seconds": 0.0,
+        "holds": 0,
+        "priority": 0,
+        "forecast": None,
+        "callback": None,
+        "callback_id": None,
         "hangup_side": None,
         "hangup_cause": None,
         "legs": [

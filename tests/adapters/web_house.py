@@ -34,6 +34,7 @@ from tests.fakes import (
     FakeCustomers,
     FakeDesk,
     FakeRecords,
+    FakeSupervisor,
     FakeUsers,
 )
 
@@ -66,6 +67,7 @@ class WebHouse:
     customers: FakeCustomers
     configuration: FakeConfiguration
     desk: FakeDesk
+    supervisor: FakeSupervisor
     feed: Feed
     sessions: Sessions
     health: FakeHealth
@@ -215,12 +217,14 @@ def furnish(
         configuration=configuration,
         customers=customers,
     )
+    supervisor = FakeSupervisor(desk)
     feed = Feed(clock=clock, epoch="first", outbox_limit=outbox_limit)
     numbers = itertools.count(1)
     sessions = Sessions(users=users, clock=clock, new_token=lambda: f"token-{next(numbers)}", passwords=QUICK_PASSWORDS)
     deps = WebDependencies(
         desk=desk,
         board=desk,
+        supervisor=supervisor,
         records=records,
         customers=customers,
         configuration=configuration,
@@ -245,6 +249,7 @@ def furnish(
             customers=customers,
             configuration=configuration,
             desk=desk,
+            supervisor=supervisor,
             feed=feed,
             sessions=sessions,
             health=health,

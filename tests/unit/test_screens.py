@@ -1,7 +1,8 @@
 """What agents and supervisors are shown: the pop before the state, rows that follow the floor, only what changed."""
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 
 import pytest
 
@@ -13,10 +14,16 @@ from callcenter.app.views import AgentView, PopView, QueueView, WaitingView
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState
+from callcenter.domain.callbacks import Callback
+from callcenter.domain.callers import CallerTraits
 from callcenter.domain.customers import ContactPoint, ContactPointKind
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId, SkillId
+from callcenter.domain.hours import Interval, OpeningHours
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
+from callcenter.domain.offers import ReasonPart
+from callcenter.domain.queues import Boosts, QueueConfig, QueueLimits, RoutingStep
+from callcenter.domain.rules import Anyone
 from callcenter.domain.skills import SkillRequirement
 from tests.fakes import START, FakeCustomers
 from tests.office import AGENT, CALL, SALES, SUPPORT, Office, arrived
@@ -51,9 +58,11 @@ class WatchedFeed:
 class Shown(Office):
     """An office whose screens are watched; the board is shown when it is asked for."""
 
-    def __init__(self, customers: FakeCustomers | None = None) -> None:
+    def __init__(
+        self, customers: FakeCustomers | None = None, queues: tuple[QueueConfig, ...] = (SALES, SUPPORT)
+    ) -> None:
         self.watched = WatchedFeed()
-        super().__init__(customers=customers, feed=self.watched)
+        super().__init__(customers=customers, queues=queues, feed=self.watched)
 
     async def __aenter__(self) -> "Shown":
         await super().__aenter__()
@@ -77,6 +86,16 @@ class Shown(Office):
         row = self.watched.documents[QUEUES, SALES.queue_id]
         assert isinstance(row, QueueView)
         return row.today.offered
+
+    def row_views(self) -> list[tuple[AgentId, ...]]:
+        """At whom each one who waits is ringing."""
+        return [view.offered_to for view in self.desk.waiting()]
+
+    def queue_row(self, queue_id: QueueId = SALES.queue_id) -> QueueView:
+        """The row of a queue as it stands on the board."""
+        row = self.watched.documents[QUEUES, queue_id]
+        assert isinstance(row, QueueView)
+        return row
 
     def row(self, call: InteractionId = CALL) -> WaitingView:
         """The row of one who waits."""
@@ -219,6 +238,57 @@ async def test_the_pop_shows_a_customer_as_he_was_changed() -> None:
         assert [customer.name for customer in pop.customers] == ["Wang Xiaoming"]
 
 
+async def test_all_who_are_rung_for_one_caller_see_him_and_lose_him_when_another_answers() -> None:
+    both = replace(SALES, ring_several=2)
+    other = AgentId("1002")
+    async with Shown(await known("Wang"), queues=(both, SUPPORT)) as office:
+        await office.agent(other)
+        await offered(office)
+        await office.tell(ev.InteractionAnnotated(interaction_id=CALL, at=START, by="1001", notes="new"))
+        for agent_id in (AGENT, other):
+            pop = office.watched.documents[agent_topic(agent_id), "pop"]
+            assert isinstance(pop, PopView)
+            assert (pop.interaction_id, pop.notes) == (CALL, "new")
+        assert office.row_views() == [(AGENT, other)]
+        await office.talk()
+        assert (agent_topic(other), "pop") not in office.watched.documents
+        assert office.desk.agent(other).misses == 0
+
+
+async def test_the_pop_of_a_callback_says_what_it_is_and_how_long_he_has_waited() -> None:
+    call = InteractionId("cb-1")
+    async with Shown() as office:
+        asked = Callback(number=NUMBER, requested_at=START + 20 * SECOND, origin_id=CALL)
+        office.clock.advance(60 * SECOND)
+        await office.tell(
+            arrived(call),
+            cmd.Enqueue(
+                interaction_id=call, queue_id=SALES.queue_id, entered_at=START, media_type="callback", callback=asked
+            ),
+        )
+        (row,) = office.desk.waiting()
+        assert row.callback is not None
+        assert (row.media_type, row.callback.presence, row.callback.attempt) == ("callback", "absent", 1)
+        assert office.screens.queue_view(SALES.queue_id).callbacks == 1
+        await office.agent()
+        pop = office.desk.pop(AGENT)
+        assert pop is not None
+        assert pop.callback is not None
+        assert (pop.callback.number, pop.callback.attempts_allowed) == (NUMBER, 3)
+        assert (pop.callback.requested_at, pop.callback.waiting_since) == (START + 20 * SECOND, START)
+        assert pop.waited_seconds == 60.0
+
+
+async def test_an_agent_with_a_caller_on_hold_keeps_his_pop() -> None:
+    async with Shown(await known("Wang")) as office:
+        await offered(office)
+        offer_id = await office.talk()
+        await office.tell(cmd.ReportHold(offer_id=offer_id, on_hold=True))
+        assert (office.desk.agent(AGENT).state, office.pop().stage) == ("hold", "talking")
+        row = office.screens.queue_view(SALES.queue_id)
+        assert (row.agents.hold, row.agents.talking) == (1, 0)
+
+
 # ---- the board
 
 
@@ -236,8 +306,59 @@ async def test_a_queue_s_row_counts_who_waits_and_who_works() -> None:
         assert row.longest_wait_since == START
         assert (row.agents.ready, row.agents.not_ready, row.agents.offered) == (0, 1, 2)
         assert row.today.offered == 4
-        assert row.expected_wait_seconds == 5 * SALES.expected_handle_time.total_seconds() / 2
+        forecast = office.floor.picture.forecast_for_newcomer(SALES.queue_id, office.clock.now())
+        assert forecast is not None
+        assert row.expected_wait_seconds == round(forecast.expected.total_seconds())
+        assert (row.expected_low_seconds, row.expected_high_seconds) == (
+            round(forecast.low.total_seconds()),
+            round(forecast.high.total_seconds()),
+        )
         assert office.screens.queue_view(SUPPORT.queue_id).agents.ready == 1
+
+
+async def test_a_queue_that_nobody_can_serve_is_an_alert_until_somebody_comes() -> None:
+    async with Shown() as office:
+        await office.agent(ready=False, skills={SkillId("sales"): 5})
+        office.board()
+        assert office.queue_row().unserved
+        await office.tell(cmd.SetReady(agent_id=AGENT))
+        office.board()
+        assert not office.queue_row().unserved
+        assert office.queue_row(SUPPORT.queue_id).unserved
+        await office.tell(cmd.SetNotReady(agent_id=AGENT, reason="break"))
+        office.board()
+        assert office.queue_row().unserved
+
+
+async def test_a_queue_says_when_it_opens() -> None:
+    hours = OpeningHours(timezone="UTC", week={0: (Interval(opens=time(10), closes=time(18)),)})
+    async with Shown(queues=(replace(SALES, limits=QueueLimits(hours=hours)), SUPPORT)) as office:
+        row = office.screens.queue_view(SALES.queue_id)
+        assert (row.open, row.opens_at) == (False, START + timedelta(hours=1))
+        office.clock.advance(timedelta(hours=1))
+        row = office.screens.queue_view(SALES.queue_id)
+        assert (row.open, row.opens_at) == (True, None)
+        assert office.screens.queue_view(SUPPORT.queue_id).open is None
+
+
+async def test_a_row_says_what_his_priority_is_made_of_and_at_which_step_he_is() -> None:
+    steps = (
+        RoutingStep(after=timedelta(), who=SkillRequirement(skill=SkillId("sales"), minimum_level=5)),
+        RoutingStep(after=30 * SECOND, who=Anyone(), priority=5),
+    )
+    queue = replace(SALES, required=(), steps=steps, boosts=Boosts(classes={"A": 20}), ageing_limit=60 * SECOND)
+    async with Shown(queues=(queue, SUPPORT)) as office:
+        traits = CallerTraits(customer_class="A")
+        await office.tell(
+            arrived(),
+            cmd.Enqueue(interaction_id=CALL, queue_id=SALES.queue_id, entered_at=START, priority=1, traits=traits),
+        )
+        row = office.desk.waiting()[0]
+        assert (row.base_priority, row.priority, row.step, row.steps, row.aged) == (1, 21, 1, 2, False)
+        assert row.grounds == (ReasonPart(name="class A", value="+20"),)
+        await office.pass_time(60 * SECOND)
+        row = office.desk.waiting()[0]
+        assert (row.priority, row.step, row.aged) == (26, 2, True)
 
 
 async def test_only_queues_that_were_touched_are_put_and_an_agent_touches_all() -> None:
@@ -274,10 +395,10 @@ async def test_who_changes_the_queue_keeps_one_row() -> None:
     async with Shown() as office:
         await office.caller()
         office.board()
-        await office.tell(cmd.Enqueue(interaction_id=CALL, queue_id=SUPPORT.queue_id, entered_at=START))
-        office.screens.refresh_everything()
+        await office.tell(cmd.MoveInteraction(interaction_id=CALL, queue_id=SUPPORT.queue_id, by="super"))
         office.board()
         assert office.row(CALL).queue_id == "support"
+        assert [office.queue_row(queue.queue_id).waiting for queue in (SALES, SUPPORT)] == [0, 1]
         await office.tell(CallEnded(interaction_id=CALL))
         office.board()
         assert (WAITING, CALL) not in office.watched.documents
@@ -298,12 +419,10 @@ async def test_the_expected_wait_of_a_row_is_of_those_who_have_the_caller_s_skil
         )
         rows = {row.interaction_id: row.expected_wait_seconds for row in office.desk.waiting()}
         assert rows[CALL] is not None
-        expected = office.floor.picture.expected_wait(CALL)
+        expected = office.floor.picture.expected_wait(CALL, office.clock.now())
         assert expected is not None
-        assert rows[CALL] == expected.total_seconds()
-        plain = office.floor.picture.expected_wait_at(SALES.queue_id, 1)
-        assert plain is not None
-        assert rows[CALL] != plain.total_seconds()
+        assert rows[CALL] == round(expected.total_seconds())
+        assert rows[CALL] != rows[InteractionId("cc1-17.1")]
 
 
 async def test_a_row_names_the_customer_only_when_there_is_just_one() -> None:
