@@ -13,6 +13,7 @@ import type {
   PhoneKind,
   Pop,
   Session,
+  WaitingReason,
   WantedState,
 } from './documents'
 import { NoAnswer, ServerSaidNo } from './errors'
@@ -81,7 +82,16 @@ async function call<T>(method: Method, path: string, body?: unknown, keepalive =
   }
 }
 
+/** An order whose answer the live feed shows anyway. */
+async function order(method: Method, path: string, body?: unknown): Promise<void> {
+  await send(method, path, body)
+}
+
 const segment = encodeURIComponent
+
+function emergency(queueId: string | null): string {
+  return queueId === null ? '/queues/emergency' : `/queues/${segment(queueId)}/emergency`
+}
 
 export const api = {
   signIn: (name: string, password: string) => call<Session>('POST', '/session', { name, password }),
@@ -110,6 +120,19 @@ export const api = {
 
   reasons: async () => (await call<{ items: Code[] }>('GET', '/reasons')).items,
   dispositions: async () => (await call<{ items: Code[] }>('GET', '/dispositions')).items,
+
+  extendWrapUp: (seconds: number) => call<Agent>('POST', '/agents/me/wrap-up/extend', { seconds }),
+
+  whyWaiting: (id: string) => call<WaitingReason>('GET', `/waiting/${segment(id)}/why`),
+  setPriority: (id: string, priority: number) => order('PUT', `/waiting/${segment(id)}/priority`, { priority }),
+  moveCaller: (id: string, queueId: string) => order('PUT', `/waiting/${segment(id)}/queue`, { queue_id: queueId }),
+  pickForAgent: (id: string, agentId: string) => order('PUT', `/waiting/${segment(id)}/agent`, { agent_id: agentId }),
+  cancelCallback: (id: string) => order('DELETE', `/waiting/${segment(id)}`),
+  forceState: (agentId: string, state: WantedState, reason?: string) =>
+    call<Agent>('PUT', `/agents/${segment(agentId)}/state`, reason === undefined ? { state } : { state, reason }),
+  /** One queue, or with null every queue. */
+  closeQueue: (queueId: string | null) => order('PUT', emergency(queueId)),
+  openQueue: (queueId: string | null) => order('DELETE', emergency(queueId)),
 
   /** The demo's numbers and callers, null outside the demo. */
   demo: async (): Promise<Demo | null> => {

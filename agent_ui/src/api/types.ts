@@ -18,7 +18,7 @@ export interface components {
     }
     Session: { token?: string; user: components['schemas']['User']; expires_at: string }
 
-    AgentState: 'logged_out' | 'ready' | 'not_ready' | 'offered' | 'talking' | 'wrap_up'
+    AgentState: 'logged_out' | 'ready' | 'not_ready' | 'offered' | 'talking' | 'hold' | 'wrap_up'
     WantedState: 'ready' | 'not_ready' | 'logged_out'
     PhoneKind: 'sip' | 'browser' | 'address' | 'outside'
     AgentPhone: {
@@ -36,9 +36,21 @@ export interface components {
       interaction_id: string | null
       offer_id: string | null
       wrap_up_until: string | null
-      after_call: { state: string; reason: string | null } | null
+      after_call: { state: string; reason: string | null; by: string | null } | null
       phone: components['schemas']['AgentPhone']
       skills: { skill: string; level: number }[]
+      groups: string[]
+      /** The supervisor who put the agent into this state. */
+      forced_by: string | null
+      /** The end of what the reason allows; from `warn_at` on it is near. */
+      not_ready_until: string | null
+      warn_at: string | null
+      overdue: boolean
+      /** Offers missed in a row. */
+      misses: number
+      resting_until: string | null
+      chats: number
+      chat_limit: number
     }
     PhoneAccount: { sip_uri: string; user: string; password: string; websocket_url: string }
     Code: { code: string; label: components['schemas']['Label'] }
@@ -71,6 +83,12 @@ export interface components {
       | 'ended_in_menu'
       | 'failed'
       | 'lost_pbx'
+      | 'callback_taken'
+      | 'callback_failed'
+      | 'callback_cancelled'
+      | 'called_again'
+      | 'message_left'
+      | 'transferred_out'
     InteractionSummary: {
       interaction_id: string
       media_type: string
@@ -85,6 +103,18 @@ export interface components {
       last_interactions: components['schemas']['InteractionSummary'][]
       open_cases: components['schemas']['Case'][]
     }
+    ReasonPart: { name: string; value: string }
+    WaitingReason: { text: components['schemas']['Label']; parts: components['schemas']['ReasonPart'][] }
+    Callback: {
+      number: string
+      requested_at: string
+      waiting_since: string
+      not_before: string | null
+      attempt: number
+      attempts_allowed: number | null
+      presence: 'absent' | 'calling' | 'present' | null
+    }
+    Overflow: { kind: 'queue' | 'number' | 'callback' | 'message' | 'closed'; target: string }
     MenuStep: { node: string; key: string | null; label: components['schemas']['Label'] }
     Pop: {
       offer_id: string
@@ -99,7 +129,7 @@ export interface components {
       waited_seconds: number
       reason: {
         text: components['schemas']['Label']
-        parts: { name: string; value: string | number | boolean | null }[]
+        parts: components['schemas']['ReasonPart'][]
       }
       verified: boolean
       customers: components['schemas']['CustomerCard'][]
@@ -107,6 +137,8 @@ export interface components {
       blank: components['schemas']['CustomerInput'] | null
       disposition: string | null
       notes: string | null
+      media_type: string
+      callback: components['schemas']['Callback'] | null
     }
     Interaction: components['schemas']['InteractionSummary'] & {
       ended_at: string | null
@@ -121,7 +153,7 @@ export interface components {
       waiting: number
       longest_wait_since: string | null
       expected_wait_seconds: number | null
-      agents: { ready: number; not_ready: number; offered: number; talking: number; wrap_up: number }
+      agents: { ready: number; not_ready: number; offered: number; talking: number; hold: number; wrap_up: number }
       today: {
         offered: number
         answered: number
@@ -130,6 +162,22 @@ export interface components {
         asa_seconds: number | null
       }
       service_level_threshold_seconds: number
+      expected_low_seconds: number | null
+      expected_high_seconds: number | null
+      /** Of `waiting`, those who have hung up and are called back. */
+      callbacks: number
+      /** Nobody at work can serve the queue. */
+      unserved: boolean
+      closed_by: string | null
+      /** What becomes of the callers of a queue that is closed in an emergency; null: they are told. */
+      when_emergency: components['schemas']['Overflow'] | null
+      open: boolean | null
+      opens_at: string | null
+      forecast_error: {
+        count: number
+        mean_absolute_error_seconds: number | null
+        share_within_range: number | null
+      } | null
     }
     WaitingRow: {
       interaction_id: string
@@ -140,6 +188,19 @@ export interface components {
       expected_wait_seconds: number | null
       ani: components['schemas']['Number']
       customer_name: string | null
+      media_type: string
+      base_priority: number
+      grounds: components['schemas']['ReasonPart'][]
+      /** Counts from 1 to `steps`. */
+      step: number
+      steps: number
+      aged: boolean
+      offered_to: string[]
+      reserved_for: string | null
+      reserved_until: string | null
+      expected_low_seconds: number | null
+      expected_high_seconds: number | null
+      callback: components['schemas']['Callback'] | null
     }
     Demo: {
       numbers: { dnis: string; label: components['schemas']['Label'] }[]

@@ -1,22 +1,7 @@
 import { expect, it } from 'vitest'
 
-import type { QueueRow } from '@/api/documents'
-
+import { rowOf as row } from './samples'
 import { totalsOf } from './totals'
-
-function row(part: Partial<QueueRow>): QueueRow {
-  return {
-    queue_id: 'q',
-    label: { zh: '', en: '' },
-    waiting: 0,
-    longest_wait_since: null,
-    expected_wait_seconds: null,
-    agents: { ready: 0, not_ready: 0, offered: 0, talking: 0, wrap_up: 0 },
-    today: { offered: 0, answered: 0, abandoned: 0, service_level: null, asa_seconds: null },
-    service_level_threshold_seconds: 20,
-    ...part,
-  }
-}
 
 it('sums callers and takes the longest of the waits', () => {
   const now = Date.parse('2026-11-21T10:01:00Z')

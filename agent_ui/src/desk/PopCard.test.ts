@@ -46,6 +46,30 @@ describe('the pop card', () => {
     expect(find('pop-menu-path')?.textContent).toContain('Main menu')
   })
 
+  it('says that it is a callback, since when, and what comes next', async () => {
+    const callback = {
+      number: '+442079460000',
+      requested_at: '2026-11-21T09:50:00Z',
+      waiting_since: '2026-11-21T09:45:00Z',
+      not_before: null,
+      attempt: 2,
+      attempts_allowed: 3,
+      presence: 'absent' as const,
+    }
+    pop.value = popOf('cb-1', { stage: 'ringing', callback, waited_seconds: 900, media_type: 'callback' })
+    await nextTick()
+    expect(find('pop-callback')?.textContent).toContain('+442079460000')
+    expect(find('pop-callback')?.textContent).toContain('15:00')
+    expect(find('pop-callback')?.textContent).toContain('Attempt 2 of 3')
+    expect(find('pop-callback-absent')?.textContent).toContain('Answer your phone first')
+    pop.value = popOf('cb-1', { stage: 'talking', callback: { ...callback, presence: null } })
+    await nextTick()
+    expect(find('pop-callback-absent')).toBeNull()
+    pop.value = popOf('i2')
+    await nextTick()
+    expect(find('pop-callback')).toBeNull()
+  })
+
   it('changes all its words with the language', async () => {
     setLanguage('zh')
     await nextTick()

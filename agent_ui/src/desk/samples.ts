@@ -36,6 +36,8 @@ export function popOf(interactionId: string, part: Partial<Pop> = {}): Pop {
     blank: null,
     disposition: null,
     notes: '',
+    media_type: 'voice',
+    callback: null,
     ...part,
   }
 }
@@ -54,6 +56,15 @@ export function agentOf(part: Partial<Agent> = {}): Agent {
     after_call: null,
     phone: { kind: 'sip', address: null, status: 'free' },
     skills: [],
+    groups: [],
+    forced_by: null,
+    not_ready_until: null,
+    warn_at: null,
+    overdue: false,
+    misses: 0,
+    resting_until: null,
+    chats: 0,
+    chat_limit: 0,
     ...part,
   }
 }

@@ -35,8 +35,14 @@ export const i18n = createI18n({
   fallbackLocale: 'en',
   messages: { en, zh },
   datetimeFormats: {
-    en: { day: { year: 'numeric', month: 'short', day: 'numeric' } },
-    zh: { day: { year: 'numeric', month: 'short', day: 'numeric' } },
+    en: {
+      day: { year: 'numeric', month: 'short', day: 'numeric' },
+      moment: { weekday: 'short', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    },
+    zh: {
+      day: { year: 'numeric', month: 'short', day: 'numeric' },
+      moment: { weekday: 'short', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    },
   },
 })
 
@@ -83,6 +89,12 @@ export function useWords() {
     return Number.isNaN(date.getTime()) ? moment : d(date, 'day')
   }
 
+  /** A day and the time of it. */
+  function moment(at: string): string {
+    const date = new Date(at)
+    return Number.isNaN(date.getTime()) ? at : d(date, 'moment')
+  }
+
   function number(phone: PhoneNumber): string {
     if (phone.withheld) return t('pop.withheld')
     return phone.national ?? phone.e164 ?? (phone.raw || t('pop.noNumber'))
@@ -104,5 +116,5 @@ export function useWords() {
     return te(key) ? t(key) : word
   }
 
-  return { t, te, language, label, labelOfCode, known, day, number, problem, cause }
+  return { t, te, language, label, labelOfCode, known, day, moment, number, problem, cause }
 }

@@ -39,6 +39,11 @@ export const useDesk = defineStore('desk', () => {
     await api.endWrapUp(then, reason)
   }
 
+  /** More time for after-call work; the server refuses beyond the queue's limit. */
+  async function extendWrapUp(seconds: number): Promise<void> {
+    await api.extendWrapUp(seconds)
+  }
+
   function take(answer: Attached): void {
     attached.value = attachedAfter(attached.value, answer, pop.value)
   }
@@ -71,6 +76,7 @@ export const useDesk = defineStore('desk', () => {
     setState,
     setPhone,
     endWrapUp,
+    extendWrapUp,
     chooseCustomer,
     createCustomer,
     forget,

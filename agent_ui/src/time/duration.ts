@@ -16,6 +16,13 @@ export function secondsUntil(until: string | null, nowMs: number): number | null
   return Math.max(0, Math.floor((end - nowMs) / 1_000))
 }
 
+/** A range of waits, shorter where both ends read the same; an en dash for an unknown one. */
+export function formatRange(low: number | null, high: number | null): string {
+  if (low === null || high === null) return '–'
+  const [from, to] = [formatDuration(low), formatDuration(high)]
+  return from === to ? from : `${from}–${to}`
+}
+
 /** Seconds as `m:ss` or `h:mm:ss`; an en dash for an unknown value. */
 export function formatDuration(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return '–'
