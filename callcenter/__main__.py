@@ -1,4 +1,5 @@
-"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `db upgrade`, `asterisk-config`, `demo`, `version`.
+"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `db upgrade`, `asterisk-config`, `demo`, `simulate`,
+`version`.
 
 Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
 0 done, 1 something is not well (doctor) or failed unexpectedly, 2 the settings or what they name cannot be used,
@@ -27,6 +28,9 @@ from callcenter.ivr.faults import FlowError
 from callcenter.logs import configure_logs, silence_logs
 from callcenter.operate import check_configuration, upgrade_schema, write_asterisk_files
 from callcenter.settings import Settings, SettingsError, load
+from callcenter.simulate.command import simulate_lines
+from callcenter.simulate.errors import SimulateError
+from callcenter.simulate.run import PolicyName
 from callcenter.store.errors import DatabaseUnreachable
 from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, Notifier, Watch, on_stop_signals
 from callcenter.web.errors import WebError
@@ -135,6 +139,27 @@ def demo(
 ) -> None:
     """Run a private Asterisk, the server and demo data until Ctrl-C (scripts/start installs what it needs)."""
     raise typer.Exit(_run(run_demo(config, calls_a_minute=traffic)))
+
+
+@app.command(short_help="A day or a year in the production engine, by figures.")
+def simulate(
+    scenario: Annotated[Path, typer.Argument(help="A TOML file, such as those in config/scenarios.")],
+    policy: Annotated[PolicyName, typer.Option(help="Who decides: our engine or app_queue.")] = PolicyName.ENGINE,
+    compare: Annotated[bool, typer.Option("--compare", help="All of them on the same callers, as a table.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the file's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures for machines.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw waiting, agents and waits over time (.svg, .png).")] = None,
+) -> None:
+    """Simulate callers and agents on the production engine and print what became of them (docs/simulation.md)."""
+    silence_logs()
+
+    async def run() -> int:
+        policies = tuple(PolicyName) if compare else (policy,)
+        for line in simulate_lines(scenario, policies=policies, seed=seed, as_json=as_json, plot=plot):
+            typer.echo(line)
+        return 0
+
+    raise typer.Exit(_run(run()))
 
 
 @app.command("asterisk-config", short_help="Write files for an Asterisk you have.")
@@ -396,7 +421,7 @@ def _explained(error: BaseException) -> list[str] | None:
         told = [_explained(inner) for inner in error.exceptions]
         known = [lines for lines in told if lines is not None]
         return [line for lines in known for line in lines] if len(known) == len(told) else None
-    if isinstance(error, SettingsError):
+    if isinstance(error, SettingsError | SimulateError):
         return error.lines
     if isinstance(error, FlowError):
         return [str(fault) for fault in error.faults]
