@@ -125,6 +125,14 @@ class IncomingCall:
         else:
             await self.dialog.hang_up()
 
+    async def hold(self) -> None:
+        """Put the far end on hold."""
+        await self.dialog.hold(on=True)
+
+    async def take_back(self) -> None:
+        """Take the far end back from hold."""
+        await self.dialog.hold(on=False)
+
     async def press(self, key: str) -> None:
         """Press one key, by RFC 4733."""
         await self.dialog.press(key, "rfc4733")

@@ -14,6 +14,7 @@ from tests.e2e.sip_message import Address, SessionDescription, SipMessage, descr
 
 BYE_TIMEOUT_SECONDS = 2.0
 INFO_TIMEOUT_SECONDS = 5.0
+REINVITE_TIMEOUT_SECONDS = 5.0
 ALLOWED = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY"
 
 
@@ -62,10 +63,16 @@ class Dialog:
         """Our Via header."""
         return f"SIP/2.0/UDP {self.endpoint.local[0]}:{self.endpoint.local[1]};rport;branch={branch}"
 
-    def description(self) -> str:
+    def description(self, direction: str = "sendrecv") -> str:
         """Our session description; each one has a higher version."""
         self._description_version += 1
-        return describe_session(self.audio.local, version=self._description_version, payload_types=(8, 0), events=True)
+        return describe_session(
+            self.audio.local,
+            version=self._description_version,
+            payload_types=(8, 0),
+            events=True,
+            direction=direction,
+        )
 
     def use_description(self, message: SipMessage) -> None:
         """Send audio where a session description asks for it; a message without one changes nothing."""
@@ -154,6 +161,16 @@ class Dialog:
         self.finish("phone", 200, "hung up")
         with contextlib.suppress(PhoneTimeoutError):
             await self.endpoint.ask(self.request("BYE"), self.server, timeout_seconds=BYE_TIMEOUT_SECONDS)
+
+    async def hold(self, *, on: bool) -> None:
+        """Put the far end on hold by a re-INVITE that only sends, or take it back."""
+        offer = self.description("sendonly" if on else "sendrecv")
+        invite = self.request("INVITE", body=offer, content_type="application/sdp")
+        response = await self.endpoint.ask(invite, self.server, timeout_seconds=REINVITE_TIMEOUT_SECONDS)
+        self.endpoint.acknowledge(self.request("ACK", cseq=invite.cseq), self.server)
+        if response.status != 200:
+            raise ValueError(f"{self.endpoint.name}: the hold was answered {response.start_line}")
+        self.use_description(response)
 
     async def press(self, key: str, by: Literal["rfc4733", "info"]) -> None:
         """Send one key."""

@@ -218,7 +218,9 @@ class SessionDescription:
         )
 
 
-def describe_session(address: Address, *, version: int, payload_types: Sequence[int], events: bool) -> str:
+def describe_session(
+    address: Address, *, version: int, payload_types: Sequence[int], events: bool, direction: str = "sendrecv"
+) -> str:
     """Write an SDP for one audio stream of PCMU (0) and PCMA (8), with RFC 4733 keys as 101."""
     names = {0: "PCMU", 8: "PCMA"}
     numbers = [*payload_types, *([101] if events else [])]
@@ -232,6 +234,6 @@ def describe_session(address: Address, *, version: int, payload_types: Sequence[
         *(f"a=rtpmap:{number} {names[number]}/8000" for number in payload_types),
         *(["a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16"] if events else []),
         "a=ptime:20",
-        "a=sendrecv",
+        f"a={direction}",
     ]
     return "\r\n".join(lines) + "\r\n"
