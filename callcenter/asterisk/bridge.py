@@ -22,11 +22,12 @@ from callcenter.asterisk.ami import AmiClient, AmiPhase, AmiState
 from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.caller_channel import AgiCallerChannel, question_of
+from callcenter.asterisk.channel_list import STATUS_VARIABLES
 from callcenter.asterisk.errors import AgiHangup, AmiError, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
-from callcenter.asterisk.translate import STATUS_VARIABLES, Translator, phone_status
+from callcenter.asterisk.translate import Translator, phone_status
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.errors import CallcenterError, InvalidValue, Overloaded

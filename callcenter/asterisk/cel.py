@@ -26,6 +26,10 @@ ROTATE_BYTES: Final = 64 * 1024 * 1024
 
 _COLUMNS: Final = tuple(CEL_COLUMNS)
 _INBOUND: Final = "cc-inbound"
+#: A channel that Asterisk makes begins here, in the context of the trunk it goes out by; a caller's in what he dialled.
+_OUTBOUND_EXTEN: Final = "s"
+#: What the id of a callback's customer's leg ends with (app/ports.py).
+_CUSTOMER_ENDING: Final = "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,7 @@ class CelFolder:
         if at is None or not leg_id or row.get("channel", "").startswith("Surrogate/"):
             return None
         match row.get("event", ""):
-            case "CHAN_START" if row.get("context") == _INBOUND:
+            case "CHAN_START" if row.get("context") == _INBOUND and row.get("exten") != _OUTBOUND_EXTEN:
                 self._leg(leg_id).arrival = Arrival(
                     at=at,
                     channel=row.get("channel", ""),
@@ -124,6 +128,8 @@ class CelFolder:
                     caller_name=row.get("caller_name", ""),
                     dnis=row.get("exten", ""),
                 )
+            case "ANSWER" if leg_id.endswith(_CUSTOMER_ENDING):
+                self._leg(leg_id).reached = True
             case "BRIDGE_ENTER":
                 self._enter(leg_id, _detail(row).get("bridge_id"), row.get("channel", ""), at)
             case "BRIDGE_EXIT":
@@ -146,10 +152,9 @@ class CelFolder:
         for other_id, other in self._open.items():
             if other.bridge != leg.bridge:
                 continue
-            # An offer's id begins with the id of the interaction that is offered.
-            if other_id.startswith(f"{leg_id}-"):
+            if _is_offer_of(other_id, leg_id):
                 leg.talks.setdefault(other_id, _OpenTalk(began_at=at, agent_channel=other.channel))
-            elif leg_id.startswith(f"{other_id}-"):
+            elif _is_offer_of(leg_id, other_id):
                 other.talks.setdefault(leg_id, _OpenTalk(began_at=at, agent_channel=channel))
 
     def _exit(self, leg_id: str, at: datetime) -> None:
@@ -162,9 +167,11 @@ class CelFolder:
                 if leg_id in (caller_id, offer_id):
                     talk.ended_at = talk.ended_at or at
 
-    def _hang_up(self, leg_id: str, row: dict[str, str], at: datetime) -> MissedCall:
+    def _hang_up(self, leg_id: str, row: dict[str, str], at: datetime) -> MissedCall | None:
         self._exit(leg_id, at)
         leg = self._open.pop(leg_id, None) or _OpenLeg()
+        if leg_id.endswith(_CUSTOMER_ENDING) and not (leg.reached or leg.answered):
+            return None  # An attempt in vain: the callback goes on.
         detail = _detail(row)
         cause, source = detail.get("hangupcause"), detail.get("hangupsource")
         side = None
@@ -185,6 +192,8 @@ class _OpenTalk:
 @dataclass(slots=True, kw_only=True)
 class _OpenLeg:
     arrival: Arrival | None = None
+    reached: bool = False
+    """Of a callback's customer's leg: he has answered."""
     answered: bool = False
     bridge: str | None = None
     channel: str = ""
@@ -192,7 +201,7 @@ class _OpenLeg:
 
     def as_call(self, leg_id: str, *, ended_at: datetime | None) -> MissedCall:
         return MissedCall(
-            interaction_id=InteractionId(leg_id),
+            interaction_id=InteractionId(_interaction_of(leg_id)),
             arrival=self.arrival,
             ended_at=ended_at,
             answered=self.answered,
@@ -201,6 +210,16 @@ class _OpenLeg:
                 for offer_id, talk in self.talks.items()
             ),
         )
+
+
+def _interaction_of(leg_id: str) -> str:
+    """A caller's first leg names the interaction; of a callback's customer the attempt comes after it."""
+    return leg_id.rpartition("-")[0] if leg_id.endswith(_CUSTOMER_ENDING) else leg_id
+
+
+def _is_offer_of(leg_id: str, caller_leg_id: str) -> bool:
+    """An offer's id begins with the id of the interaction that is offered."""
+    return leg_id.startswith(f"{_interaction_of(caller_leg_id)}-") and not leg_id.endswith(_CUSTOMER_ENDING)
 
 
 def _detail(row: dict[str, str]) -> dict[str, object]:

@@ -5,16 +5,16 @@ Law: pure; what is said here of a leg that has left is final, for a list of chan
 
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
-from urllib.parse import unquote
 
 from callcenter.app.call_state import interaction_of
 from callcenter.app.floor import CallEnded, Message
 from callcenter.app.ports import customer_leg_id
-from callcenter.app.reconcile import LegSnapshot, LegState, Snapshot
+from callcenter.app.reconcile import Snapshot
 from callcenter.asterisk.ami_codec import AmiMessage
+from callcenter.asterisk.channel_list import STATE_UP, TRANSFERRED, attempt_of, leg_of
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import PhoneStatus
@@ -25,25 +25,6 @@ from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause
 
 REMEMBERED_DEPARTURES: Final = 10_000
-
-#: What the Status action is asked to tell of every channel.
-STATUS_VARIABLES: Final = (
-    "CC_ROLE",
-    "CC_ID",
-    "CC_OFFER",
-    "CC_AGENT",
-    "CC_ABSENT",
-    "CC_ATTEMPT",
-    "CC_STATE",
-    "CC_DNIS",
-    "CC_ANI",
-    "CC_NAME",
-    "CC_PRES",
-    "CC_TRUNK",
-    "CC_ENTERED",
-    "CC_OWNER",
-    "SHARED(CC_SERVED)",
-)
 
 _STOPPED: Final = 26
 #: Q.850 causes with which an agent's phone declines (docs/asterisk.md has them as they were seen).
@@ -61,14 +42,12 @@ _CONNECTS: Final[Mapping[str, OfferCause]] = {
     "gone": OfferCause.CALLER_LEFT,
     "late": OfferCause.CUSTOMER_NOT_REACHED,
 }
-_TRANSFERRED: Final = "transfer"
 #: Q.850 causes with which a customer's phone ends an attempt to reach him.
 _ANSWERS: Final[Mapping[int, CustomerAnswer]] = {
     17: CustomerAnswer.BUSY,
     18: CustomerAnswer.NO_ANSWER,
     19: CustomerAnswer.NO_ANSWER,
 }
-_STATE_UP: Final = "6"
 _PLAIN_BYE: Final = 0
 _NORMAL_CLEARING: Final = 16
 _DEVICE_STATES: Final[Mapping[str, PhoneStatus]] = {
@@ -160,7 +139,7 @@ class Translator:
         """Our legs in the answer to `Status`; the translator takes them as alive from here on."""
         legs = []
         for channel in channels:
-            leg = self._leg_snapshot(channel)
+            leg = leg_of(channel, self._read_ani)
             if leg is None or leg.leg_id in self._departed:
                 continue
             legs.append(leg)
@@ -206,7 +185,7 @@ class Translator:
         leg.bridge_id = event.get("BridgeUniqueid")
         if leg.role is LegRole.CALLER:
             leg.talked = True
-            leg.transferred = leg.transferred or event.variables().get("CC_CONNECT") == _TRANSFERRED
+            leg.transferred = leg.transferred or event.variables().get("CC_CONNECT") == TRANSFERRED
         agent = leg if leg.role is LegRole.AGENT else self._agent_in(leg.bridge_id, leg.interaction_id)
         caller = leg if leg.role is LegRole.CALLER else self._caller_of(leg.interaction_id)
         if agent is None or caller is None or agent.bridge_id != caller.bridge_id:
@@ -241,7 +220,7 @@ class Translator:
             cause = _NORMAL_CLEARING
         self._depart(leg_id, keep=False)
         if leg.role is LegRole.CALLER:
-            was_up = event.get("ChannelState") == _STATE_UP
+            was_up = event.get("ChannelState") == STATE_UP
             yield from self._caller_gone(leg, now, cause, was_up=was_up)
             return
         if leg.offer_id is None:
@@ -329,7 +308,7 @@ class Translator:
             return None
         if role == LegRole.CALLER and interaction_id == leg_id:
             leg = _Leg(LegRole.CALLER, interaction_of(interaction_id), None, None)
-        elif role == LegRole.CALLER and (attempt := _attempt(leg_id, interaction_id)) is not None:
+        elif role == LegRole.CALLER and (attempt := attempt_of(leg_id, interaction_id)) is not None:
             offer_id = OfferId(variables["CC_OFFER"]) if variables.get("CC_OFFER") else None
             leg = _Leg(LegRole.CALLER, interaction_of(interaction_id), offer_id, None, attempt=attempt)
         elif role == LegRole.AGENT and variables.get("CC_OFFER") == leg_id:
@@ -385,48 +364,6 @@ class Translator:
         if not keep:
             self._strike(leg_id)
 
-    def _leg_snapshot(self, channel: AmiMessage) -> LegSnapshot | None:
-        variables = {
-            name: value for name, value in channel.variables("Variable").items() if value not in ("", "(null)")
-        }
-        leg_id, role = channel.get("Uniqueid", ""), variables.get("CC_ROLE", "")
-        interaction_id = variables.get("CC_ID", "")
-        if not leg_id or not interaction_id or role not in tuple(LegRole):
-            return None
-        attempt = _attempt(leg_id, interaction_id)
-        if role == LegRole.CALLER and interaction_id != leg_id and attempt is None:
-            return None
-        leg = LegSnapshot(
-            leg_id=leg_id,
-            channel=channel.get("Channel", ""),
-            started_at=_moment(variables.get("CC_ENTERED", "")),
-            role=LegRole(role),
-            state=_leg_state(channel.get("ChannelState", "")),
-            interaction_id=interaction_of(interaction_id),
-            bridge_id=channel.get("BridgeID") or None,
-            ani=Number(raw=""),
-        )
-        if leg.role is LegRole.AGENT:
-            offer_id, agent_id = variables.get("CC_OFFER"), variables.get("CC_AGENT")
-            if offer_id != leg_id or not agent_id:
-                return None
-            waits = leg.state is LegState.UP and leg.bridge_id is None and "CC_ABSENT" in variables
-            return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id), waits=waits)
-        waiting_agent = variables.get("CC_OFFER")
-        return replace(
-            leg,
-            attempt=attempt,
-            offer_id=OfferId(waiting_agent) if attempt is not None and waiting_agent else None,
-            transferred=variables.get("CC_OWNER") == _TRANSFERRED,
-            call_state=variables.get("CC_STATE", ""),
-            fallback=variables.get("CC_OWNER") == "fallback",
-            served=bool(variables.get("SHARED(CC_SERVED)")),
-            ani=self._read_ani(unquote(variables.get("CC_ANI", "")), unquote(variables.get("CC_PRES", ""))),
-            dnis=unquote(variables.get("CC_DNIS", "")),
-            caller_name=unquote(variables.get("CC_NAME", "")),
-            trunk=unquote(variables.get("CC_TRUNK", "")),
-        )
-
 
 def phone_status(device_state: str) -> PhoneStatus | None:
     """What a device state says of an agent's phone; None for states that say nothing, such as ringing."""
@@ -438,33 +375,11 @@ def _failure(leg: _Leg, cause: int | None, event: AmiMessage) -> OfferCause:
     told = _CONNECTS.get(event.variables().get("CC_CONNECT", ""))
     if told is not None:
         return told
-    if event.get("ChannelState") == _STATE_UP and cause != _STOPPED:
+    if event.get("ChannelState") == STATE_UP and cause != _STOPPED:
         # The phone was answered. Whoever then hung up by himself does not want the call; otherwise it was no fault of
         # the agent.
         return OfferCause.REJECTED if leg.hung_up_by_itself else OfferCause.BRIDGE_FAILED
     return _CAUSES.get(cause or 0, OfferCause.UNREACHABLE)
-
-
-def _attempt(leg_id: str, interaction_id: str) -> int | None:
-    """Which attempt to reach the customer of this callback the leg is; None for a leg that is none."""
-    number = leg_id.removeprefix(f"{interaction_id}-").removesuffix(".")
-    if not (number.isascii() and number.isdecimal()):
-        return None
-    return int(number) if leg_id == customer_leg_id(interaction_of(interaction_id), int(number)) else None
-
-
-def _leg_state(code: str) -> LegState:
-    # Asterisk's channel states: 4 and 5 are ringing, 6 is up.
-    if code == _STATE_UP:
-        return LegState.UP
-    return LegState.RINGING if code in ("4", "5") else LegState.SETTING_UP
-
-
-def _moment(epoch_seconds: str) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(int(epoch_seconds), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _number(text: str) -> int | None:

@@ -28,12 +28,13 @@ from callcenter.asterisk.ami import AmiClient, AmiPhase, AmiState
 from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
+from callcenter.asterisk.channel_list import STATUS_VARIABLES
 from callcenter.asterisk.config_files import FallbackQueue, PbxConfig, TrunkConfig, installed_modules
 from callcenter.asterisk.fastagi import FastAgiConfig
 from callcenter.asterisk.installation import find_installation, private_directories
 from callcenter.asterisk.orders import OutsideLine
 from callcenter.asterisk.process import PrivateAsterisk
-from callcenter.asterisk.translate import STATUS_VARIABLES, Translator
+from callcenter.asterisk.translate import Translator
 from callcenter.bootstrap import SystemClock
 from callcenter.domain.actions import RingAgent
 from callcenter.domain.agents import Phone, PhoneKind

@@ -9,6 +9,7 @@ from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.translate import Translator
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
+from callcenter.domain.callbacks import CustomerAnswer
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause
@@ -127,6 +128,158 @@ def test_whom_the_plain_queue_s_agent_served_was_answered() -> None:
     told = reports("fallback_queue_answers")
     assert not [r for r in told if isinstance(r, cmd.ReportTalk)]
     assert [r.outcome for r in told if isinstance(r, CallEnded)] == [ev.Outcome.ANSWERED]
+
+
+# ---- callbacks, several agents, transfers, hold
+
+CALLBACK, CUSTOMER = InteractionId("cb-cc1-1793000000.7"), "cb-cc1-1793000000.7-1."
+
+
+def told_of(
+    name: str,
+    *,
+    call: InteractionId = CALLBACK,
+    offers: tuple[str, ...] = (),
+    customer: bool = False,
+    waiting: str | None = None,
+) -> tuple[list[Message], Translator]:
+    """What a recording of the present dialplan leads to, with the orders as the bridge gave them."""
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    for offer_id in offers:
+        translator.expect(OfferId(offer_id), call, AgentId("1001"))
+    if customer:
+        translator.expect_customer(CALLBACK, 1, OfferId(waiting) if waiting else None)
+    return [report for event in events_of(name) for report in translator.handle(event, NOW)], translator
+
+
+def caller_in(name: str) -> InteractionId:
+    return InteractionId(next(e["Uniqueid"] for e in events_of(name) if e.get("Context") == "cc-inbound"))
+
+
+def in_short(told: list[Message]) -> list[str]:
+    """The reports without those that only describe a leg."""
+    return [type(r).__name__ for r in told if not isinstance(r, ev.LegStarted | ev.LegEnded)]
+
+
+OFFER = f"{CALLBACK}-1001-1"
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_customer_called_first_is_answered_once_and_then_a_caller_like_any_other(announced: bool) -> None:
+    told, _ = told_of("callback_customer_first", offers=(OFFER,), customer=announced)
+    assert in_short(told) == ["ReportCustomerCalled", "ReportTalk", "ReportTalkEnded", "CallEnded"] or in_short(
+        told
+    ) == ["ReportCustomerCalled", "ReportTalk", "CallEnded", "ReportTalkEnded"]
+    assert [r.answer for r in told if isinstance(r, cmd.ReportCustomerCalled)] == [CustomerAnswer.ANSWERED]
+    (ended,) = [r for r in told if isinstance(r, CallEnded)]
+    assert (ended.interaction_id, ended.outcome, ended.side) == (CALLBACK, ev.Outcome.ANSWERED, ev.Side.CALLER)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_agent_called_first_waits_and_the_talk_is_his(announced: bool) -> None:
+    waiting = OFFER if announced else None
+    told, translator = told_of("callback_agent_first", offers=(OFFER,), customer=announced, waiting=waiting)
+    assert in_short(told)[:3] == ["ReportAgentWaits", "ReportTalk", "ReportTalkEnded"]
+    assert not [r for r in told if isinstance(r, cmd.ReportCustomerCalled | cmd.ReportOfferFailed)]
+    assert next(r.side for r in told if isinstance(r, cmd.ReportTalkEnded)) is ev.Side.AGENT
+    assert [r.outcome for r in told if isinstance(r, CallEnded)] == [ev.Outcome.ANSWERED]
+    assert translator.take_orphans() == []
+
+
+def test_an_agent_who_gives_up_takes_the_customer_s_phone_with_him() -> None:
+    told, translator = told_of("callback_agent_gives_up", offers=(OFFER,), customer=True, waiting=OFFER)
+    assert in_short(told) == ["ReportAgentWaits", "ReportOfferFailed", "ReportCustomerCalled"]
+    assert [r.cause for r in told if isinstance(r, cmd.ReportOfferFailed)] == [OfferCause.REJECTED]
+    assert [r.answer for r in told if isinstance(r, cmd.ReportCustomerCalled)] == [CustomerAnswer.FAILED]
+    assert translator.take_orphans() == [CUSTOMER]
+    assert translator.take_orphans() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("callback_busy", CustomerAnswer.BUSY), ("callback_no_answer", CustomerAnswer.NO_ANSWER)],
+)
+@pytest.mark.parametrize("waiting", [None, OFFER])
+def test_an_attempt_in_vain_is_no_end_of_the_callback(name: str, answer: CustomerAnswer, waiting: str | None) -> None:
+    told, _ = told_of(name, customer=True, waiting=waiting)
+    (report,) = told
+    assert isinstance(report, cmd.ReportCustomerCalled)
+    assert (report.interaction_id, report.answer) == (CALLBACK, answer)
+
+
+def test_of_two_agents_at_the_same_instant_the_other_is_told_that_the_caller_is_taken() -> None:
+    name = "two_agents_same_instant"
+    call = caller_in(name)
+    offers = tuple(f"{call}-{agent}-1700000000001" for agent in ("1001", "1002"))
+    told, _ = told_of(name, call=call, offers=offers)
+    (talk,) = [r for r in told if isinstance(r, cmd.ReportTalk)]
+    (failed,) = [r for r in told if isinstance(r, cmd.ReportOfferFailed)]
+    assert {talk.offer_id, failed.offer_id} == set(offers)
+    assert failed.cause is OfferCause.TAKEN
+
+
+def test_an_agent_who_answers_too_late_is_told_that_the_caller_has_left() -> None:
+    call = caller_in("agent_answers_too_late")
+    told, _ = told_of("agent_answers_too_late", call=call, offers=(f"{call}-1001-1700000000001",))
+    assert [r.cause for r in told if isinstance(r, cmd.ReportOfferFailed)] == [OfferCause.CALLER_LEFT]
+
+
+def test_a_talk_with_somebody_outside_is_a_transfer_and_no_agent_s() -> None:
+    told, _ = told_of("transferred_out")
+    assert in_short(told) == ["CallEnded"]
+    assert [r.outcome for r in told if isinstance(r, CallEnded)] == [ev.Outcome.TRANSFERRED_OUT]
+
+
+def test_a_hold_is_the_agent_s() -> None:
+    call = caller_in("agent_holds")
+    offer = f"{call}-1001-1700000000001"
+    told, _ = told_of("agent_holds", call=call, offers=(offer,))
+    assert [(r.offer_id, r.on_hold) for r in told if isinstance(r, cmd.ReportHold)] == [(offer, True), (offer, False)]
+
+
+def test_an_order_that_is_repeated_is_refused_by_the_exchange_and_changes_nothing() -> None:
+    events = list(events_of("callback_customer_first"))
+    answered = next(n for n, event in enumerate(events) if event.get("UserEvent") == "CcCustomerWaits")
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    translator.expect_customer(CALLBACK, 1, None)
+    for event in events[: answered + 1]:
+        translator.handle(event, NOW)
+    translator.expect_customer(CALLBACK, 1, None)
+    refused = AmiEvent(
+        (("Event", "OriginateResponse"), ("ActionID", CUSTOMER), ("Response", "Failure"), ("Uniqueid", CUSTOMER))
+    )
+    assert translator.handle(refused, NOW) == []
+
+
+def test_an_order_that_came_to_no_leg_has_failed_once() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    translator.expect_customer(CALLBACK, 1, None)
+    refused = AmiEvent((("Event", "OriginateResponse"), ("ActionID", CUSTOMER), ("Response", "Failure")))
+    (report,) = translator.handle(refused, NOW)
+    assert isinstance(report, cmd.ReportCustomerCalled)
+    assert report.answer is CustomerAnswer.FAILED
+    assert translator.handle(refused, NOW) == []
+    translator.expect_customer(CALLBACK, 2, None)
+    assert len(translator.customer_failed(CALLBACK, 2)) == 1
+
+
+def test_the_list_tells_of_a_callback_s_legs_what_they_are() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    customer = status(
+        CUSTOMER, "CC_ROLE=caller", f"CC_ID={CALLBACK}", "CC_ATTEMPT=1", f"CC_OFFER={OFFER}", "CC_STATE=stage=queue"
+    )
+    agent = status(OFFER, "CC_ROLE=agent", f"CC_ID={CALLBACK}", f"CC_OFFER={OFFER}", "CC_AGENT=1001", "CC_ABSENT=1")
+    strangers = [
+        status(f"{CALLBACK}-1", "CC_ROLE=caller", f"CC_ID={CALLBACK}"),
+        status("cb-x-1.", "CC_ROLE=caller", f"CC_ID={CALLBACK}"),
+        status(f"{CALLBACK}-x.", "CC_ROLE=caller", f"CC_ID={CALLBACK}"),
+    ]
+    one, two = translator.snapshot([customer, agent, *strangers], NOW, restarted=False).legs
+    assert (one.attempt, one.offer_id, one.interaction_id, one.waits) == (1, OFFER, CALLBACK, False)
+    assert (two.agent_id, two.waits) == ("1001", True)
+    assert translator.take_orphans() == []
+    translator.snapshot([customer], NOW, restarted=False)
+    assert translator.take_orphans() == [CUSTOMER]
 
 
 def status(unique_id: str, *variables: str, bridge: str = "") -> AmiEvent:

@@ -250,3 +250,50 @@ def test_a_position_that_cannot_be_read_is_the_begin(text: str | None) -> None:
 def test_legs_of_asterisk_s_own_doing_are_passed_over(tmp_path: Path) -> None:
     rows = folded([start(0), hang_up(3, C, "").replace(CALLER, "Surrogate/x"), hang_up(9)], tmp_path)
     assert [call.ended_at for call in CelFolder(read_ani).take(rows)] == [T0 + timedelta(seconds=9)]
+
+
+# ---- callbacks, and what goes out
+
+CUSTOMER, OFFER = "cb-cc1-1700000000.1-2.", "cb-cc1-1700000000.1-1001-1700000005000"
+
+
+def answered(seconds: float, leg: str) -> str:
+    return line("ANSWER", seconds, leg)
+
+
+def called(seconds: float, leg: str) -> str:
+    """A channel that goes out by a trunk begins in the trunk's context, as a caller's does."""
+    return line("CHAN_START", seconds, leg, context="cc-inbound", exten="s")
+
+
+def test_what_goes_out_by_a_trunk_is_no_call_that_came(path: Path) -> None:
+    path.write_text(called(0, A) + hang_up(5, A) + called(6, "cc1-1700000000.9") + hang_up(7, "cc1-1700000000.9"))
+    calls, _ = asyncio.run(ChannelLog(path, read_ani).missed(None))
+    assert [call.arrival for call in calls] == [None, None]
+
+
+def test_an_attempt_in_vain_ends_no_callback(path: Path) -> None:
+    path.write_text(called(0, CUSTOMER) + hang_up(30, CUSTOMER))
+    calls, _ = asyncio.run(ChannelLog(path, read_ani).missed(None))
+    assert calls == []
+
+
+@pytest.mark.parametrize("first", [CUSTOMER, OFFER])
+def test_the_talk_of_a_callback_belongs_to_the_callback(path: Path, first: str) -> None:
+    second = OFFER if first == CUSTOMER else CUSTOMER
+    log = [called(0, OFFER), called(5, CUSTOMER), answered(8, CUSTOMER), enter(9, first), enter(9.25, second)]
+    log += [leave(60, OFFER), leave(60.25, CUSTOMER), hang_up(60.5, OFFER, AGENT), hang_up(61, CUSTOMER, AGENT)]
+    path.write_text("".join(log))
+    ((call,), _) = missed(path)
+    assert (call.interaction_id, call.answered, call.arrival) == ("cb-cc1-1700000000.1", True, None)
+    assert [talk.offer_id for talk in call.talks] == [OFFER]
+
+
+def test_a_customer_who_left_his_place_has_left_the_callback(path: Path) -> None:
+    path.write_text(called(0, CUSTOMER) + answered(8, CUSTOMER) + hang_up(61, CUSTOMER))
+    ((call,), _) = asyncio.run(ChannelLog(path, read_ani).missed(None))
+    assert (call.interaction_id, call.answered, call.ended_at) == (
+        "cb-cc1-1700000000.1",
+        False,
+        T0 + timedelta(seconds=61),
+    )
