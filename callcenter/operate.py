@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from callcenter.app.business_checks import able_agents
 from callcenter.asterisk.config_files import (
     Directories,
     FallbackQueue,
@@ -14,7 +15,6 @@ from callcenter.asterisk.config_files import (
 from callcenter.bootstrap import load_lines
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.queues import QueueConfig
-from callcenter.domain.skills import satisfies
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
@@ -53,7 +53,7 @@ async def check_configuration(settings: Settings) -> list[str]:
         f"numbers: {', '.join(f'{dnis} -> {flow}' for dnis, flow in sorted(lines.flow_of_dnis.items())) or 'none'}",
     ]
     for queue in queues:
-        able = [agent for agent in agents if satisfies(agent.skills, queue.required)]
+        able = able_agents(queue, agents)
         told.append(f"queue {queue.queue_id}: {len(able)} of {len(agents)} agents can serve it")
     return told
 
@@ -98,7 +98,7 @@ def fallback_queues(queues: tuple[QueueConfig, ...], agents: tuple[AgentConfig, 
     named = [
         FallbackQueue(
             name=queue.queue_id,
-            members=tuple(f"PJSIP/{a.agent_id}" for a in agents if satisfies(a.skills, queue.required)),
+            members=tuple(f"PJSIP/{agent.agent_id}" for agent in able_agents(queue, agents)),
             music=queue.music_class,
         )
         for queue in queues

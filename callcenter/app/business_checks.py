@@ -4,7 +4,7 @@ Law: nothing here reads or writes; every fault says in which item it is, and in 
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -69,6 +69,11 @@ def warnings(business: Business) -> tuple[str, ...]:
 def may_serve(agent: AgentConfig, rule: Rule) -> bool:
     """Whether the agent may serve some caller by this rule, whatever his language."""
     return any(meets(agent, for_caller(rule, language, ())) for language in LANGUAGES)
+
+
+def able_agents(queue: QueueConfig, agents: Iterable[AgentConfig]) -> tuple[AgentConfig, ...]:
+    """Those who may serve the queue by any of its steps."""
+    return tuple(agent for agent in agents if any(may_serve(agent, rule) for rule in queue.rules))
 
 
 # ---- faults

@@ -4,11 +4,13 @@ Law: reading the text again gives the same configuration, and the same configura
 """
 
 import io
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from callcenter.app.business import Business, Part
 from callcenter.app.business_tables import (
@@ -30,6 +32,8 @@ passwords are set with `callcenter user password NAME`, phones' secrets with `ca
 
 IN_ONE_LINE: Final = frozenset({Part.SKILLS, Part.REASONS, Part.DISPOSITIONS})
 ONE_BELOW_THE_OTHER: Final = frozenset({"steps", "week"})
+
+_BEGINS_PLAINLY: Final = re.compile(r"\w")
 
 EXPLAINED: Final[Mapping[Part, str]] = {
     Part.SKILLS: "\n技能 / Skills, with what people read.",
@@ -100,5 +104,7 @@ def _flow(value: Value) -> object:
             items = CommentedSeq([_flow(inner) for inner in value])
             items.fa.set_flow_style()
             return items
+        case str() if not _BEGINS_PLAINLY.match(value):
+            return DoubleQuotedScalarString(value)  # Whoever writes '?0' plainly cannot read it again.
         case _:
             return value

@@ -40,11 +40,11 @@ def public_holidays(place: str) -> tuple[frozenset[date], frozenset[date]]:
     """
     import holidays  # It takes a fifth of a second, which only those pay who have holidays.
 
-    country, _, region = place.partition("-")
+    country, dash, region = place.partition("-")
     known = _known()
     if country not in known:
         raise ValueError("write a country's two capital letters, such as CN, US or DE")
-    if region and region not in known[country]:
+    if dash and region not in known[country]:
         regions = ", ".join(f"{country}-{name}" for name in known[country][:60])
         raise ValueError(f"known: {country}" + (f", {regions}" if regions else ""))
     found = holidays.country_holidays(country, subdiv=region or None, years=HOLIDAY_YEARS)

@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from callcenter.app.ports import AgentStatus
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState, Phone, PhoneKind
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
+from callcenter.domain.callbacks import Callback
+from callcenter.domain.callers import CallerTraits
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, SkillId
 from callcenter.domain.interactions import Interaction, apply, begin
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome, OfferReason, ReasonPart
+from callcenter.domain.skills import SkillRequirement
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -76,7 +79,23 @@ def whole_call(name: str, seconds: float = 0, *, customer: str | None = "c1") ->
             at=at(seconds + 3),
             queue_id=QueueId("sales"),
             entered_at=at(seconds + 3),
-            priority=2,
+            priority=12,
+            base_priority=2,
+            skills=(SkillRequirement(skill=SkillId("zh"), minimum_level=3),),
+            grounds=(ReasonPart(name="class", value="A"),),
+            traits=CallerTraits(customer_class="A", language="zh", last_agent_id=AgentId("1002")),
+            callback=Callback(
+                number="+8613800138000", requested_at=at(seconds), origin_id="0.9", not_before=at(seconds + 3)
+            ),
+        ),
+        ev.WaitPredicted(
+            interaction_id=interaction_id,
+            at=at(seconds + 3),
+            queue_id=QueueId("sales"),
+            position=3,
+            expected_seconds=12.5,
+            low_seconds=0,
+            high_seconds=None,
         ),
         offer(1, "1001", 4),
         ev.OfferEnded(
@@ -108,6 +127,13 @@ def whole_call(name: str, seconds: float = 0, *, customer: str | None = "c1") ->
             agent_id=AgentId("1002"),
             offer_id=OfferId(f"{name}-o2"),
             queue_id=QueueId("sales"),
+        ),
+        ev.HoldChanged(
+            interaction_id=interaction_id,
+            at=at(seconds + 40),
+            agent_id=AgentId("1002"),
+            offer_id=OfferId(f"{name}-o2"),
+            on_hold=True,
         ),
         ev.TalkEnded(
             interaction_id=interaction_id,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from callcenter.store.business import (
 from callcenter.store.configuration import StoredConfiguration, put_phone_secret
 from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
+from callcenter.store.errors import DamagedRules
 from callcenter.store.journal import JournalWriter
 from callcenter.store.users import StoredUsers, list_users, put_user, remove_user
 from tests.adapters.store_calls import arrival
@@ -103,6 +104,107 @@ async def test_what_is_applied_is_what_is_read_and_versions_bring_it_back(databa
     assert "removed queue sales" in audited[1].detail
     await apply(database, text)
     assert await present(database) == first
+
+
+RULES = """
+skills: {zh: {zh: 中文, en: Chinese}, sales: {zh: 销售, en: Sales}}
+hours:
+  office: {timezone: Asia/Shanghai, week: {mon-fri: ["09:00-18:00"]}, holidays: CN, special: {"2026-10-01": []}}
+queues:
+  sales:
+    label: {zh: 销售, en: Sales}
+    hours: office
+    when_closed: message
+    steps:
+    - {after_seconds: 0, who: "sales>=5 and lang=caller"}
+    - {after_seconds: 20.5, who: or group backoffice, priority: 5, announce: busy, offer_callback: true}
+    - {after_seconds: 60, who: anyone, overflow: {queue: other}}
+    agent_choice: weighted
+    caller_order: service_objective
+    ageing_limit_seconds: never
+    boosts: {classes: {A: 20}, languages: {zh: 1}, last_agent_seconds: 30}
+    max_wait_seconds: 500
+    when_too_long: {number: "+862112345678"}
+    callback: {first: customer, lead: 2}
+    offer_callback_above_seconds: 90
+  other: {label: {zh: 其他, en: Other}, callback: false}
+agents:
+  '1001': {name: Anna, skills: {zh: 9, sales: 5}, groups: [backoffice, night],
+    preferences: {other: {priority: -3, delay_seconds: 20}}, weight: 3, chats: 4, voice_interrupts: no}
+reasons: {lunch: {zh: 午餐, en: Lunch, limit_seconds: 2700, warn_before_seconds: 1.5}, tea: {zh: 茶, en: Tea}}
+"""
+
+
+async def test_all_rules_of_routing_come_back_and_hours_are_what_they_say(database: Database) -> None:
+    await apply(database, RULES)
+    wanted = read_file(RULES, "f.yaml").wanted.business
+    assert await present(database) == wanted
+    configuration = StoredConfiguration(database)
+    sales = {queue.queue_id: queue for queue in await configuration.queues()}[QueueId("sales")]
+    hours = sales.limits.hours
+    assert hours is not None
+    assert replace(sales, limits=replace(sales.limits, hours=None)) == wanted.queues[QueueId("sales")].config
+    shanghai = timezone(timedelta(hours=8))
+    assert hours.is_open(datetime(2026, 9, 30, 9, tzinfo=shanghai))
+    assert hours.is_open(datetime(2026, 9, 20, 9, tzinfo=shanghai))  # A Sunday that China works.
+    assert not hours.is_open(datetime(2026, 10, 1, 9, tzinfo=shanghai))
+    assert await configuration.agents() == tuple(wanted.agents.values())
+    # Opening hours that are changed, and then go, take the queue along.
+    await apply(database, RULES.replace("mon-fri", "sat"))
+    changed = {queue.queue_id: queue for queue in await configuration.queues()}[QueueId("sales")].limits.hours
+    assert changed is not None
+    assert not changed.is_open(datetime(2026, 9, 30, 9, tzinfo=shanghai))
+    without = RULES.replace("    hours: office\n", "").replace("    when_closed: message\n", "")
+    await apply(database, without.replace("hours:\n  office", "hours: {}\n#"))
+    assert not (await present(database)).hours
+    assert all(queue.limits.hours is None for queue in await configuration.queues())
+
+
+async def test_a_supervisors_closing_is_no_part_of_what_is_applied(database: Database) -> None:
+    await apply(database, RULES)
+    before = await present(database)
+    configuration = StoredConfiguration(database)
+    version = await configuration.version()
+    sales = QueueId("sales")
+    await configuration.close_queue(sales, by="boss", at=START)
+    await configuration.close_queue(sales, by="other boss", at=START)
+    assert [queue.closed_by for queue in await configuration.queues()] == ["", "other boss"]
+    assert await present(database) == before
+    assert await configuration.version() == version
+    await apply(database, RULES.replace("weighted", "round_robin"))
+    assert [queue.closed_by for queue in await configuration.queues()] == ["", "other boss"]
+    await configuration.open_queue(sales)
+    await configuration.open_queue(QueueId("nothing"))
+    assert [queue.closed_by for queue in await configuration.queues()] == ["", ""]
+    with pytest.raises(NotFound, match="there is no queue nothing"):
+        await configuration.close_queue(QueueId("nothing"), by="boss", at=START)
+    # The closing of a queue that goes is gone when it comes again.
+    await configuration.close_queue(sales, by="boss", at=START)
+    await apply(database, "queues: {}\n")
+    await apply(database, RULES)
+    assert [queue.closed_by for queue in await configuration.queues()] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "document"),
+    [
+        ("queues", "sales", '{"steps": [{"after": "PT0S", "who": "gold>"}]}'),
+        ("queues", "sales", '{"steps": [{"after": "PT9S", "who": "gold"}]}'),
+        ("queues", "sales", '{"callback": {"attempts": 0}}'),
+        ("queues", "sales", "[]"),
+        ("agents", "1001", '{"weight": "much"}'),
+        ("hours", "office", '{"timezone": "UTC", "week": {"0": [{"opens": "09:00:00", "closes": "08:00:00"}]}}'),
+    ],
+)
+async def test_rules_that_somebody_damaged_are_named(database: Database, table: str, key: str, document: str) -> None:
+    await apply(database, RULES)
+    rows = tables.metadata.tables[table]
+    (column,) = rows.primary_key
+    async with database.writing() as connection:
+        await connection.execute(update(rows).where(column == key).values(rules=document.encode()))
+    with pytest.raises(DamagedRules, match=rf"{key}: the rules in the database cannot be read: ") as damaged:
+        await present(database)
+    assert damaged.value.code == "damaged_rules"
 
 
 async def test_what_was_there_before_the_first_version_is_kept_as_one(database: Database) -> None:

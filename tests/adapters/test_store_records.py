@@ -13,13 +13,14 @@ from callcenter.app.business_items import ReasonCode
 from callcenter.app.ports import CodeLabel, Configuration, Journal, NumberRoute, Records
 from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneKind
 from callcenter.domain.errors import NotFound
-from callcenter.domain.events import LegEnded
+from callcenter.domain.events import LegEnded, QueueClosed, QueueServed
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, SkillId
 from callcenter.domain.interactions import apply
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
 from callcenter.domain.skills import SkillRequirement
 from callcenter.store import configuration as conf
+from callcenter.store.batches import decode_batch, store_batch
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
 from callcenter.store.epoch import take_epoch
@@ -151,6 +152,50 @@ async def test_events_since_a_moment_in_any_zone(database: Database, journal: Jo
     assert await records.events_since(at(3) + timedelta(microseconds=1)) == (events[0], events[3])
     elsewhere = at(3).astimezone(timezone(timedelta(hours=8)))
     assert await records.events_since(elsewhere) == (events[0], events[2], events[3])
+
+
+async def test_a_callers_wish_to_be_called_back_and_a_record_without_any_come_back(
+    database: Database, journal: JournalWriter
+) -> None:
+    asked = replace(folded(whole_call("1.1")[:6]), callback_id=InteractionId("cb-1.1"))
+    plain = folded(whole_call("2.1")[:2])
+    journal.write(interactions=[asked, plain])
+    await flush(journal)
+    records = StoredRecords(database)
+    assert await records.open_interactions() == (
+        replace(asked, caller_name="晨星\ufffd 😀"),
+        replace(plain, caller_name="晨星\ufffd 😀"),
+    )
+    async with database.reading() as connection:
+        query = text("SELECT count(*) FROM interactions WHERE callback IS NULL AND placement IS NULL")
+        assert (await connection.execute(query)).scalar_one() == 2
+
+
+async def test_what_befalls_a_queue_is_found_by_its_queue(database: Database, journal: JournalWriter) -> None:
+    closed = QueueClosed(queue_id=QueueId("sales"), at=at(1), by="boss")
+    journal.write(events=[closed, QueueServed(queue_id=QueueId("other"), at=at(2)), *whole_call("1.1", 3)])
+    await flush(journal)
+    assert (await StoredRecords(database).events_since(NOON))[0] == closed
+    async with database.reading() as connection:
+        query = text(
+            "SELECT queue_id, name, interaction_id, agent_id FROM events WHERE queue_id IS NOT NULL ORDER BY 1"
+        )
+        rows = (await connection.execute(query)).all()
+    assert [tuple(row) for row in rows] == [
+        ("other", "QueueServed", None, None),
+        ("sales", "QueueClosed", None, None),
+    ]
+
+
+async def test_a_spill_of_an_older_program_is_stored(database: Database) -> None:
+    line = (
+        b'{"writer_id":"w","number":1,"entries":[{"events":[{"at":"2026-01-01T00:00:00Z","name":"NodeEntered",'
+        b'"interaction_id":"1.1","agent_id":null,"data":{"interaction_id":"1.1","at":"2026-01-01T00:00:00Z",'
+        b'"node":"a"}}],"interactions":[],"agents":[]}]}'
+    )
+    async with database.writing() as connection:
+        assert await store_batch(connection, decode_batch(line))
+    assert len(await StoredRecords(database).timeline(InteractionId("1.1"))) == 1
 
 
 async def test_an_event_of_another_version_is_passed_over(database: Database, journal: JournalWriter) -> None:

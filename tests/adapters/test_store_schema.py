@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+from callcenter.app.business_items import HoursEntry
+from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason
+from callcenter.domain.ids import AgentId, QueueId, SkillId
+from callcenter.domain.interactions import Hold
+from callcenter.domain.labels import Label
+from callcenter.domain.queues import QueueConfig
+from callcenter.domain.skills import SkillRequirement
 from callcenter.store import schema
+from callcenter.store.configuration import StoredConfiguration, put_hours, put_queue
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable, InvalidDatabaseUrl, SchemaBehind, SchemaTooNew
 from callcenter.store.records import StoredRecords
@@ -49,6 +58,54 @@ async def test_every_step_goes_down_and_up_again(empty_database: Database) -> No
     await schema.upgrade_database(empty_database)
     async with empty_database.reading() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_what_was_stored_before_the_rules_of_routing_is_kept_up_and_down(empty_database: Database) -> None:
+    await schema.upgrade_database(empty_database, revision="0002")
+    async with empty_database.writing() as connection:
+        for statement in STORED_BY_0002.strip().split(";\n"):
+            await connection.execute(text(statement))
+    await schema.upgrade_database(empty_database)
+    configuration, records = StoredConfiguration(empty_database), StoredRecords(empty_database)
+    need = SkillRequirement(skill=SkillId("zh"), minimum_level=3)
+    queue = QueueConfig(queue_id=QueueId("sales"), label=Label(zh="销售", en="Sales"), required=(need,))
+    for _ in range(2):
+        assert await configuration.queues() == (queue,)
+        assert await configuration.agents() == (
+            AgentConfig(agent_id=AgentId("1001"), name="Anna", skills={SkillId("zh"): 9}),
+        )
+        assert await configuration.not_ready_reasons() == (NotReadyReason(code="tea"),)
+        (status,) = await records.agent_statuses()
+        assert (status.state, status.misses) == (AgentState.READY, 0)
+        (call,) = await records.open_interactions()
+        assert (call.placement, call.forecast, call.callback, call.callback_id, call.hold) == (*[None] * 4, Hold())
+        async with empty_database.reading() as connection:
+            assert (await connection.execute(text("SELECT agent_id FROM users"))).scalar_one() == "1001"
+            assert (await connection.execute(text("SELECT count(*) FROM events"))).scalar_one() == 1
+        # Down, with what only the newer version knows, and up again.
+        await configuration.close_queue(QueueId("sales"), by="boss", at=call.started_at)
+        office = HoursEntry(timezone="UTC")
+        async with empty_database.writing() as connection:
+            await put_hours(connection, "office", office)
+            await put_queue(connection, replace(queue, ring_several=3), hours="office")
+        await schema.downgrade(empty_database, revision="0002")
+        await schema.upgrade_database(empty_database)
+
+
+STORED_BY_0002 = """
+INSERT INTO skills VALUES ('zh', '中文', 'Chinese');
+INSERT INTO queues VALUES ('sales', '销售', 'Sales', 20, 30, 20, 180, 1, 30, 'default');
+INSERT INTO queue_skills VALUES ('sales', 0, 'zh', 3);
+INSERT INTO agents (agent_id, name, phone_kind, state, since)
+ VALUES ('1001', 'Anna', 'sip', 'ready', '2026-01-01 09:00');
+INSERT INTO agent_skills VALUES ('1001', 'zh', 9);
+INSERT INTO reasons VALUES ('tea', 0, '茶', 'Tea');
+INSERT INTO users VALUES ('u1', 'anna', 'Anna', 'agent', '1001', 'zh', 'x');
+INSERT INTO interactions (interaction_id, media_type, started_at, stage, ani_raw, ani_withheld, dnis, caller_name,
+ trunk, menu_path, language, priority, customer_ids, notes)
+ VALUES ('1.1', 'voice', '2026-01-01 09:00', 'waiting', '1', false, '4000', '', '', '[]', 'zh', 0, '[]', '');
+INSERT INTO events (at, name, interaction_id, data) VALUES ('2026-01-01 09:00', 'NodeEntered', '1.1', '{}')
+"""
 
 
 async def test_upgrading_again_changes_nothing(database: Database, database_url: str) -> None:

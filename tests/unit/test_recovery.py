@@ -1,6 +1,7 @@
 """Calls that came, talked or went while the server was away get exactly one record, with their own times."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from callcenter.acd.engine import AcdEngine
@@ -18,7 +19,7 @@ from callcenter.app.recovery import (
 )
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.agents import AgentConfig, AgentState
+from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, PhoneStatus
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import Stage
@@ -318,3 +319,18 @@ async def test_the_floor_comes_back_from_the_store_as_it_was() -> None:
         assert office.record() == first.record()
         assert (office.state(), office.state(AgentId("1002"))) == (AgentState.TALKING, AgentState.NOT_READY)
         assert AgentId("1077") not in office.floor.picture.agents
+
+
+async def test_a_restored_floor_knows_misses_and_the_time_limits_of_reasons() -> None:
+    async with Office() as first:
+        await first.agent(ready=False)
+    async with Office(clock=FakeClock(at(9)), records=first.records, routing=False) as office:
+        office.configuration.agent_configs = first.configuration.agent_configs
+        office.configuration.reason_rules = (NotReadyReason(code="signed_in", limit=timedelta(minutes=10)),)
+        office.records.statuses[AGENT] = replace(first.records.statuses[AGENT], misses=2)
+        await restore(office.floor, configuration=office.configuration, records=office.records)
+        assert office.floor.picture.agent(AGENT).misses == 2
+        office.clock.advance(timedelta(minutes=15))
+        await office.floor.request(cmd.ReportPhone(agent_id=AGENT, status=PhoneStatus.FREE))
+        over = [event for event in office.journal.events if isinstance(event, ev.AgentTimeLimit)]
+        assert [(event.agent_id, event.reason) for event in over] == [(AGENT, "signed_in")]

@@ -11,8 +11,9 @@ from callcenter.app.calls import Lines
 from callcenter.app.feed import AGENTS, QUEUES, Feed
 from callcenter.app.renewal import Renewal
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneKind
+from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneKind, PhoneStatus
 from callcenter.domain.errors import CallcenterError
+from callcenter.domain.events import AgentTimeLimit, TimeLimit
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
@@ -88,6 +89,37 @@ async def test_queues_agents_and_lines_follow() -> None:
         assert picture.agent(AGENT).state is AgentState.READY
         assert picture.agent(BO).state is AgentState.LOGGED_OUT
         assert office.calls.lines is office.new_lines
+
+
+async def test_a_queue_a_supervisor_closed_or_opened_a_moment_ago_stays_so() -> None:
+    async with Renewed() as office:
+        await office.renewal.renew()  # What it was when it was looked at first.
+        closed = replace(SALES, closed_by="boss")
+        await office.floor.request(cmd.ConfigureQueue(config=closed))
+        office.configuration.queue_configs = (replace(SALES, wrap_up=timedelta(seconds=1)), SUPPORT)
+        await office.renew()
+        config = office.floor.picture.queue(SALES.queue_id).config
+        assert (config.closed_by, config.wrap_up) == ("boss", timedelta(seconds=1))
+        # What another server or a person wrote into the store is news, and counts.
+        await office.configuration.close_queue(SUPPORT.queue_id, by="other", at=office.clock.now())
+        await office.renew()
+        assert office.floor.picture.queue(SUPPORT.queue_id).config.closed_by == "other"
+        await office.configuration.open_queue(SUPPORT.queue_id)
+        await office.renew()
+        assert office.floor.picture.queue(SUPPORT.queue_id).config.closed_by == ""
+        assert office.floor.picture.queue(SALES.queue_id).config.closed_by == "boss"
+
+
+async def test_time_limits_of_reasons_follow() -> None:
+    async with Renewed() as office:
+        await office.agent(ready=False)
+        office.configuration.reason_rules = (NotReadyReason(code="break", limit=timedelta(minutes=15)),)
+        await office.renew()
+        await office.floor.request(cmd.SetNotReady(agent_id=AGENT, reason="break"))
+        office.clock.advance(timedelta(minutes=14))
+        await office.floor.request(cmd.ReportPhone(agent_id=AGENT, status=PhoneStatus.FREE))
+        limits = [event for event in office.journal.events if isinstance(event, AgentTimeLimit)]
+        assert [(event.reason, event.limit) for event in limits] == [("break", TimeLimit.NEAR)]
 
 
 async def test_lines_with_a_fault_do_not_replace_those_that_run_and_no_queue_goes() -> None:
