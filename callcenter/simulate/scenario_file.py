@@ -246,7 +246,8 @@ class _Builder:
             group_id=table.id,
             count=table.count,
             skills={SkillId(skill): level for skill, level in table.skills.items()},
-            shifts=tuple(shifts),
+            # In order: where one shift ends as the next begins, the agent goes before he comes.
+            shifts=tuple(sorted(shifts, key=lambda shift: shift.begins)),
             ring_delay=NOTHING if table.ring_delay is None else table.ring_delay.lengths(),
             missed_share=table.missed_share,
             back_after_miss=table.back_after_miss.lengths(),
