@@ -116,7 +116,7 @@ class AgiCallerChannel:
         self._session = session
         self._question = question
         self._outside = outside or OutsideLine()
-        self._recordings = recordings
+        self._recordings = recordings.absolute() if recordings is not None else None
         self._music: str | None = None
         """What plays in the background now, or empty; None: what the dialplan has put there."""
         self._typed: deque[str] = deque(maxlen=_KEYS_KEPT)
