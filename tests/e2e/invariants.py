@@ -124,9 +124,16 @@ class Invariants:
         entered: dict[str, tuple[str, int, datetime]] = {}
         first_offers: dict[tuple[str, int], list[tuple[datetime, str]]] = defaultdict(list)
         waiting: dict[str, datetime] = {}
-        for event in self.events("InteractionQueued", "OfferMade", "InteractionEnded"):
+        moved = ("InteractionEscalated", "PriorityChanged", "InteractionReserved")
+        for event in self.events("InteractionQueued", "OfferMade", "InteractionEnded", *moved):
             interaction_id, data = event["interaction_id"], event["data"]
-            if event["name"] == "InteractionQueued" and interaction_id not in entered:
+            if event["name"] == "InteractionReserved":
+                # He waits for one agent, and has no place among the others.
+                waiting.pop(interaction_id, None)
+            elif event["name"] in moved and interaction_id in waiting:
+                queue, _, moment = entered[interaction_id]
+                entered[interaction_id] = (queue, data["priority"], moment)
+            elif event["name"] == "InteractionQueued" and interaction_id not in entered:
                 moment = datetime.fromisoformat(data["entered_at"])
                 entered[interaction_id] = (data["queue_id"], data["priority"], moment)
                 waiting[interaction_id] = moment

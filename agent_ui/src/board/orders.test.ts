@@ -69,7 +69,7 @@ describe('closing a queue', () => {
 
   it('says first what becomes of the callers, and does nothing until it is confirmed', async () => {
     const closing = vi.spyOn(api, 'closeQueue').mockResolvedValue()
-    show(EmergencyButton, { queue: help, rows: [sales, help], opens: false })
+    show(EmergencyButton as Component, { queue: help, rows: [sales, help], opens: false })
     await press('queue-close')
     expect(find('emergency-fates').textContent).toContain('go to the queue Sales')
     expect(closing).not.toHaveBeenCalled()
@@ -82,7 +82,7 @@ describe('closing a queue', () => {
 
   it('counts all who wait, and tells each queue’s fate where they differ', async () => {
     const closing = vi.spyOn(api, 'closeQueue').mockResolvedValue()
-    show(EmergencyButton, { queue: null, rows: [sales, help], opens: false })
+    show(EmergencyButton as Component, { queue: null, rows: [sales, help], opens: false })
     await press('queue-close')
     expect(find('emergency-waiting').textContent).toContain('3')
     expect(find('emergency-fates').textContent).toContain('Sales: are told')
@@ -93,7 +93,7 @@ describe('closing a queue', () => {
 
   it('stays open with the reason when the server says no', async () => {
     vi.spyOn(api, 'closeQueue').mockRejectedValue(new ServerSaidNo(503, 'store_away', 'come again', 5))
-    show(EmergencyButton, { queue: sales, rows: [sales], opens: false })
+    show(EmergencyButton as Component, { queue: sales, rows: [sales], opens: false })
     await press('queue-close')
     await press('confirm-yes')
     expect(find('confirm-problem').textContent).toContain('come again')
@@ -101,7 +101,7 @@ describe('closing a queue', () => {
 
   it('opens it again', async () => {
     const opening = vi.spyOn(api, 'openQueue').mockResolvedValue()
-    show(EmergencyButton, { queue: { ...sales, closed_by: 'wang' }, rows: [sales], opens: true })
+    show(EmergencyButton as Component, { queue: { ...sales, closed_by: 'wang' }, rows: [sales], opens: true })
     await press('queue-open')
     await press('confirm-yes')
     expect(opening).toHaveBeenCalledExactlyOnceWith('sales')
@@ -114,7 +114,7 @@ describe('a waiting caller', () => {
 
   it('says why he waits when he is asked about, and not before', async () => {
     const asking = vi.spyOn(api, 'whyWaiting').mockResolvedValue(WHY)
-    show(WaitingTable, { rows: [waitingOf('i1')], queues, agents, now: NOW })
+    show(WaitingTable as Component, { rows: [waitingOf('i1')], queues, agents, now: NOW })
     expect(asking).not.toHaveBeenCalled()
     await press('waiting-open')
     expect(find('why').textContent).toBe('Nobody is free.')
@@ -126,7 +126,7 @@ describe('a waiting caller', () => {
     const priority = vi.spyOn(api, 'setPriority').mockResolvedValue()
     const move = vi.spyOn(api, 'moveCaller').mockResolvedValue()
     const pick = vi.spyOn(api, 'pickForAgent').mockResolvedValue()
-    show(WaitingTable, { rows: [waitingOf('i1')], queues, agents, now: NOW })
+    show(WaitingTable as Component, { rows: [waitingOf('i1')], queues, agents, now: NOW })
     await press('waiting-open')
     type('priority', '50')
     await settle()
@@ -147,7 +147,7 @@ describe('a waiting caller', () => {
 
   it('is offered no nonsense as a priority', async () => {
     vi.spyOn(api, 'whyWaiting').mockResolvedValue(WHY)
-    show(WaitingTable, { rows: [waitingOf('i1')], queues, agents, now: NOW })
+    show(WaitingTable as Component, { rows: [waitingOf('i1')], queues, agents, now: NOW })
     await press('waiting-open')
     type('priority', 'high')
     await settle()
@@ -163,10 +163,10 @@ describe('a waiting caller', () => {
       not_before: '2026-11-21T10:03:00Z',
       attempt: 2,
       attempts_allowed: 3,
-      presence: 'absent',
+      presence: 'absent' as const,
     }
     const rows = [waitingOf('cb-1', { callback, aged: true, reserved_for: '1001', reserved_until: '2026-11-21T10:02:00Z' })]
-    show(WaitingTable, { rows, queues, agents, now: NOW })
+    show(WaitingTable as Component, { rows, queues, agents, now: NOW })
     expect(find('mark-callback').textContent).toBe('callback')
     expect(find('mark-not-before').textContent).toBe('due in 2:00')
     expect(find('mark-reserved').textContent).toBe('kept for Li (1:00)')
@@ -178,7 +178,7 @@ describe('a waiting caller', () => {
   it('tells what the server said no to', async () => {
     vi.spyOn(api, 'whyWaiting').mockRejectedValue(new ServerSaidNo(404, 'not_waiting', 'gone', null))
     vi.spyOn(api, 'setPriority').mockRejectedValue(new ServerSaidNo(404, 'not_waiting', 'gone', null))
-    show(WaitingTable, { rows: [waitingOf('i1')], queues, agents, now: NOW })
+    show(WaitingTable as Component, { rows: [waitingOf('i1')], queues, agents, now: NOW })
     await press('waiting-open')
     expect(has('cancel-callback')).toBe(false)
     await press('set-priority')
@@ -197,7 +197,7 @@ describe('an agent on the board', () => {
   })
 
   it('is seen to be over his time, and who put him there', () => {
-    show(AgentTable, { agents: [late], now: NOW })
+    show(AgentTable as Component, { agents: [late], now: NOW })
     expect(find('limit').dataset['stage']).toBe('over')
     expect(find('limit').textContent).toBe('Over time by 0:30')
     expect(find('forced-by').textContent).toBe('set by Wang')
@@ -206,7 +206,7 @@ describe('an agent on the board', () => {
 
   it('can be made ready, not ready or signed out', async () => {
     const forcing = vi.spyOn(api, 'forceState').mockResolvedValue(late)
-    show(AgentTable, { agents: [late], now: NOW })
+    show(AgentTable as Component, { agents: [late], now: NOW })
     await press('agent-open')
     await press('force-ready')
     expect(forcing).toHaveBeenLastCalledWith('1001', 'ready', undefined)

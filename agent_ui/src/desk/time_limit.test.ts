@@ -11,9 +11,9 @@ const away = agentOf({
 })
 
 it.each([
-  ['2026-11-21T10:13:59.500Z', { stage: 'far', seconds: 61 }],
+  ['2026-11-21T10:13:59.500Z', { stage: 'far', seconds: 60 }],
   ['2026-11-21T10:14:00Z', { stage: 'near', seconds: 60 }],
-  ['2026-11-21T10:14:59.900Z', { stage: 'near', seconds: 1 }],
+  ['2026-11-21T10:14:59.900Z', { stage: 'near', seconds: 0 }],
   ['2026-11-21T10:15:00Z', { stage: 'over', seconds: 0 }],
   ['2026-11-21T10:16:05Z', { stage: 'over', seconds: 65 }],
 ])('at %s says how much of the break is left', (moment, expected) => {

@@ -14,5 +14,5 @@ export function timeLimitOf(agent: Agent, nowMs: number): TimeLimit | null {
   if (Number.isNaN(until)) return null
   if (nowMs >= until) return { stage: 'over', seconds: Math.floor((nowMs - until) / 1_000) }
   const warn = agent.warn_at === null ? Number.NaN : Date.parse(agent.warn_at)
-  return { stage: nowMs >= warn ? 'near' : 'far', seconds: Math.ceil((until - nowMs) / 1_000) }
+  return { stage: nowMs >= warn ? 'near' : 'far', seconds: Math.floor((until - nowMs) / 1_000) }
 }
