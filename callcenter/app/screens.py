@@ -4,7 +4,7 @@ Law: what the live feed and REST show is built here, from the same functions, ou
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 BOARD_INTERVAL = timedelta(milliseconds=250)
 QUIET_INTERVAL = timedelta(seconds=10)
 """So often the board is looked over where nothing happens: at midnight a new day begins by itself."""
+
+ROWS_AT_ONCE = 25
+"""After so many rows of waiting callers calls have their turn: each row's forecast takes some tens of microseconds."""
 
 
 class FeedPort(Protocol):
@@ -136,22 +139,14 @@ class Screens:
                     await self._dirty.wait()
             except TimeoutError:
                 self._mark(*self.floor.picture.queues)
-            self.show_board()
+            for _ in self._drawing():
+                await asyncio.sleep(0)
             await asyncio.sleep(BOARD_INTERVAL.total_seconds())
 
     def show_board(self) -> None:
-        """Put the rows of the queues that were touched."""
-        self._dirty.clear()
-        queues, self._dirty_queues = self._dirty_queues, set()
-        for queue_id in sorted(queues):
-            if queue_id in self.floor.picture.queues:
-                try:
-                    self._feed.put(QUEUES, queue_id, self.queue_view(queue_id))
-                    self._show_waiting(queue_id)
-                except Exception:
-                    # One row that cannot be drawn must end neither the others nor the server.
-                    log.exception("board_defect", queue_id=queue_id)
-        self._memory.forget_all_but(self.floor.interactions)
+        """Put the rows of the queues that were touched, in one go."""
+        for _ in self._drawing():
+            pass
 
     # ---- views, for REST as well
 
@@ -191,12 +186,7 @@ class Screens:
 
     def waiting_views(self, queue_id: QueueId) -> tuple[WaitingView, ...]:
         """Those who wait in a queue, next first."""
-        picture, now = self.floor.picture, self._clock.now()
-        return tuple(
-            draw_waiting(record, place, position, picture, self._memory.cards(record.interaction_id), now)
-            for position, place in enumerate(picture.waiting_in(queue_id), start=1)
-            if (record := self.floor.interactions.get(place.interaction_id)) is not None
-        )
+        return tuple(view for view in self._waiting_rows(queue_id) if view is not None)
 
     def waiting_view(self, interaction_id: InteractionId) -> WaitingView | None:
         """One who waits, None when he does not."""
@@ -266,13 +256,45 @@ class Screens:
         else:
             self._feed.put(agent_topic(agent_id), "pop", pop)
 
-    def _show_waiting(self, queue_id: QueueId) -> None:
-        shown = self._shown_waiting.get(queue_id, {})
-        views = {view.interaction_id: view for view in self.waiting_views(queue_id)}
-        for interaction_id in shown.keys() - views.keys():
-            if interaction_id not in self.floor.picture.waiting:
-                self._feed.delete(WAITING, interaction_id)
-        for interaction_id, view in views.items():
-            if shown.get(interaction_id) != view:
-                self._feed.put(WAITING, interaction_id, view)
+    def _drawing(self) -> Iterator[None]:
+        """Draw what was touched; yields where others may have their turn before it goes on."""
+        self._dirty.clear()
+        queues, self._dirty_queues = self._dirty_queues, set()
+        for queue_id in sorted(queues):
+            if queue_id in self.floor.picture.queues:
+                try:
+                    self._feed.put(QUEUES, queue_id, self.queue_view(queue_id))
+                    yield from self._show_waiting(queue_id)
+                except Exception:
+                    # One row that cannot be drawn must end neither the others nor the server.
+                    log.exception("board_defect", queue_id=queue_id)
+            yield
+        self._memory.forget_all_but(self.floor.interactions)
+
+    def _show_waiting(self, queue_id: QueueId) -> Iterator[None]:
+        """Whoever comes, goes or moves while others have their turn touches the queue, so it is drawn again."""
+        shown = self._shown_waiting.setdefault(queue_id, {})
+        for interaction_id in [one for one in shown if one not in self.floor.picture.waiting]:
+            self._feed.delete(WAITING, interaction_id)
+        views: dict[InteractionId, WaitingView] = {}
+        for number, view in enumerate(self._waiting_rows(queue_id), start=1):
+            if view is not None:
+                views[view.interaction_id] = view
+                if shown.get(view.interaction_id) != view:
+                    shown[view.interaction_id] = view
+                    self._feed.put(WAITING, view.interaction_id, view)
+            if number % ROWS_AT_ONCE == 0:
+                yield
         self._shown_waiting[queue_id] = views
+
+    def _waiting_rows(self, queue_id: QueueId) -> Iterator[WaitingView | None]:
+        """A row for each who waits now; None for who has left the queue by the time it is his turn."""
+        picture = self.floor.picture
+        places = [place.interaction_id for place in picture.waiting_in(queue_id)]
+        for position, interaction_id in enumerate(places, start=1):
+            place, record = picture.waiting.get(interaction_id), self.floor.interactions.get(interaction_id)
+            if place is None or place.queue_id != queue_id or record is None:
+                yield None
+            else:
+                cards = self._memory.cards(interaction_id)
+                yield draw_waiting(record, place, position, picture, cards, self._clock.now())

@@ -319,6 +319,7 @@ async def test_a_queue_s_row_counts_who_waits_and_who_works() -> None:
 async def test_a_queue_that_nobody_can_serve_is_an_alert_until_somebody_comes() -> None:
     async with Shown() as office:
         await office.agent(ready=False, skills={SkillId("sales"): 5})
+        office.screens.refresh_everything()
         office.board()
         assert office.queue_row().unserved
         await office.tell(cmd.SetReady(agent_id=AGENT))
@@ -467,6 +468,31 @@ async def test_the_board_is_looked_over_where_nothing_happens(monkeypatch: pytes
         running = asyncio.create_task(office.screens.run())
         async with asyncio.timeout(20):
             while office.offered_today() != 0:  # noqa: ASYNC110  Only the task that is tried can change it.
+                await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_calls_have_their_turn_while_a_long_queue_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens_module, "BOARD_INTERVAL", timedelta())
+    calls = [InteractionId(f"cc1-17.{number:03d}") for number in range(4 * screens_module.ROWS_AT_ONCE)]
+    async with Shown() as office:
+        for call in calls:
+            office.floor.tell(arrived(call))
+            office.floor.tell(cmd.Enqueue(interaction_id=call, queue_id=SALES.queue_id, entered_at=START))
+        await office.settle()
+        running = asyncio.create_task(office.screens.run())
+
+        def drawn() -> set[str]:
+            return {key for topic, key in office.watched.documents if topic == WAITING}
+
+        async with asyncio.timeout(20):
+            while not drawn():  # noqa: ASYNC110  Only the task that is tried can change it.
+                await asyncio.sleep(0)
+            assert drawn() < set(calls)
+            # He leaves when he has been drawn, or is about to be.
+            await office.tell(CallEnded(interaction_id=calls[0]), CallEnded(interaction_id=calls[-1]))
+            while drawn() != set(calls[1:-1]) or office.row(calls[1]).position != 1:  # noqa: ASYNC110  As above.
                 await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
