@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from callcenter.app.calls import Calls, CustomerMemory, Lines
+from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
@@ -28,6 +29,7 @@ from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
+from callcenter.app.waiting_room import Numbers
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog
@@ -62,6 +64,8 @@ log = structlog.get_logger(__name__)
 THREAD_TURN: Final = timedelta(milliseconds=0.5)
 LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
 WAITING_PROMPTS: Final = "prompts/queue.yaml"
+RECORDINGS: Final = "recordings"
+"""Under the data directory: what callers say is recorded there."""
 DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
 
 
@@ -242,7 +246,16 @@ class _Server:
         self._screens.attach(self._floor)
         self._floor.watch(self._figures.take)
         self._library = prompt_library(settings)
-        self._calls = Calls(floor=self._floor, memory=memory, voice=self._library, clock=clock, lines=lines)
+        self._calls = Calls(
+            floor=self._floor,
+            memory=memory,
+            voice=self._library,
+            clock=clock,
+            lines=lines,
+            numbers=Numbers(region=settings.server.region),
+        )
+        self._clock = clock
+        self._day_turn = DayTurn(floor=self._floor, clock=clock, day_begins=self._figures.day_begins)
         self._renewal = Renewal(
             configuration=configuration,
             floor=self._floor,
@@ -307,10 +320,14 @@ class _Server:
         stack.push_async_callback(self._journal.stop)
         stack.callback(self._sessions.close)
         stack.push_async_callback(self._library.aclose)
-        self._figures.load(await self._records.events_since(self._figures.day_begins()))
+        begun = self._figures.day_begins()
+        events = await self._records.events_since(begun)
+        self._figures.load(events)
+        agent_ids = [status.agent_id for status in await self._records.agent_statuses()]
+        today = agents_today(agent_ids, events, begun=begun, now=self._clock.now())
         floor_task = asyncio.create_task(self._floor.run(), name="floor")
         try:
-            await restore(self._floor, configuration=self._configuration, records=self._records)
+            await restore(self._floor, configuration=self._configuration, records=self._records, today=today)
             await self._memory.restore(tuple(self._floor.interactions.values()))
             self._screens.refresh_everything()
             async with asyncio.TaskGroup() as tasks:
@@ -321,6 +338,7 @@ class _Server:
                     tasks.create_task(self._recovery.run(), name="recovery bookmark"),
                     tasks.create_task(build_prompts(self._library, self._lines), name="prompts"),
                     tasks.create_task(self._renewal.run(), name="renewal"),
+                    tasks.create_task(self._day_turn.run(), name="turn of the day"),
                     tasks.create_task(self._live(), name="sign of life"),
                 ]
                 web = tasks.create_task(
@@ -369,4 +387,5 @@ def _bridge_config(settings: Settings) -> BridgeConfig:
             host=asterisk.fastagi_bind, port=asterisk.fastagi_port, allowed_networks=asterisk.fastagi_allow
         ),
         outside=OutsideLine(trunk=asterisk.outside_trunk),
+        recordings=settings.server.data_directory / RECORDINGS,
     )

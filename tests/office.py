@@ -17,6 +17,7 @@ from callcenter.app.floor import Floor, Message
 from callcenter.app.ports import AgentStatus, CallerLine, CustomerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens
 from callcenter.app.supervision import Supervision
+from callcenter.app.waiting_room import Numbers
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import CallCustomer, RingAgent
@@ -282,7 +283,14 @@ class Office:
         self.screens.attach(self.floor)
         self.floor.watch(self.figures.take)
         self.lines = shipped_lines(n4000="main", n4001="sales", n4002="support")
-        self.calls = Calls(floor=self.floor, memory=self.memory, voice=self.voice, clock=self.clock, lines=self.lines)
+        self.calls = Calls(
+            floor=self.floor,
+            memory=self.memory,
+            voice=self.voice,
+            clock=self.clock,
+            lines=self.lines,
+            numbers=Numbers(region="CN"),
+        )
         self.desk = Desk(
             floor=self.floor,
             screens=self.screens,
@@ -311,6 +319,7 @@ class Office:
             await self.floor.request(cmd.ConfigureQueue(config=queue))
         if self._routing:
             await self.floor.request(cmd.StartRouting())
+        self.journal.writes.clear()
         return self
 
     async def __aexit__(

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode
 
-from callcenter.domain.ids import InteractionId, QueueId, SkillId
+from callcenter.domain import commands as cmd
+from callcenter.domain.callers import A_STRANGER, CallerTraits
+from callcenter.domain.ids import AgentId, InteractionId, QueueId, SkillId
 from callcenter.domain.skills import HIGHEST_LEVEL, LOWEST_LEVEL, SkillRequirement
 
 LIMIT = 1_500
@@ -40,6 +42,14 @@ class CallState:
     announced_position: int | None = None
     announced_wait: timedelta | None = None
     """What was promised of the wait when something was last said; zero: that it is a matter of moments."""
+    placed_at: datetime | None = None
+    """When he came to this queue, where that was later than `entered_at`."""
+    traits: CallerTraits = A_STRANGER
+    """What counts of him in routing, as it was when he entered; for his language `language` stands."""
+    asked: bool = False
+    """He was asked whether he would rather be called back."""
+    told_step: int = 0
+    """The last step of the queue whose announcement he has heard."""
     outcome: str = ""
 
     def encode(self) -> str:
@@ -56,6 +66,13 @@ class CallState:
             "said": _microseconds(self.announced_at),
             "said_position": "" if self.announced_position is None else str(self.announced_position),
             "said_wait": "" if self.announced_wait is None else str(self.announced_wait // timedelta(microseconds=1)),
+            "placed": _microseconds(self.placed_at),
+            "class": self.traits.customer_class,
+            "complaint": "1" if self.traits.open_complaint else "",
+            "last": self.traits.last_agent_id or "",
+            "manager": self.traits.account_manager_id or "",
+            "asked": "1" if self.asked else "",
+            "step": str(self.told_step) if self.told_step else "",
             "outcome": self.outcome,
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
@@ -86,7 +103,32 @@ def decode(text: str) -> CallState:
         announced_at=_moment(fields.get("said", "")),
         announced_position=_whole(fields.get("said_position", "")),
         announced_wait=_duration(fields.get("said_wait", "")),
+        placed_at=_moment(fields.get("placed", "")),
+        traits=CallerTraits(
+            customer_class=fields.get("class", ""),
+            open_complaint=bool(fields.get("complaint")),
+            last_agent_id=AgentId(fields["last"]) if "last" in fields else None,
+            account_manager_id=AgentId(fields["manager"]) if "manager" in fields else None,
+        ),
+        asked=bool(fields.get("asked")),
+        told_step=_whole(fields.get("step", "")) or 0,
         outcome=fields.get("outcome", ""),
+    )
+
+
+def place_of(interaction_id: InteractionId, state: CallState, now: datetime) -> cmd.Enqueue | None:
+    """The place in a queue that a state carries, for somebody who was let in before; None when it carries none."""
+    if state.stage is not CallStage.QUEUE or state.queue_id is None:
+        return None
+    return cmd.Enqueue(
+        interaction_id=interaction_id,
+        queue_id=state.queue_id,
+        entered_at=state.entered_at or now,
+        placed_at=state.placed_at,
+        priority=state.priority,
+        skills=state.skills,
+        traits=replace(state.traits, language=state.language),
+        admitted=True,
     )
 
 

@@ -10,14 +10,17 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from callcenter.acd.treatment import Announcement, Treatment, treat
-from callcenter.app.call_state import CallStage, CallState
-from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, WaitVerdict
+from callcenter.app.call_state import CallStage, CallState, place_of
+from callcenter.app.callbacks import CustomerLines
+from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question
 from callcenter.app.floor import CallEnded, Floor
 from callcenter.app.menu import Voice, run_flow
 from callcenter.app.ports import Clock, CustomerCard, Customers
+from callcenter.app.waiting_room import Numbers, WaitingRoom, close_call
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
+from callcenter.domain.callbacks import Presence
+from callcenter.domain.callers import CallerTraits
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import InteractionId, QueueId
 from callcenter.domain.interactions import Interaction, Stage
@@ -32,6 +35,8 @@ log = structlog.get_logger(__name__)
 LOOK_UP_LIMIT = timedelta(milliseconds=500)
 """The longest a caller waits for the customer store; after it he is greeted as somebody unknown."""
 RESTORE_LIMIT = timedelta(seconds=2)
+COMPLAINT = "complaint"
+"""The kind of case that counts as a complaint."""
 CAUSE_NORMAL = 16
 CAUSE_UNALLOCATED = 1
 
@@ -114,8 +119,12 @@ class CustomerMemory:
 class Calls:
     """The use case behind every question of a caller's channel."""
 
-    def __init__(self, *, floor: Floor, memory: CustomerMemory, voice: Voice, clock: Clock, lines: Lines) -> None:
+    def __init__(
+        self, *, floor: Floor, memory: CustomerMemory, voice: Voice, clock: Clock, lines: Lines, numbers: Numbers
+    ) -> None:
         self._floor = floor
+        self._waiting_room = WaitingRoom(floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers)
+        floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
         self._memory = memory
         self._voice = voice
         self._clock = clock
@@ -140,8 +149,9 @@ class Calls:
             await self._arrive(question)
         cards = await self._memory.look_up(question.interaction_id, question.ani.e164)
         self._match(question.interaction_id, cards)
-        if question.state.stage is CallStage.QUEUE and question.state.queue_id is not None:
-            await self._treat(channel, question.state)
+        place = place_of(question.interaction_id, question.state, self._clock.now())
+        if place is not None:
+            await self._wait(channel, question.state, place)
         else:
             await self._menu(channel, question, cards)
 
@@ -202,28 +212,20 @@ class Calls:
         )
         ended = await run_flow(channel, start, voice=self._voice, clock=self._clock, report=walk.report)
         language = ended.language or walk.state.language or self.lines.default_language
-        await self._after_menu(channel, replace(walk.state, language=language), ended)
+        await self._after_menu(channel, replace(walk.state, language=language), cards, ended)
 
-    async def _after_menu(self, channel: CallerChannel, state: CallState, ended: ivr.FlowEnded) -> None:
+    async def _after_menu(
+        self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...], ended: ivr.FlowEnded
+    ) -> None:
         interaction_id = channel.question.interaction_id
         record = self._floor.interactions.get(interaction_id)
         if record is not None and record.language != state.language:
             self.say(ev.LanguageChosen(interaction_id=interaction_id, at=self._clock.now(), language=state.language))
         match ended.result:
-            case ivr.ToQueue(queue=queue, priority=priority, skills=skills):
-                queued = replace(
-                    state,
-                    stage=CallStage.QUEUE,
-                    node="",
-                    queue_id=QueueId(queue),
-                    entered_at=self._clock.now(),
-                    priority=priority,
-                    skills=skills,
-                )
-                await channel.remember(queued)
-                await self._treat(channel, queued)
+            case ivr.ToQueue():
+                await self._new_place(channel, state, cards, ended.result)
             case ivr.HangUp():
-                await self._close(channel, state, (), ev.Outcome.ENDED_IN_MENU, CAUSE_NORMAL)
+                await close_call(self._floor, channel, state, (), ev.Outcome.ENDED_IN_MENU, CAUSE_NORMAL)
             case ivr.CallerLeft():
                 raise CallerGone("the caller left the menu")
 
@@ -237,68 +239,76 @@ class Calls:
 
     # ---- the queue
 
-    async def _treat(self, channel: CallerChannel, state: CallState) -> None:
-        interaction_id = channel.question.interaction_id
-        now = self._clock.now()
-        entered_at = state.entered_at or now
-        if state.queue_id is None or state.queue_id not in self._floor.picture.queues:
-            log.error("queue_unknown", queue=state.queue_id)
-            await self._end(channel, state, WaitingPrompt.ERROR, ev.Outcome.FAILED, CAUSE_NORMAL)
+    async def _wait(self, channel: CallerChannel, state: CallState, place: cmd.Enqueue) -> None:
+        if channel.question.channel_id and channel.question.channel_id != channel.question.interaction_id:
+            await self._meet_customer(channel.question)
+        await self._waiting_room.treat(channel, state, self.lines, place)
+
+    async def _meet_customer(self, question: Question) -> None:
+        """The customer of a callback is on the line: his channel belongs to the record."""
+        record = self._floor.interactions.get(question.interaction_id)
+        if record is None or any(leg.leg_id == question.channel_id for leg in record.legs):
             return
         await self._floor.request(
-            cmd.Enqueue(
-                interaction_id=interaction_id,
-                queue_id=state.queue_id,
-                entered_at=entered_at,
-                priority=state.priority,
-                skills=state.skills,
+            ev.LegStarted(
+                interaction_id=question.interaction_id,
+                at=self._clock.now(),
+                leg_id=question.channel_id,
+                channel=question.channel,
+                agent_id=None,
             )
         )
-        picture = self._floor.picture
-        position = picture.position(interaction_id)
-        config = picture.queue(state.queue_id).config
-        if position is None:  # In a talk already: the bridge is pulling the caller out of this question.
-            await channel.decide(WaitVerdict(music=timedelta(seconds=1), music_class=config.music_class), state)
-            return
-        forecast = picture.forecast(interaction_id, now)
-        treatment = treat(
-            config,
-            waited=now - entered_at,
-            position=position,
-            forecast=forecast,
-            being_offered=bool(picture.waiting[interaction_id].offer_ids),
-            announced_at=state.announced_at,
-            announced_position=state.announced_position,
-            announced_wait=state.announced_wait,
-            now=now,
-        )
-        play: tuple[str, ...] = ()
-        if treatment.say:
-            play = await self._announcement(treatment, state.language)
-            state = replace(
-                state, announced_at=now, announced_position=treatment.position, announced_wait=treatment.promise
-            )
-        if forecast is not None and set(treatment.say) - {Announcement.COMFORT}:
-            self.say(
-                ev.PositionAnnounced(
-                    interaction_id=interaction_id,
-                    at=now,
-                    queue_id=config.queue_id,
-                    position=position,
-                    expected_wait_seconds=forecast.expected.total_seconds(),
-                )
-            )
-        await channel.decide(WaitVerdict(play=play, music=treatment.music, music_class=config.music_class), state)
 
-    async def _announcement(self, treatment: Treatment, language: str) -> tuple[str, ...]:
-        prompts = self.lines.waiting_prompts
-        said = (
-            prompts.announce(
-                WaitingPrompt(words.value), language, position=treatment.position or 1, wait=treatment.wait
-            )
-            for words in treatment.say
+    async def _new_place(
+        self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...], ended: ivr.ToQueue
+    ) -> None:
+        """The flow leads to a queue: at its end, or in the place that is kept for who is to be called back."""
+        interaction_id, now = channel.question.interaction_id, self._clock.now()
+        queued = replace(
+            state,
+            stage=CallStage.QUEUE,
+            node="",
+            queue_id=QueueId(ended.queue),
+            entered_at=now,
+            placed_at=None,
+            priority=ended.priority,
+            skills=ended.skills,
+            traits=_traits(cards, state.language),
         )
-        return await self._paths(tuple(said))
+        number = channel.question.ani.e164
+        kept = self._floor.picture.callback_of(number) if number is not None else None
+        place = place_of(interaction_id, queued, now)
+        if kept is not None:
+            queued, place = await self._take_kept_place(kept, queued, channel)
+        if place is None:
+            raise RuntimeError(f"interaction {interaction_id} leads to no queue")
+        await channel.remember(queued)
+        await self._wait(channel, queued, replace(place, admitted=kept is not None))
+
+    async def _take_kept_place(
+        self, callback_id: InteractionId, queued: CallState, channel: CallerChannel
+    ) -> tuple[CallState, cmd.Enqueue | None]:
+        """He was to be called back and has called by himself: the callback is over, its age is his."""
+        waiting = self._floor.picture.waiting.get(callback_id)
+        interaction_id, now = channel.question.interaction_id, self._clock.now()
+        if waiting is None or waiting.queue_id != queued.queue_id or waiting.presence is not Presence.ABSENT:
+            return queued, place_of(interaction_id, queued, now)
+        log.info("callback_called_again", callback_id=callback_id)
+        earlier = min(waiting.entered_at, now)
+        placed_at = min(waiting.placed_at, now)
+        await self._floor.request(
+            CallEnded(interaction_id=callback_id, outcome=ev.Outcome.CALLED_AGAIN, side=ev.Side.CALLER)
+        )
+        queued = replace(
+            queued,
+            entered_at=earlier,
+            placed_at=None if placed_at == earlier else placed_at,
+            priority=max(queued.priority, waiting.base_priority),
+        )
+        said = self.lines.waiting_prompts.say(WaitingPrompt.PLACE_KEPT, queued.language)
+        for path in await self._paths((said,)):
+            await channel.play(path, "")
+        return queued, place_of(interaction_id, queued, now)
 
     async def _paths(self, said: tuple[Utterance, ...]) -> tuple[str, ...]:
         paths = [await self._voice.path_of(utterance) for utterance in said]
@@ -310,17 +320,7 @@ class Calls:
         self, channel: CallerChannel, state: CallState, prompt: WaitingPrompt, outcome: ev.Outcome, cause: int
     ) -> None:
         said = self.lines.waiting_prompts.say(prompt, state.language or self.lines.default_language)
-        await self._close(channel, state, await self._paths((said,)), outcome, cause)
-
-    async def _close(
-        self, channel: CallerChannel, state: CallState, play: tuple[str, ...], outcome: ev.Outcome, cause: int
-    ) -> None:
-        """The record ends here; the channel carries how, should this server die before the disk has it."""
-        self._floor.tell(
-            CallEnded(interaction_id=channel.question.interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=cause)
-        )
-        ending = replace(state, stage=CallStage.ENDING, outcome=outcome.value)
-        await channel.decide(EndVerdict(play=play, cause=cause), ending)
+        await close_call(self._floor, channel, state, await self._paths((said,)), outcome, cause)
 
 
 class _Walk:
@@ -364,6 +364,21 @@ def _variables(question: Question, cards: tuple[CustomerCard, ...]) -> dict[str,
         "customer_class": (only.customer.segment or "") if only is not None else "",
         "open_cases": len(only.open_cases) if only is not None else 0,
     }
+
+
+def _traits(cards: tuple[CustomerCard, ...], language: str) -> CallerTraits:
+    """What is known of a caller for routing; of a number that several customers share nothing is."""
+    if len(cards) != 1:
+        return CallerTraits(language=language)
+    card = cards[0]
+    served_by = (seen.agent_id for seen in card.last_interactions if seen.agent_id is not None)
+    return CallerTraits(
+        customer_class=card.customer.segment or "",
+        open_complaint=any(case.kind == COMPLAINT for case in card.open_cases),
+        language=language,
+        last_agent_id=next(served_by, None),
+        account_manager_id=card.customer.account_manager_id,
+    )
 
 
 def _language_of(cards: tuple[CustomerCard, ...]) -> str | None:

@@ -6,7 +6,7 @@ the journal, shown on the screens, and only then ordered from the exchange.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,10 +16,13 @@ import structlog
 from callcenter.acd.engine import AcdEngine
 from callcenter.acd.picture import Picture
 from callcenter.acd.steps import Output
-from callcenter.app.ports import AgentStatus, CallerLine, Clock, Journal, Telephony
+from callcenter.acd.waiting import WaitingRecord
+from callcenter.app.callbacks import callback_id_of, place_of_callback, placement_of, story_of_callback
+from callcenter.app.ports import AgentStatus, CallerLine, Clock, CustomerLine, Journal, Telephony
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import CallCustomer, PresentWork, RingAgent, StopRinging
+from callcenter.domain.callbacks import Callback
 from callcenter.domain.errors import CallcenterError, NotFound, Overloaded
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction, Leg, LegRole, Stage, apply, begin, outcome_of_hangup
@@ -58,7 +61,28 @@ class Late:
     at: datetime
 
 
-Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | StopRinging
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeCallback:
+    """The caller hangs up and is called back: an interaction of its own takes his place.
+
+    Raises `Conflict` when he has no place, an agent is being rung for him, or the number is to be called back already.
+    """
+
+    interaction_id: InteractionId
+    number: str
+    requested_at: datetime
+    not_before: datetime | None = None
+
+
+class CustomerLinesPort(Protocol):
+    """Whoever knows what a callback's customer sees and hears."""
+
+    async def line(self, record: Interaction, waiting: WaitingRecord, music_class: str) -> CustomerLine:
+        """The line of one attempt."""
+        ...
+
+
+Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | TakeCallback | StopRinging
 """`StopRinging` is told where an order may have been lost: it is given again."""
 
 _OF_THE_MENU = (
@@ -103,6 +127,8 @@ class Floor:
     """Owner of the engine and of the interactions that are alive."""
 
     def __init__(self, *, clock: Clock, journal: Journal, telephony: Telephony, screens: Screens) -> None:
+        self.customer_lines: CustomerLinesPort | None = None
+        """What customers who are called back see and hear; to be set before any callback is made."""
         self._clock = clock
         self._journal = journal
         self._telephony = telephony
@@ -242,6 +268,8 @@ class Floor:
                 return self._end_call(message, now)
             case Late():
                 return self._handle_late(message, now)
+            case TakeCallback():
+                return self._take_callback(message, now)
             case StopRinging():
                 return [message]
             case ev.InteractionArrived(interaction_id=interaction_id):
@@ -254,7 +282,7 @@ class Floor:
                 | ev.LanguageChosen()
                 | ev.PositionAnnounced()
                 | ev.WaitPredicted()
-                | ev.CallbackRequested()
+                | ev.MessageLeft()
                 | ev.LegStarted()
                 | ev.LegEnded()
                 | ev.InteractionAnnotated()
@@ -271,6 +299,7 @@ class Floor:
                 | ev.InteractionReserved()
                 | ev.InteractionOverflowed()
                 | ev.PriorityChanged()
+                | ev.CallbackRequested()
                 | ev.CustomerCalled()
                 | ev.CustomerAnswered()
                 | ev.OfferMade()
@@ -299,7 +328,31 @@ class Floor:
             side=message.side,
             cause=message.cause,
         )
+        if record.callback is not None and record.callback.attempts and record.times.connected_at is None:
+            self._telephony.stop_calling(record.interaction_id, record.callback.attempts)
         return [*left, ended]
+
+    def _take_callback(self, message: TakeCallback, now: datetime) -> Sequence[Output]:
+        origin = find_interaction(self, message.interaction_id)
+        placement = placement_of(origin, self.picture, now)
+        callback_id = callback_id_of(message.interaction_id)
+        callback = Callback(
+            number=message.number,
+            requested_at=message.requested_at,
+            origin_id=message.interaction_id,
+            not_before=message.not_before,
+        )
+        placed = self._engine.handle(place_of_callback(callback_id, placement, callback), now)
+        left = self._engine.handle(cmd.Leave(interaction_id=message.interaction_id), now)
+        requested = ev.CallbackRequested(
+            interaction_id=message.interaction_id,
+            at=now,
+            callback_id=callback_id,
+            queue_id=placement.queue_id,
+            number=message.number,
+            not_before=message.not_before,
+        )
+        return [*story_of_callback(origin, message.number, message.requested_at), *placed, *left, requested]
 
     def _concerns(self, message: ev.InteractionEvent) -> bool:
         """Whether there is a record to write it on; of an ended call the menu and the queue have no more to say."""
@@ -335,7 +388,9 @@ class Floor:
             if isinstance(order, StopRinging):
                 self._telephony.stop_ringing(order.offer_id)
             elif isinstance(order, RingAgent):
-                self._ring(order)
+                self._start(self._ring_after_pop(order), f"ring {order.agent_id}")
+            elif isinstance(order, CallCustomer):
+                self._start(self._call_customer(order), f"ring {order.interaction_id}")
 
     def _show(self, touched: Touched, now: datetime) -> None:
         try:
@@ -398,11 +453,12 @@ class Floor:
             interaction_id=agent.interaction_id,
             offer_id=agent.offer_id,
             queue_id=agent.queue_id,
+            misses=agent.misses,
             phone=agent.phone,
         )
 
-    def _ring(self, order: RingAgent) -> None:
-        task = asyncio.create_task(self._ring_after_pop(order), name=f"ring {order.agent_id}")
+    def _start(self, ordering: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(ordering, name=name)
         self._ringing.add(task)
         task.add_done_callback(self._ringing.discard)
 
@@ -412,13 +468,33 @@ class Floor:
             return
         record = self._interactions.get(order.interaction_id)
         leg = caller_leg(record) if record is not None else None
-        if record is None or leg is None:
+        if record is None or (leg is None and not order.customer_absent):
             log.error("caller_unknown", interaction_id=order.interaction_id, offer_id=order.offer_id)
             return
         number = record.ani.e164 or ("" if record.ani.withheld else record.ani.raw)
-        self._telephony.ring_agent(
-            order, CallerLine(channel=leg.channel, display_number=number, display_name=record.caller_name)
+        line = CallerLine(
+            channel=leg.channel if leg is not None else "",
+            channel_id=leg.leg_id if leg is not None else None,
+            display_number=number,
+            display_name=record.caller_name,
         )
+        self._telephony.ring_agent(order, line)
+
+    async def _call_customer(self, order: CallCustomer) -> None:
+        record, waiting = self._interactions.get(order.interaction_id), self.picture.waiting.get(order.interaction_id)
+        if waiting is None:
+            return  # It was over before the order was given.
+        if record is None or self.customer_lines is None:
+            log.error("callback_unknown", interaction_id=order.interaction_id)
+            return
+        music_class = self.picture.queue(order.queue_id).config.music_class
+        line = await self.customer_lines.line(record, waiting, music_class)
+        waiting = self.picture.waiting.get(order.interaction_id)
+        callback = waiting.callback if waiting is not None else None
+        is_wanted = order.offer_id is None or order.offer_id in self.picture.offers
+        if callback is None or callback.attempts != order.attempt or not is_wanted:
+            return
+        self._telephony.call_customer(order, line)
 
     def _forget_ended(self, now: datetime) -> None:
         while self._ended and now - self._ended[0][0] > REMEMBER_ENDED_FOR:
@@ -438,8 +514,8 @@ class Floor:
 
 
 def caller_leg(record: Interaction) -> Leg | None:
-    """The caller's own channel."""
-    return next((leg for leg in record.legs if leg.role is LegRole.CALLER), None)
+    """The caller's own channel; of a callback that of the latest attempt to reach him."""
+    return next((leg for leg in reversed(record.legs) if leg.role is LegRole.CALLER and leg.ended_at is None), None)
 
 
 def find_interaction(floor: Floor, interaction_id: InteractionId) -> Interaction:

@@ -5,16 +5,17 @@ connection, lost events, and runs every few seconds besides.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcenter.acd.picture import Picture
-from callcenter.app.call_state import CallStage, CallState, decode
+from callcenter.app.call_state import CallStage, CallState, decode, place_of
 from callcenter.app.floor import CallEnded, Message
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import StopRinging
+from callcenter.domain.callbacks import CustomerAnswer, Presence
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Interaction, LegRole, Stage
 from callcenter.domain.labels import Label
@@ -90,7 +91,7 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
     return [
         *_arrivals(callers, interactions, snapshot),
         *_ended_talks(talks, picture, snapshot),
-        *_departures(callers, interactions, snapshot),
+        *_departures(callers, picture, interactions, snapshot),
         *_waiting(callers, talks, picture, interactions, snapshot),
         *_talks(talks, picture, interactions),
         *_ringing(agents, talks, callers, picture, interactions, snapshot),
@@ -117,14 +118,23 @@ def _arrivals(
     for interaction_id, leg in callers.items():
         record = interactions.get(interaction_id)
         if record is None:
+            at = min(leg.started_at or snapshot.taken_at, snapshot.taken_at)
             yield ev.InteractionArrived(
                 interaction_id=interaction_id,
-                at=min(leg.started_at or snapshot.taken_at, snapshot.taken_at),
-                channel=leg.channel,
+                at=at,
+                channel=leg.channel if leg.attempt is None else "",
                 ani=leg.ani,
                 dnis=leg.dnis,
                 caller_name=leg.caller_name,
                 trunk=leg.trunk,
+            )
+        if leg.attempt is not None and not _has_leg(record, leg):
+            yield ev.LegStarted(
+                interaction_id=interaction_id,
+                at=snapshot.taken_at,
+                leg_id=leg.leg_id,
+                channel=leg.channel,
+                agent_id=None,
             )
         state = decode(leg.call_state)
         if state.stage is CallStage.ENDING and (record is None or record.stage is not Stage.ENDED):
@@ -135,6 +145,10 @@ def _arrivals(
                 outcome=_outcome_in(state),
                 side=ev.Side.SYSTEM,
             )
+
+
+def _has_leg(record: Interaction | None, leg: LegSnapshot) -> bool:
+    return record is not None and any(known.leg_id == leg.leg_id for known in record.legs)
 
 
 def _outcome_in(state: CallState) -> ev.Outcome:
@@ -155,12 +169,16 @@ def _ended_talks(
 
 def _departures(
     callers: Mapping[InteractionId, LegSnapshot],
+    picture: Picture,
     interactions: Mapping[InteractionId, Interaction],
     snapshot: Snapshot,
 ) -> Iterator[Message]:
     for interaction_id, record in interactions.items():
         if record.stage is Stage.ENDED or interaction_id in callers:
             continue
+        waiting = picture.waiting.get(interaction_id)
+        if waiting is not None and waiting.presence is not Presence.PRESENT:
+            continue  # A callback waits without a channel.
         if record.started_at < snapshot.taken_at - SETTLING:
             outcome = ev.Outcome.LOST_PBX if snapshot.restarted else None
             side = ev.Side.SYSTEM if snapshot.restarted else None
@@ -176,27 +194,49 @@ def _waiting(
 ) -> Iterator[Message]:
     talking = {leg.interaction_id for leg in talks.values()}
     for interaction_id, leg in callers.items():
-        if leg.fallback and interaction_id in picture.waiting:
+        waiting = picture.waiting.get(interaction_id)
+        if waiting is not None and (leg.fallback or leg.transferred):
             yield cmd.Leave(interaction_id=interaction_id)
-        state = decode(leg.call_state)
-        if leg.fallback or interaction_id in picture.waiting or interaction_id in picture.talking_interactions:
-            continue
-        if state.stage is not CallStage.QUEUE or state.queue_id is None or state.queue_id not in picture.queues:
+        if waiting is not None and waiting.presence is not Presence.PRESENT and _waits_in_place(leg):
+            yield cmd.ReportCustomerCalled(interaction_id=interaction_id, answer=CustomerAnswer.ANSWERED)
+        if leg.fallback or leg.transferred or waiting is not None or interaction_id in picture.talking_interactions:
             continue
         record = interactions.get(interaction_id)
+        place = _place(leg, record, snapshot)
+        if place is None or place.queue_id not in picture.queues or interaction_id in picture.overflowed:
+            continue
         if interaction_id in talking:
             # The server died between the queue's entry and the disk: the talk is found, its way there is told now.
             if record is not None and record.times.queued_at is not None:
                 continue
         elif leg.served or leg.bridge_id is not None or (record is not None and record.times.connected_at is not None):
             continue  # An agent has claimed it or has had it, or somebody else's bridge holds it.
-        yield cmd.Enqueue(
-            interaction_id=interaction_id,
-            queue_id=state.queue_id,
-            entered_at=state.entered_at or (record.started_at if record is not None else snapshot.taken_at),
-            priority=state.priority,
-            skills=state.skills,
-        )
+        yield place
+
+
+def _waits_in_place(leg: LegSnapshot) -> bool:
+    """Whether this is a callback's customer who was called before the agent and has answered."""
+    is_up = leg.state is LegState.UP and leg.bridge_id is None and not leg.served
+    return leg.attempt is not None and leg.offer_id is None and is_up
+
+
+def _place(leg: LegSnapshot, record: Interaction | None, snapshot: Snapshot) -> cmd.Enqueue | None:
+    """The caller's place: as his channel carries it, or as the store has it where a supervisor or a rule moved him."""
+    state = decode(leg.call_state)
+    came = record.started_at if record is not None else snapshot.taken_at
+    place = place_of(leg.interaction_id, state, came)
+    known = record.placement if record is not None else None
+    if place is None or known is None or known.placed_at < (place.placed_at or place.entered_at):
+        return place
+    return replace(
+        place,
+        queue_id=known.queue_id,
+        entered_at=known.entered_at,
+        placed_at=known.placed_at,
+        priority=known.base_priority,
+        skills=known.skills,
+        traits=known.traits,
+    )
 
 
 def _talks(
@@ -230,6 +270,10 @@ def _ringing(
         if offer_id is None or agent_id is None or agent_id not in picture.agents:
             continue
         if offer_id in talks or offer_id in picture.offers:
+            continue
+        if leg.waits:
+            # He waits for a customer of whom this server knows nothing: the callback will be made anew.
+            yield StopRinging(offer_id=offer_id)
             continue
         caller = callers.get(leg.interaction_id)
         if leg.state is LegState.UP and (caller is None or caller.served):

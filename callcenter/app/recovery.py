@@ -11,6 +11,8 @@ from typing import Protocol
 
 import structlog
 
+from callcenter.app.callbacks import place_after_restart
+from callcenter.app.day import Today
 from callcenter.app.floor import Adopt, CallEnded, Floor, Late, Message
 from callcenter.app.ports import AgentStatus, Configuration, Records
 from callcenter.domain import commands as cmd
@@ -76,8 +78,17 @@ class ExchangeLog(Protocol):
         ...
 
 
-async def restore(floor: Floor, *, configuration: Configuration, records: Records) -> None:
-    """Fill an empty floor from the store: rules, agents as they were, calls that had not ended."""
+async def restore(
+    floor: Floor,
+    *,
+    configuration: Configuration,
+    records: Records,
+    today: Mapping[AgentId, Today] | None = None,
+) -> None:
+    """Fill an empty floor from the store: rules, agents as they were, calls that had not ended, callbacks in place.
+
+    `today` tells what the agents did since midnight.
+    """
     for queue in await configuration.queues():
         await floor.request(cmd.ConfigureQueue(config=queue))
     for agent in await configuration.agents():
@@ -87,10 +98,24 @@ async def restore(floor: Floor, *, configuration: Configuration, records: Record
         await floor.request(Adopt(interaction=interaction))
     for status in await records.agent_statuses():
         if status.agent_id in floor.picture.agents:
-            await floor.request(_restored(status))
+            await floor.request(_restored(status, (today or {}).get(status.agent_id, Today())))
+    for interaction in tuple(floor.interactions.values()):
+        await _restore_callback(floor, interaction)
 
 
-def _restored(status: AgentStatus) -> cmd.RestoreAgent:
+async def _restore_callback(floor: Floor, interaction: Interaction) -> None:
+    place = place_after_restart(interaction)
+    if place is None:
+        return
+    try:
+        await floor.request(place)
+    except CallcenterError as error:
+        # Its queue is gone, or the same number waits already: it cannot be called, and its record says so.
+        log.warning("callback_not_restored", interaction_id=interaction.interaction_id, error=str(error))
+        await floor.request(CallEnded(interaction_id=interaction.interaction_id, outcome=ev.Outcome.CALLBACK_FAILED))
+
+
+def _restored(status: AgentStatus, today: Today) -> cmd.RestoreAgent:
     return cmd.RestoreAgent(
         agent_id=status.agent_id,
         state=status.state,
@@ -104,6 +129,9 @@ def _restored(status: AgentStatus) -> cmd.RestoreAgent:
         offer_id=status.offer_id,
         queue_id=status.queue_id,
         misses=status.misses,
+        answered_today=today.answered,
+        busy_today=today.busy,
+        ready_today=today.ready,
     )
 
 

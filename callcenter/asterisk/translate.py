@@ -258,7 +258,7 @@ class Translator:
             cause=cause,
         )
 
-    def _user_event(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+    def _user_event(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
         """What the dialplan says of a callback's two legs."""
         leg = self._known(event)
         if leg is None or leg.waits:
@@ -269,6 +269,14 @@ class Translator:
                 yield cmd.ReportAgentWaits(offer_id=leg.offer_id)
             case "CcCustomerWaits" if leg.attempt is not None:
                 leg.waits = True
+                # His channel first: an agent may be rung for it the moment he is known to wait.
+                yield ev.LegStarted(
+                    interaction_id=leg.interaction_id,
+                    at=now,
+                    leg_id=event.get("Uniqueid", ""),
+                    channel=event.get("Channel", ""),
+                    agent_id=None,
+                )
                 yield cmd.ReportCustomerCalled(interaction_id=leg.interaction_id, answer=CustomerAnswer.ANSWERED)
             case _:
                 pass

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from callcenter.domain.ids import CaseId, CustomerId
+from callcenter.domain.ids import AgentId, CaseId, CustomerId
 
 
 class CustomerKind(StrEnum):
@@ -50,6 +50,8 @@ class Customer:
     name: str
     language: str | None = None
     segment: str | None = None
+    account_manager_id: AgentId | None = None
+    """The agent who looks after this customer."""
     tags: tuple[str, ...] = ()
     contact_points: tuple[ContactPoint, ...] = ()
     notes: str = ""

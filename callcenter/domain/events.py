@@ -201,6 +201,17 @@ class CallbackRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageLeft:
+    """The caller spoke a message; `file` is its name in the directory of recordings."""
+
+    interaction_id: InteractionId
+    at: datetime
+    queue_id: QueueId
+    file: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCalled:
     """An attempt to reach a callback's customer began; `attempt` counts from 1."""
 
@@ -287,13 +298,13 @@ class TalkEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegStarted:
-    """An agent's channel of this interaction came to be."""
+    """A channel of this interaction came to be: an agent's, or (`agent_id` None) that of a callback's customer."""
 
     interaction_id: InteractionId
     at: datetime
     leg_id: str
     channel: str
-    agent_id: AgentId
+    agent_id: AgentId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,6 +452,7 @@ InteractionEvent = (
     | WaitPredicted
     | PositionAnnounced
     | CallbackRequested
+    | MessageLeft
     | CustomerCalled
     | CustomerAnswered
     | OfferMade

@@ -190,7 +190,8 @@ class Interaction:
 
 
 def begin(event: ev.InteractionArrived) -> Interaction:
-    """The record of a call that has just been seen."""
+    """The record of a call that has just been seen; a callback has no channel yet."""
+    first = Leg(leg_id=str(event.interaction_id), role=LegRole.CALLER, channel=event.channel, started_at=event.at)
     return Interaction(
         interaction_id=event.interaction_id,
         started_at=event.at,
@@ -199,14 +200,7 @@ def begin(event: ev.InteractionArrived) -> Interaction:
         caller_name=event.caller_name,
         trunk=event.trunk,
         times=Times(answered_at=event.at),
-        legs=(
-            Leg(
-                leg_id=str(event.interaction_id),
-                role=LegRole.CALLER,
-                channel=event.channel,
-                started_at=event.at,
-            ),
-        ),
+        legs=(first,) if event.channel else (),
     )
 
 
@@ -286,7 +280,7 @@ def _describe(
                 return record
             leg = Leg(
                 leg_id=event.leg_id,
-                role=LegRole.AGENT,
+                role=LegRole.CALLER if event.agent_id is None else LegRole.AGENT,
                 channel=event.channel,
                 agent_id=event.agent_id,
                 started_at=event.at,

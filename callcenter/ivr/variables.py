@@ -24,7 +24,9 @@ CALLER_VARIABLES: Final[Mapping[str, Value]] = MappingProxyType(
 )
 """What a flow knows of its caller; the interpreter itself keeps the two about the language."""
 
-QUEUE_VARIABLES: Final[Mapping[str, Value]] = MappingProxyType({"position": 1, "expected_wait": timedelta(0)})
+QUEUE_VARIABLES: Final[Mapping[str, Value]] = MappingProxyType(
+    {"position": 1, "expected_wait": timedelta(0), "number": ""}
+)
 """What the announcements of a queue know besides."""
 
 COLLECTED: Final = ""

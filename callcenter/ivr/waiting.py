@@ -30,7 +30,22 @@ class WaitingPrompt(StrEnum):
     COMFORT = "comfort"
     APOLOGY = "apology"
     NO_AGENT = "no_agent"
+    NOBODY_LEFT = "nobody_left"
     CLOSED = "closed"
+    CLOSED_NOW = "closed_now"
+    TOO_MANY = "too_many"
+    OFFER_CALLBACK = "offer_callback"
+    CONFIRM_NUMBER = "confirm_number"
+    ENTER_NUMBER = "enter_number"
+    NUMBER_WRONG = "number_wrong"
+    CALLBACK_TAKEN = "callback_taken"
+    CALLBACK_EXISTS = "callback_exists"
+    CALLBACK_HELLO = "callback_hello"
+    PLACE_KEPT = "place_kept"
+    LEAVE_MESSAGE = "leave_message"
+    MESSAGE_KEPT = "message_kept"
+    TRANSFERRING = "transferring"
+    TRANSFER_FAILED = "transfer_failed"
     GOODBYE = "goodbye"
     ERROR = "error"
 
@@ -58,6 +73,15 @@ class WaitingPrompts:
         """One announcement; a language the set lacks, or None, means its first."""
         spoken = language if language in self.prompts.languages else self.prompts.languages[0]
         return self.prompts.utterance(prompt.value, spoken or self.prompts.languages[0], variables or {})
+
+    def has(self, name: str) -> bool:
+        """Whether the set has a prompt of this name, one of its own or one of a queue's steps."""
+        return name in self.prompts.texts
+
+    def named(self, name: str, language: str | None) -> Utterance:
+        """A prompt by its name, as a queue's steps give it."""
+        spoken = language if language in self.prompts.languages else self.prompts.languages[0]
+        return self.prompts.utterance(name, spoken or self.prompts.languages[0], {})
 
     def announce(
         self, prompt: WaitingPrompt, language: str | None, *, position: int = 1, wait: WaitRange | None = None

@@ -39,6 +39,7 @@ class AgentFigures:
     """What the board and the reports show of an agent; the formulas stand in docs/metrics.md."""
 
     talk: timedelta
+    hold: timedelta
     wrap_up: timedelta
     ready: timedelta
     not_ready: timedelta
@@ -93,12 +94,14 @@ def figures(state: AgentDay, now: datetime) -> AgentFigures:
     """The day's figures at `now`, the state that still lasts included."""
     closed = _close(state, now)
     times = closed.in_state
-    talk, wrap_up = times.get(AgentState.TALKING, _ZERO), times.get(AgentState.WRAP_UP, _ZERO)
+    talk, hold = times.get(AgentState.TALKING, _ZERO), times.get(AgentState.HOLD, _ZERO)
+    wrap_up = times.get(AgentState.WRAP_UP, _ZERO)
     ready, not_ready = times.get(AgentState.READY, _ZERO), times.get(AgentState.NOT_READY, _ZERO)
     offered = times.get(AgentState.OFFERED, _ZERO)
-    busy = talk + wrap_up
+    busy = talk + hold + wrap_up
     return AgentFigures(
         talk=talk,
+        hold=hold,
         wrap_up=wrap_up,
         ready=ready,
         not_ready=not_ready,

@@ -19,6 +19,8 @@ _ZERO = timedelta()
 _ABANDONED = frozenset(
     {ev.Outcome.ABANDONED_IN_QUEUE, ev.Outcome.ABANDONED_WHILE_RINGING, ev.Outcome.ABANDONED_IN_MENU}
 )
+_GOES_ON_ELSEWHERE = frozenset({ev.Outcome.CALLBACK_TAKEN, ev.Outcome.CALLED_AGAIN})
+"""The caller's place went on to another interaction, which is the contact that counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,8 @@ def _ended(state: QueueDay, event: ev.InteractionEnded) -> QueueDay:
     if entered_at is None:
         return state
     waiting = _without(state.waiting, event.interaction_id)
+    if event.outcome in _GOES_ON_ELSEWHERE:
+        return replace(state, waiting=waiting, offered=state.offered - 1)
     if event.outcome not in _ABANDONED:
         return replace(state, waiting=waiting, left_otherwise=state.left_otherwise + 1)
     short = event.at - entered_at < state.short_abandon

@@ -1,13 +1,15 @@
 """The state that a caller's channel carries survives the way there and back, and nothing unreadable stops a call."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.app.call_state import LIMIT, CallStage, CallState, decode
-from callcenter.domain.ids import QueueId, SkillId
+from callcenter.app.call_state import LIMIT, CallStage, CallState, decode, place_of
+from callcenter.domain.callers import CallerTraits
+from callcenter.domain.ids import AgentId, InteractionId, QueueId, SkillId
 from callcenter.domain.skills import SkillRequirement
 
 _words = st.text(min_size=1, max_size=20).filter(str.strip)
@@ -30,7 +32,26 @@ _states = st.builds(
     announced_at=st.none() | _moments,
     announced_position=st.none() | st.integers(0, 10_000),
     announced_wait=st.none() | st.timedeltas(timedelta(), timedelta(days=1)),
+    placed_at=st.none() | _moments,
+    traits=st.builds(
+        CallerTraits,
+        customer_class=st.sampled_from(["", "A", "B"]),
+        open_complaint=st.booleans(),
+        last_agent_id=st.none() | _words.map(AgentId),
+        account_manager_id=st.none() | _words.map(AgentId),
+    ),
+    asked=st.booleans(),
+    told_step=st.integers(0, 11),
 )
+
+
+@given(_states)
+def test_the_place_that_is_carried_is_the_place_that_is_asked_for(state: CallState) -> None:
+    place = place_of(InteractionId("c1"), state, datetime(2026, 1, 1, tzinfo=UTC))
+    assert place is not None
+    assert (place.queue_id, place.priority, place.skills) == (state.queue_id, state.priority, state.skills)
+    assert place.traits == replace(state.traits, language=state.language)
+    assert place.admitted
 
 
 @given(_states)
