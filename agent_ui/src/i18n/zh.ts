@@ -306,7 +306,7 @@ export const zh: Messages = {
   emergency: {
     all: '全部队列',
     close: '关闭……',
-    open: '重新开放……',
+    open: '开放……',
     closeAll: '关闭全部队列……',
     openAll: '开放全部队列……',
     closeTitle: '紧急关闭{name}？',
@@ -336,7 +336,7 @@ export const zh: Messages = {
     moveTo: '转入队列',
     move: '转入',
     pickFor: '指定坐席',
-    pick: '为其保留',
+    pick: '保留',
     choose: '请选择……',
     cancelCallback: '取消此回拨',
     aged: '等待已久：优先',
@@ -347,7 +347,8 @@ export const zh: Messages = {
     callback: { absent: '回拨', calling: '回拨：正在呼叫', present: '回拨：已接通' },
   },
   agents: {
-    open: '设置状态',
+    open: '设置……',
+    openHint: '设为就绪、未就绪或签出',
     ready: '设为就绪',
     notReady: '设为未就绪',
     noReason: '无原因',
