@@ -133,6 +133,7 @@ class FakeCustomers:
             name=data.name,
             language=data.language,
             segment=data.segment,
+            account_manager_id=data.account_manager_id,
             tags=data.tags,
             contact_points=data.contact_points,
             notes=data.notes,

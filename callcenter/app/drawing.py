@@ -231,6 +231,7 @@ def draw_customer(card: CustomerCard) -> CustomerView:
         name=customer.name,
         language=customer.language,
         segment=customer.segment,
+        account_manager_id=customer.account_manager_id,
         tags=customer.tags,
         contact_points=customer.contact_points,
         notes=customer.notes,

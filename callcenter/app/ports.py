@@ -247,6 +247,7 @@ class CustomerInput:
     name: str
     language: str | None = None
     segment: str | None = None
+    account_manager_id: AgentId | None = None
     tags: tuple[str, ...] = ()
     contact_points: tuple[ContactPoint, ...] = ()
     notes: str = ""

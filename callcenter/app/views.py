@@ -89,6 +89,7 @@ class CustomerView:
     name: str
     language: str | None
     segment: str | None
+    account_manager_id: AgentId | None
     tags: tuple[str, ...]
     contact_points: tuple[ContactPoint, ...]
     notes: str

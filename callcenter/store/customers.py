@@ -70,7 +70,7 @@ class StoredCustomers:
             return after
 
 
-_FIELDS = ("kind", "name", "language", "segment", "tags", "contact_points", "notes")
+_FIELDS = ("kind", "name", "language", "segment", "account_manager_id", "tags", "contact_points", "notes")
 
 
 def _row(data: CustomerInput, at: datetime) -> dict[str, object]:
@@ -79,6 +79,7 @@ def _row(data: CustomerInput, at: datetime) -> dict[str, object]:
         "name": data.name,
         "language": data.language,
         "segment": data.segment,
+        "account_manager_id": data.account_manager_id,
         "tags": data.tags,
         "notes": data.notes,
         "updated_at": at,
@@ -138,6 +139,7 @@ def _customers(
             name=first_rows[name]["name"],
             language=first_rows[name]["language"],
             segment=first_rows[name]["segment"],
+            account_manager_id=_agent_id(first_rows[name]["account_manager_id"]),
             tags=first_rows[name]["tags"],
             contact_points=tuple(mine),
             notes=first_rows[name]["notes"],
@@ -145,6 +147,10 @@ def _customers(
         )
         for name, mine in points.items()
     )
+
+
+def _agent_id(value: str | None) -> AgentId | None:
+    return AgentId(value) if value is not None else None
 
 
 def _cards(connection: Connection, customers: Sequence[Customer]) -> tuple[CustomerCard, ...]:

@@ -44,6 +44,7 @@ customers = Table(
     Column("name", PlainText, nullable=False),
     Column("language", PlainText),
     Column("segment", PlainText),
+    Column("account_manager_id", PlainText),
     Column("tags", Json(tuple[str, ...]), nullable=False),
     Column("notes", PlainText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

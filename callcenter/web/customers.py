@@ -11,7 +11,7 @@ from callcenter.app.permissions import Action
 from callcenter.app.ports import CustomerInput
 from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer, CustomerKind
 from callcenter.domain.errors import InvalidValue, NotFound
-from callcenter.domain.ids import CustomerId
+from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.web.access import Principal, Require
 from callcenter.web.contact_points import normal_point, normal_value
 from callcenter.web.dependencies import Deps, WebDependencies
@@ -35,6 +35,8 @@ class ContactPointBody(Body):
 ContactPoints = Annotated[tuple[ContactPointBody, ...], Field(max_length=MOST_ENTRIES)]
 Tags = Annotated[tuple[Annotated[Short, Field(min_length=1)], ...], Field(max_length=MOST_ENTRIES)]
 Segment = Literal["A", "B", "C"]
+ManagerId = Annotated[str, Field(min_length=1, max_length=64)]
+"""The id of the agent who looks after the customer."""
 
 
 class CustomerBody(Body):
@@ -44,6 +46,7 @@ class CustomerBody(Body):
     name: Name
     language: Language | None = None
     segment: Segment | None = None
+    account_manager_id: ManagerId | None = None
     tags: Tags = ()
     contact_points: ContactPoints = ()
     notes: Notes = ""
@@ -56,6 +59,7 @@ class CustomerChange(Body):
     name: Name | None = None
     language: Language | None = None
     segment: Segment | None = None
+    account_manager_id: ManagerId | None = None
     tags: Tags | None = None
     contact_points: ContactPoints | None = None
     notes: Notes | None = None
@@ -95,6 +99,7 @@ async def create_customer(
         name=body.name,
         language=body.language,
         segment=body.segment,
+        account_manager_id=None if body.account_manager_id is None else AgentId(body.account_manager_id),
         tags=tuple(dict.fromkeys(body.tags)),
         contact_points=points,
         notes=body.notes,
@@ -114,7 +119,7 @@ async def change_customer(
     """Change parts of a customer; the pops that show him follow."""
     known = await _find(deps, CustomerId(customer_id))
     given = body.model_fields_set
-    for name in given - {"language", "segment"}:
+    for name in given - {"language", "segment", "account_manager_id"}:
         if getattr(body, name) is None:
             raise InvalidValue(f"{name} must not be null; leave it out to keep it")
     data = CustomerInput(
@@ -122,6 +127,11 @@ async def change_customer(
         name=known.name if body.name is None else body.name,
         language=body.language if "language" in given else known.language,
         segment=body.segment if "segment" in given else known.segment,
+        account_manager_id=(
+            (AgentId(body.account_manager_id) if body.account_manager_id is not None else None)
+            if "account_manager_id" in given
+            else known.account_manager_id
+        ),
         tags=known.tags if body.tags is None else tuple(dict.fromkeys(body.tags)),
         contact_points=(
             known.contact_points if body.contact_points is None else _points(body.contact_points, deps.default_region)

@@ -501,6 +501,7 @@ def test_a_customer_is_made_and_is_the_nameless_caller(li: TestClient, house: We
             "name": " 赵敏 ",
             "language": "zh",
             "segment": "B",
+            "account_manager_id": LI,
             "tags": ["vip", "vip"],
             "contact_points": [
                 {"kind": "phone", "value": "139 0013 9000", "label": "mobile"},
@@ -517,6 +518,7 @@ def test_a_customer_is_made_and_is_the_nameless_caller(li: TestClient, house: We
         "name": "赵敏",
         "language": "zh",
         "segment": "B",
+        "account_manager_id": LI,
         "tags": ["vip"],
         "contact_points": [
             {"kind": "phone", "value": "+8613900139000", "label": "mobile"},

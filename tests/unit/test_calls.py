@@ -14,13 +14,13 @@ from callcenter.app.floor import CallEnded
 from callcenter.app.ports import CustomerCard, CustomerInput
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.customers import ContactPoint, ContactPointKind
+from callcenter.domain.customers import Case, ContactPoint, ContactPointKind
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import CustomerId, InteractionId, QueueId, SkillId
+from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, QueueId, SkillId
 from callcenter.domain.interactions import Stage
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
-from callcenter.domain.queues import QueueConfig
+from callcenter.domain.queues import Boosts, QueueConfig
 from callcenter.domain.skills import SkillRequirement
 from callcenter.ivr.reader import parse_flow
 from tests.fakes import START, FakeCustomers
@@ -93,6 +93,28 @@ async def test_a_known_caller_is_greeted_by_name_in_his_language_and_queued() ->
         assert [(step.node, step.key) for step in record.menu_path] == [("menu", "1")]
         assert (channel.state.stage, channel.state.queue_id) == (CallStage.QUEUE, "sales")
         assert office.names()[:3] == ["InteractionArrived", "CustomerMatched", "FlowStarted"]
+
+
+async def test_what_is_known_of_a_caller_counts_in_his_queue_and_goes_with_his_call() -> None:
+    store = FakeCustomers()
+    data = CustomerInput(
+        name="Wang",
+        language="en",
+        segment="A",
+        account_manager_id=AgentId("1001"),
+        contact_points=(ContactPoint(kind=ContactPointKind.PHONE, value=NUMBER),),
+    )
+    wang = CustomerId("wang")
+    await store.create(wang, data, at=START, by="test")
+    store.cases[wang] = (Case(case_id=CaseId("1"), kind="complaint", subject="late", state="open", opened_at=START),)
+    sales = replace(SALES, boosts=Boosts(classes={"A": 20}, open_complaint=15, limit=30))
+    async with Office(customers=store, queues=[sales, *QUEUES[1:]]) as office:
+        channel = await ask(office, keys="1")
+        waiting = office.floor.picture.waiting[CALL]
+        assert (waiting.priority, waiting.base_priority) == (30, 0)
+        assert [ground.name for ground in waiting.grounds] == ["class A", "open complaint", "limited to"]
+        assert channel.state.traits.account_manager_id == "1001"
+        assert channel.state.traits.open_complaint
 
 
 async def test_an_unknown_caller_is_asked_for_his_language_and_is_nobody_s_customer() -> None:

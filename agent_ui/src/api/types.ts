@@ -68,6 +68,7 @@ export interface components {
       name: string
       language: components['schemas']['Language'] | null
       segment: 'A' | 'B' | 'C' | null
+      account_manager_id?: string | null
       tags: string[]
       contact_points: components['schemas']['ContactPoint'][]
       notes: string
