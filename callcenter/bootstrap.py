@@ -252,7 +252,7 @@ class _Server:
             voice=self._library,
             clock=clock,
             lines=lines,
-            numbers=Numbers(region=settings.server.region),
+            numbers=Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None),
         )
         self._clock = clock
         self._day_turn = DayTurn(floor=self._floor, clock=clock, day_begins=self._figures.day_begins)

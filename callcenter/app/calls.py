@@ -123,7 +123,7 @@ class Calls:
         self, *, floor: Floor, memory: CustomerMemory, voice: Voice, clock: Clock, lines: Lines, numbers: Numbers
     ) -> None:
         self._floor = floor
-        self._waiting_room = WaitingRoom(floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers)
+        self.waiting_room = WaitingRoom(floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers)
         floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
         self._memory = memory
         self._voice = voice
@@ -242,7 +242,7 @@ class Calls:
     async def _wait(self, channel: CallerChannel, state: CallState, place: cmd.Enqueue) -> None:
         if channel.question.channel_id and channel.question.channel_id != channel.question.interaction_id:
             await self._meet_customer(channel.question)
-        await self._waiting_room.treat(channel, state, self.lines, place)
+        await self.waiting_room.treat(channel, state, self.lines, place)
 
     async def _meet_customer(self, question: Question) -> None:
         """The customer of a callback is on the line: his channel belongs to the record."""

@@ -68,9 +68,11 @@ _TOLD_WHY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """How a number that a caller types in is read."""
+    """How a number that a caller types in is read, and whether numbers outside can be called at all."""
 
     region: str
+    can_call_out: bool = True
+    """Without a trunk for calls out nobody is promised a callback."""
 
     def dialled(self, digits: str) -> str | None:
         """The number in the form it can be called under; None when it is no number."""
@@ -97,7 +99,8 @@ class WaitingRoom:
         self._memory = memory
         self._voice = voice
         self._clock = clock
-        self._numbers = numbers
+        self.numbers = numbers
+        """How typed numbers are read."""
 
     async def treat(self, channel: CallerChannel, state: CallState, words: WaitingWords, place: cmd.Enqueue) -> None:
         """Answer the question of somebody who waits, or comes to his queue now, at this `place`."""
@@ -129,11 +132,6 @@ class WaitingRoom:
     def floor(self) -> Floor:
         """Where everything is told."""
         return self._floor
-
-    @property
-    def numbers(self) -> Numbers:
-        """How typed numbers are read."""
-        return self._numbers
 
     def now(self) -> datetime:
         """The present moment."""
@@ -248,7 +246,9 @@ class _Visit:
     # ---- would he rather be called back?
 
     def _must_ask(self, record: WaitingRecord, config: QueueConfig, forecast: Prediction | None, now: datetime) -> bool:
-        if config.callback is None or self._state.asked or record.media_type != VOICE or record.offer_ids:
+        if config.callback is None or not self._room.numbers.can_call_out or self._state.asked:
+            return False
+        if record.media_type != VOICE or record.offer_ids:
             return False
         steps = config.routing[: record.step + 1]
         if any(step.offer_callback for step in steps):
@@ -343,8 +343,9 @@ class _Visit:
 
     async def _call_back_instead(self, overflowed: ev.InteractionOverflowed) -> None:
         queue = self._picture.queues.get(overflowed.queue_id)
-        if queue is None:
-            await self.end(WaitingPrompt.ERROR, ev.Outcome.FAILED)
+        if queue is None or not self._room.numbers.can_call_out:
+            log.error("callback_impossible", queue=overflowed.queue_id)
+            await self.end(_TOLD_WHY[overflowed.cause], ev.Outcome.CLOSED)
             return
         await self._say(_TOLD_WHY[overflowed.cause])
         number = await self._callback_number(queue.config)

@@ -8,6 +8,7 @@ import pytest
 from callcenter.app.call_state import CallStage
 from callcenter.app.callbacks import callback_id_of
 from callcenter.app.caller import CallerGone, EndVerdict, RecordingEnd, TransferResult, TransferVerdict, WaitVerdict
+from callcenter.app.waiting_room import Numbers
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import CallbackRules, CalledFirst, CustomerAnswer, Presence
@@ -92,6 +93,14 @@ async def callback_taken(office: Office, *, keys: str = "21") -> FakeCallerChann
     first = await in_the_queue(office)
     office.clock.advance(timedelta(seconds=20))
     return await ask_again(office, first, keys=keys)
+
+
+async def test_without_a_trunk_for_calls_out_nobody_is_promised_a_callback() -> None:
+    async with Office(queues=[ASKS]) as office:
+        office.calls.waiting_room.numbers = Numbers(region="CN", can_call_out=False)
+        channel = await callback_taken(office)
+        assert "offer_callback" not in said(channel)
+        assert isinstance(channel.verdict, WaitVerdict)
 
 
 ASKS = sales(offer_callback_after=timedelta(seconds=20))
