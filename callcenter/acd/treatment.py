@@ -72,7 +72,7 @@ def treat(
     `forecast` None means that nobody is at work for this queue; `waited` counts from the queue's entry.
     """
     if announced_at is None and waited < queue.announce_first_after:
-        return Treatment(music=queue.announce_first_after - waited)
+        return Treatment(music=min(QUESTION_INTERVAL, queue.announce_first_after - waited))
     until_due = timedelta()
     if announced_at is not None:
         since = max(now - announced_at, timedelta())

@@ -1,6 +1,6 @@
 """What a waiting caller hears, and when; and that what he was promised is kept, or that he hears that it is not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.acd.estimate import LONGEST, NO_WAIT, Prediction
-from callcenter.acd.treatment import Announcement, Treatment, announcement_interval, treat
+from callcenter.acd.treatment import QUESTION_INTERVAL, Announcement, Treatment, announcement_interval, treat
 from callcenter.domain.ids import QueueId
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
@@ -33,9 +33,10 @@ def told(
     announced_seconds_ago: float | None = None,
     announced_position: int | None = None,
     announced_wait: timedelta | None = None,
+    queue: QueueConfig = QUEUE,
 ) -> Treatment:
     return treat(
-        QUEUE,
+        queue,
         waited=timedelta(seconds=waited_seconds),
         position=position,
         forecast=forecast,
@@ -61,6 +62,13 @@ def later(forecast: Prediction, promised: timedelta, *, seconds_ago: float = 60,
 
 def test_the_first_words_wait_a_moment_in_case_an_agent_is_free() -> None:
     assert told(waited_seconds=0) == Treatment(music=QUEUE.announce_first_after)
+
+
+def test_a_caller_who_is_told_something_only_late_asks_in_between() -> None:
+    # What a step says, and where a rule of the queue sends him, must not wait for the first announcement.
+    late = replace(QUEUE, announce_first_after=timedelta(minutes=10))
+    assert told(queue=late, waited_seconds=0).music == QUESTION_INTERVAL
+    assert told(queue=late, waited_seconds=598).music == timedelta(seconds=2)
 
 
 def test_place_and_wait_are_told_after_that_moment() -> None:
