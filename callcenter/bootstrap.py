@@ -289,7 +289,7 @@ class _Server:
         )
         self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
-        metrics.register(FloorGauges(self._floor, self._journal))
+        metrics.register(FloorGauges(self._floor, self._journal, self._figures))
         self._web = create_app(
             WebDependencies(
                 desk=desk,

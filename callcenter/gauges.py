@@ -2,21 +2,32 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
 from callcenter.domain.agents import AgentState
 from callcenter.domain.interactions import Stage
-from callcenter.store.journal import JournalWriter
+from callcenter.store.journal import JournalState
+
+
+class KeptJournal(Protocol):
+    """Whoever knows how the journal stands."""
+
+    def state(self) -> JournalState:
+        """How it is now."""
+        ...
 
 
 class FloorGauges(Collector):
     """Agents by state, callers by queue and stage, and how the journal stands."""
 
-    def __init__(self, floor: Floor, journal: JournalWriter) -> None:
+    def __init__(self, floor: Floor, journal: KeptJournal, figures: DayFigures) -> None:
         self._floor = floor
+        self._figures = figures
         self._journal = journal
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -26,6 +37,7 @@ class FloorGauges(Collector):
         for queue_id, queue in picture.queues.items():
             waiting.add_metric([queue_id], len(queue.waiting))
         yield waiting
+        yield from self._forecasts()
         states = Counter(agent.state for agent in picture.agents.values())
         agents = GaugeMetricFamily("callcenter_agents", "Agents, by state", labels=["state"])
         for state in AgentState:
@@ -42,3 +54,22 @@ class FloorGauges(Collector):
         yield GaugeMetricFamily("callcenter_journal_pending_rows", "Rows not yet durable", value=journal.pending_rows)
         yield GaugeMetricFamily("callcenter_journal_spilled_batches", "Batches on disk", value=journal.spilled_batches)
         yield GaugeMetricFamily("callcenter_journal_lost_rows", "Rows lost for ever", value=journal.lost_rows)
+
+    def _forecasts(self) -> Iterator[GaugeMetricFamily]:
+        """How good today's expected waits were, where any came true."""
+        error = GaugeMetricFamily(
+            "callcenter_expected_wait_error_seconds",
+            "Mean absolute error of today's expected waits, by queue",
+            labels=["queue"],
+        )
+        inside = GaugeMetricFamily(
+            "callcenter_expected_wait_inside", "Share of today's waits within the range told", labels=["queue"]
+        )
+        for queue_id in self._floor.picture.queues:
+            figures = self._figures.forecast_error(queue_id)
+            if figures is None or figures.mean_absolute_error_seconds is None or figures.share_within_range is None:
+                continue
+            error.add_metric([queue_id], figures.mean_absolute_error_seconds)
+            inside.add_metric([queue_id], figures.share_within_range)
+        yield error
+        yield inside

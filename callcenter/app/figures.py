@@ -11,7 +11,16 @@ from callcenter.acd.picture import Picture
 from callcenter.app.floor import Touched
 from callcenter.app.ports import Clock
 from callcenter.app.views import ForecastErrorView, TodayView
-from callcenter.domain.events import Event
+from callcenter.domain.events import (
+    Event,
+    InteractionConnected,
+    InteractionEvent,
+    InteractionQueued,
+    QueueClosed,
+    QueueOpened,
+    QueueServed,
+    QueueUnserved,
+)
 from callcenter.domain.ids import QueueId
 from callcenter.metrics import forecast_error as forecasts
 from callcenter.metrics import queue_day
@@ -28,6 +37,8 @@ class DayFigures:
         self._days: dict[QueueId, queue_day.QueueDay] = {}
         self._forecasts: dict[QueueId, forecasts.ForecastDay] = {}
         self._loaded: Sequence[Event] = ()
+        self._queues_of: dict[str, set[QueueId]] = {}
+        """In which queues an interaction was, or an agent took one: only their days can change with it."""
 
     def attach(self, picture: Picture) -> None:
         """Say where the queues' thresholds stand; before anything is taken."""
@@ -41,20 +52,33 @@ class DayFigures:
     def load(self, events: Sequence[Event]) -> None:
         """Take what happened today before this start, before anything else is taken; each queue folds it when asked."""
         self._loaded = tuple(events)
-        self._days, self._forecasts = {}, {}
+        self._days, self._forecasts, self._queues_of = {}, {}, {}
+        for event in events:
+            self._touched_by(event)
 
     def take(self, touched: Touched) -> None:
         """Fold what just happened."""
         self._turn_the_day()
-        for queue_id in self._queues():
-            day = self._day(queue_id)
-            self._forecasts[queue_id] = forecasts.fold_all(self._forecasts_of(queue_id), touched.events)
-            threshold = self._threshold(queue_id)
-            if day.threshold != threshold:
-                day = replace(day, threshold=threshold)
-            for event in touched.events:
-                day = queue_day.fold(day, event)
-            self._days[queue_id] = day
+        known = self._picture.queues if self._picture is not None else {}
+        for event in touched.events:
+            for queue_id in self._touched_by(event):
+                if queue_id not in known:
+                    continue
+                self._forecasts[queue_id] = forecasts.fold(self._forecasts_of(queue_id), event)
+                self._days[queue_id] = queue_day.fold(self._day(queue_id), event)
+
+    def _touched_by(self, event: Event) -> tuple[QueueId, ...]:
+        """The queues whose days the event may change; remembers what it tells of who was where."""
+        match event:
+            case QueueUnserved() | QueueServed() | QueueClosed() | QueueOpened():
+                return ()
+            case InteractionQueued():
+                self._queues_of.setdefault(event.interaction_id, set()).add(event.queue_id)
+            case InteractionConnected():
+                for queue_id in self._queues_of.get(event.interaction_id, ()):
+                    self._queues_of.setdefault(event.agent_id, set()).add(queue_id)
+        key = event.interaction_id if isinstance(event, InteractionEvent) else event.agent_id
+        return tuple(sorted(self._queues_of.get(key, ())))
 
     def today(self, queue_id: QueueId) -> TodayView:
         """Figures of one queue since midnight."""
@@ -80,18 +104,18 @@ class DayFigures:
             share_within_range=figures.inside,
         )
 
-    def _queues(self) -> tuple[QueueId, ...]:
-        return tuple(self._picture.queues) if self._picture is not None else ()
-
     def _turn_the_day(self) -> None:
         begins = self.day_begins()
         if begins != self._begun:
             self._begun, self._days, self._forecasts, self._loaded = begins, {}, {}, ()
+            self._queues_of = {}
 
     def _day(self, queue_id: QueueId) -> queue_day.QueueDay:
         day = self._days.get(queue_id)
+        threshold = self._threshold(queue_id)
+        if day is not None and day.threshold != threshold:
+            day = self._days[queue_id] = replace(day, threshold=threshold)
         if day is None:
-            threshold = self._threshold(queue_id)
             day = queue_day.fold_all(queue_day.begin_day(queue_id, self._begun, threshold), self._loaded)
             self._days[queue_id] = day
         return day
