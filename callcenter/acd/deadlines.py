@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from callcenter.acd.picture import Picture
 from callcenter.domain.agents import AgentState
@@ -25,16 +25,27 @@ class DeadlineKind(StrEnum):
     """Nobody has served a queue for so long that its rule for that applies."""
 
 
+LEAST_SWEEP = 1_000
+
+
 @dataclass(slots=True)
 class Deadlines:
-    """A heap of moments; ties break by kind and key."""
+    """A heap of moments; ties break by kind and key. What is disarmed is swept out before it is half of the heap."""
 
     picture: Picture
     _heap: list[tuple[datetime, DeadlineKind, str]] = field(default_factory=list)
+    _sweep_at: int = LEAST_SWEEP
 
     def arm(self, kind: DeadlineKind, key: str, at: datetime) -> None:
         """Wake the engine at a moment, if it still means something then."""
+        if len(self._heap) >= self._sweep_at:
+            self._heap = [entry for entry in set(self._heap) if self._is_armed(*entry)]
+            heapify(self._heap)
+            self._sweep_at = max(LEAST_SWEEP, 2 * len(self._heap))
         heappush(self._heap, (at, kind, key))
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def next(self) -> datetime | None:
         """The first moment that still means something."""
@@ -60,7 +71,7 @@ class Deadlines:
                 return record is not None and record.wake_at == at
             case DeadlineKind.NOBODY:
                 queue = picture.queues.get(QueueId(key))
-                return queue is not None and queue.unserved_since is not None
+                return queue is not None and queue.nobody_at == at
             case _:
                 return self._is_agents(at, kind, AgentId(key))
 

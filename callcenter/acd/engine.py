@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from callcenter.acd import estimate
+from callcenter.acd import estimate, overflow
 from callcenter.acd.deadlines import DeadlineKind, Deadlines
 from callcenter.acd.matching import Matching
+from callcenter.acd.overflow import Due
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import PlaceList
 from callcenter.acd.queueing import Queueing
@@ -27,7 +28,7 @@ from callcenter.domain.callbacks import Presence
 from callcenter.domain.errors import Conflict, InvalidValue
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import OfferCause, OfferOutcome
-from callcenter.domain.overflows import Overflow, OverflowCause, OverflowKind
+from callcenter.domain.overflows import OverflowCause
 from callcenter.domain.queues import QueueConfig
 
 _CURED_BY_A_TALK = frozenset(Reason) - {Reason.SIGNED_IN, Reason.FORCED}
@@ -52,6 +53,11 @@ class AcdEngine:
     def routing(self) -> bool:
         """Whether offers are made."""
         return self._matching.routing
+
+    @property
+    def deadline_count(self) -> int:
+        """How many deadlines are kept, those that mean nothing any more included."""
+        return len(self._deadlines)
 
     # ---- the three methods of a protocol engine
 
@@ -109,9 +115,8 @@ class AcdEngine:
         agents = list(picture.gone_away)
         picture.gone_away.clear()
         for agent_id in agents:
-            for kept in (picture.picked, picture.reserved):
-                for interaction_id in list(kept.get(agent_id, ())):
-                    self._queueing.release(picture.waiting[interaction_id])
+            for interaction_id in list(picture.kept_for.get(agent_id, ())):
+                self._queueing.release(picture.waiting[interaction_id])
 
     def _look_after_queues(self, now: datetime) -> list[Output]:
         queue_ids = list(self.picture.unsettled_queues)
@@ -133,26 +138,31 @@ class AcdEngine:
             return []
         queue_id = queue.config.queue_id
         if served:
-            queue.unserved_since = None
+            queue.unserved_since, queue.nobody_at = None, None
             return [ev.QueueServed(queue_id=queue_id, at=now)]
         queue.unserved_since = now
-        limits = queue.config.limits
-        if limits.when_nobody is not None:
-            self._deadlines.arm(DeadlineKind.NOBODY, queue_id, now + limits.nobody_after)
+        self._arm_nobody(queue, now)
         return [ev.QueueUnserved(queue_id=queue_id, at=now)]
 
-    def _nobody_came(self, queue: QueueRecord, now: datetime) -> list[Output]:
+    def _arm_nobody(self, queue: QueueRecord, now: datetime) -> None:
         limits = queue.config.limits
-        if queue.served or queue.unserved_since is None or now - queue.unserved_since < limits.nobody_after:
-            return []
-        return self._send_all_on(queue, OverflowCause.NOBODY, limits.when_nobody, now)
+        queue.nobody_at = None
+        if queue.unserved_since is not None and limits.when_nobody is not None:
+            queue.nobody_at = max(queue.unserved_since + limits.nobody_after, now)
+            self._deadlines.arm(DeadlineKind.NOBODY, queue.config.queue_id, queue.nobody_at)
 
-    def _send_all_on(
-        self, queue: QueueRecord, cause: OverflowCause, overflow: Overflow | None, now: datetime
-    ) -> list[Output]:
+    def _nobody_came(self, queue: QueueRecord, now: datetime) -> list[Output]:
+        queue.nobody_at = None
+        where = queue.config.limits.when_nobody
+        return [] if where is None else self._send_all_on(queue, [(OverflowCause.NOBODY, where)], now)
+
+    def _send_all_on(self, queue: QueueRecord, rules: list[Due], now: datetime) -> list[Output]:
+        """Everybody who waits goes where the first rule sends him that can."""
         out: list[Output] = []
         for record in [self.picture.waiting[interaction_id] for interaction_id in queue.waiting]:
-            out += self._queueing.send_on(record, cause, overflow, now)
+            rule = next((rule for rule in rules if overflow.can_go(self.picture, record, rule[1])), None)
+            if rule is not None:
+                out += self._queueing.send_on(record, *rule, now)
         return out
 
     # ---- configuration
@@ -171,12 +181,11 @@ class AcdEngine:
         before, queue.config = queue.config, config
         queue.handle_time.expect(config.expected_handle_time)
         self.picture.configure_pools(queue)
-        self._queueing.follow_rules(queue, now)
-        if queue.unserved_since is not None and config.limits.when_nobody is not None:
-            self._deadlines.arm(
-                DeadlineKind.NOBODY, config.queue_id, max(queue.unserved_since + config.limits.nobody_after, now)
-            )
-        return self._open_or_close(before, queue, now)
+        out = self._queueing.follow_rules(queue, now)
+        limits = (config.limits.when_nobody, config.limits.nobody_after)
+        if limits != (before.limits.when_nobody, before.limits.nobody_after):
+            self._arm_nobody(queue, now)
+        return out + self._open_or_close(before, queue, now)
 
     def _open_or_close(self, before: QueueConfig, queue: QueueRecord, now: datetime) -> list[Output]:
         config = queue.config
@@ -185,12 +194,12 @@ class AcdEngine:
         if not config.closed_by:
             return [ev.QueueOpened(queue_id=config.queue_id, at=now)]
         closed = ev.QueueClosed(queue_id=config.queue_id, at=now, by=config.closed_by)
-        overflow = config.limits.when_emergency or Overflow(kind=OverflowKind.CLOSED)
-        return [closed, *self._send_all_on(queue, OverflowCause.EMERGENCY, overflow, now)]
+        return [closed, *self._send_all_on(queue, list(overflow.when_closed_by_hand(queue)), now)]
 
     def _configure_agent(self, message: cmd.ConfigureAgent, now: datetime) -> list[Output]:
         config = message.config
         agent = self.picture.agents.get(config.agent_id)
+        before = agent.config.preferences if agent is not None else {}
         if agent is None:
             agent = AgentRecord(config=config, since=now, counted_until=now, phone=config.phone)
             self.picture.agents[config.agent_id] = agent
@@ -201,7 +210,8 @@ class AcdEngine:
             self.picture.pools.enter(agent)
             self.picture.after_change(agent)
             self.picture.look_after_all_queues()
-        self.picture.count_delays()
+        for queue in self.picture.change_preferences(before, config.preferences):
+            self._queueing.follow_delays(queue, now)
         return []
 
     def _configure_reasons(self, message: cmd.ConfigureReasons, _now: datetime) -> list[Output]:
@@ -228,7 +238,7 @@ class AcdEngine:
         del self.picture.queues[message.queue_id]
         return []
 
-    def _remove_agent(self, message: cmd.RemoveAgent, _now: datetime) -> list[Output]:
+    def _remove_agent(self, message: cmd.RemoveAgent, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
         if agent.state is not AgentState.LOGGED_OUT:
             raise Conflict(
@@ -237,13 +247,17 @@ class AcdEngine:
         self.picture.before_change(agent)
         self.picture.pools.leave(agent)
         del self.picture.agents[agent.agent_id]
-        self.picture.count_delays()
+        for queue in self.picture.queues.values():
+            queue.last_offered.pop(agent.agent_id, None)
+        for queue in self.picture.change_preferences(agent.config.preferences, {}):
+            self._queueing.follow_delays(queue, now)
         return []
 
     def _restore_agent(self, message: cmd.RestoreAgent, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
         self.picture.before_change(agent)
         agent.state, agent.reason, agent.since = message.state, message.reason, message.since
+        agent.by = message.by
         agent.counted_until = now
         agent.ready_since, agent.wrap_up_until = message.ready_since, message.wrap_up_until
         agent.interaction_id, agent.offer_id = message.interaction_id, message.offer_id
@@ -268,6 +282,8 @@ class AcdEngine:
         if offer.offer_id in self.picture.offers:
             return []
         free = agent.state is AgentState.READY
+        if waiting is not None and not waiting.on_the_phone:
+            free = agent.state not in (AgentState.NOT_READY, AgentState.LOGGED_OUT)
         his = agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id
         if waiting is None or not self._may_ring(waiting, offer.queue_id) or not (free or his):
             return [StopRinging(offer_id=offer.offer_id)]
@@ -275,8 +291,8 @@ class AcdEngine:
         return [*changed, ev.OfferMade(interaction_id=offer.interaction_id, at=now, offer=offer)]
 
     def _may_ring(self, waiting: WaitingRecord, queue_id: QueueId) -> bool:
-        several = self.picture.queues[waiting.queue_id].config.ring_several
-        return waiting.on_the_phone and len(waiting.offer_ids) < several and waiting.queue_id == queue_id
+        several = self.picture.queues[waiting.queue_id].config.ring_several if waiting.on_the_phone else 1
+        return len(waiting.offer_ids) < several and waiting.queue_id == queue_id
 
     def _start_routing(self, _message: cmd.StartRouting, now: datetime) -> list[Output]:
         self._matching.routing = True
@@ -306,11 +322,8 @@ class AcdEngine:
 
     def _log_out(self, message: cmd.LogOut, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
-        if agent.works and not agent.in_talk and message.by is None:
-            raise Conflict(
-                f"agent {agent.agent_id} holds {len(agent.works)} chats; end them before logging out",
-                code="holds_chats",
-            )
+        if not agent.in_talk and message.by is None:
+            self._require_no_chats(agent)
         return self._go_away(message.agent_id, AgentState.LOGGED_OUT, None, now, message.by or "")
 
     def _set_not_ready(self, message: cmd.SetNotReady, now: datetime) -> list[Output]:
@@ -336,6 +349,8 @@ class AcdEngine:
             case AgentState.READY:
                 return self._steps.become(agent, AgentState.READY, now)
             case AgentState.NOT_READY | AgentState.LOGGED_OUT:
+                if message.then is AgentState.LOGGED_OUT:
+                    self._require_no_chats(agent)
                 return self._steps.become(agent, message.then, now, reason=message.reason)
             case _:
                 raise InvalidValue(
@@ -410,7 +425,7 @@ class AcdEngine:
         agent_id = self.picture.talking_interactions.get(message.interaction_id)
         if agent_id is not None:
             out += self._steps.end_talk(self.picture.agents[agent_id], ev.Side.CALLER, now)
-        return out + self._texts.end(message.interaction_id, ev.Side.CALLER, now)
+        return out + self._steps.end_work(message.interaction_id, ev.Side.CALLER, now)
 
     def _accept_offer(self, message: cmd.AcceptOffer, now: datetime) -> list[Output]:
         return self._texts.accept(message.offer_id, now)
@@ -419,7 +434,7 @@ class AcdEngine:
         return self._texts.reject(message.offer_id, now)
 
     def _end_work(self, message: cmd.EndWork, now: datetime) -> list[Output]:
-        return self._texts.end(message.interaction_id, ev.Side.AGENT, now)
+        return self._steps.end_work(message.interaction_id, ev.Side.AGENT, now)
 
     def _report_hold(self, message: cmd.ReportHold, now: datetime) -> list[Output]:
         agent_id = self.picture.talks.get(message.offer_id)
@@ -450,23 +465,33 @@ class AcdEngine:
         offer = self.picture.offers.get(message.offer_id)
         if offer is None:
             return []
+        if message.cause is OfferCause.CUSTOMER_NOT_REACHED:
+            out = self._queueing.agent_gave_up(offer, now)
+            if out is not None:
+                return out
         if message.cause is OfferCause.CALLER_LEFT:
             # He must not be offered again; should he be there after all, his next question puts him back in his place.
             record = self.picture.waiting[offer.interaction_id]
             if record.presence is Presence.PRESENT:
-                return self._steps.take_out(record, OfferOutcome.ABANDONED, message.cause, now, silent=True)
+                return self._steps.take_out(record, OfferOutcome.ABANDONED, message.cause, now, silent=offer.offer_id)
         return self._steps.fail_offer(offer, message.cause, now)
 
     def _report_talk(self, message: cmd.ReportTalk, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
         self._check_same_offer(message)
-        if agent.in_talk and agent.offer_id == message.offer_id:
+        if (agent.in_talk and agent.offer_id == message.offer_id) or message.interaction_id in self.picture.works:
             return []
+        waiting = self.picture.waiting.get(message.interaction_id)
+        if waiting is not None and not waiting.on_the_phone:
+            # A chat that an agent held before a restart.
+            if agent.state is AgentState.LOGGED_OUT:
+                return []
+            return self._texts.take(message.offer_id, waiting, agent, now)
         out: list[Output] = []
+        self.picture.overflowed.pop(message.interaction_id, None)
         for other in self._talks_contradicting(message):
             # Its end was not reported: nobody can be in two talks, and the bridge seen last is the live one.
             out += self._steps.end_talk(other, None, now, stays=other is agent)
-        waiting = self.picture.waiting.get(message.interaction_id)
         queue_id = waiting.queue_id if waiting is not None else message.queue_id
         rivals = {*(waiting.offer_ids if waiting is not None else ()), agent.offer_id} - {message.offer_id}
         displaced = [self.picture.offers[rival] for rival in rivals if rival in self.picture.offers]
@@ -553,6 +578,13 @@ class AcdEngine:
             raise Conflict(f"agent {agent_id} is {agent.state}; he has no wrap-up", code="no_wrap_up")
         return agent
 
+    def _require_no_chats(self, agent: AgentRecord) -> None:
+        if agent.works:
+            raise Conflict(
+                f"agent {agent.agent_id} holds {len(agent.works)} chats; end them before logging out",
+                code="holds_chats",
+            )
+
     def _go_away(
         self, agent_id: AgentId, state: AgentState, reason: str | None, now: datetime, by: str
     ) -> list[Output]:
@@ -562,7 +594,7 @@ class AcdEngine:
         if agent.in_talk:
             return self._steps.wish(agent, Wish(state=state, reason=reason, by=by), now)
         check_agent_transition(agent_id, agent.state, state)
-        out = self._texts.let_go(agent, now, everything=state is AgentState.LOGGED_OUT)
+        out: list[Output] = []
         if agent.state is AgentState.OFFERED and agent.offer_id in self.picture.offers:
             offer = self.picture.offers[agent.offer_id]
             out += self._steps.close_offer(offer, OfferOutcome.WITHDRAWN, None, now)

@@ -4,11 +4,12 @@ Law: when a message has been dealt with, no agent who can be offered something s
 serve, and every offer was made to whom the rules put first.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from itertools import islice
 
-from callcenter.acd.deadlines import DeadlineKind
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import AGED, Place, PlaceList
 from callcenter.acd.reasons import explain_offer
@@ -17,8 +18,8 @@ from callcenter.acd.steps import Output, Steps
 from callcenter.acd.waiting import Stand, WaitingRecord
 from callcenter.domain import events as ev
 from callcenter.domain.actions import CallCustomer, PresentWork, RingAgent
-from callcenter.domain.callbacks import CalledFirst, Presence
-from callcenter.domain.ids import AgentId, InteractionId, OfferId
+from callcenter.domain.callbacks import Presence
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import Offer
 from callcenter.domain.queues import AgentChoice
 
@@ -60,11 +61,12 @@ class Matching:
                     out += made
                 if agent.offerable:
                     self.picture.free.add(agent, agent.ready_since or now)
-        while unmatched:
-            interaction_id = next(iter(unmatched))
-            del unmatched[interaction_id]
-            record = self.picture.waiting.get(interaction_id)
-            if record is not None:
+        if unmatched:
+            records = [self.picture.waiting[id_] for id_ in unmatched if id_ in self.picture.waiting]
+            unmatched.clear()
+            if len(records) > 1:
+                records.sort(key=lambda record: record.place)
+            for record in records:
                 out += self._serve_interaction(record, now)
         if self.picture.unsettled_texts:
             out += self._serve_text_agents(now)
@@ -78,8 +80,8 @@ class Matching:
             record = self._first_for(agent, now)
             if record is None:
                 break
-            if self.must_be_called_first(record):
-                out += self.call_customer(record, now)
+            if self._steps.must_be_called_first(record):
+                out += self.call_customer(record, now, because_of=agent)
             else:
                 out += self._offer(agent, record, 1, now)
         return out
@@ -87,15 +89,18 @@ class Matching:
     def _first_for(self, agent: AgentRecord, now: datetime) -> WaitingRecord | None:
         picture = self.picture
         picked = picture.picked.get(agent.agent_id)
-        if picked is not None:
-            return self._on_the_phone(picked)
+        if picked is not None and (place := self._first_kept(agent, picked, on_the_phone=True)) is not None:
+            return picture.waiting[place[3]]
         kept = picture.reserved.get(agent.agent_id)
-        best: Place | None = kept.places[0] if kept is not None else None
+        best = self._first_kept(agent, kept, on_the_phone=True) if kept is not None else None
         if agent.config.preferences:
             return self._first_by_preference(agent, best, now)
         for pool in agent.pools:
             places = pool.open.places
             if places and pool.on_the_phone and (best is None or places[0] < best):
+                best = places[0]
+            places = pool.to_call.places
+            if places and agent.expects is None and (best is None or places[0] < best):
                 best = places[0]
         if best is None:
             for pool in agent.pools:
@@ -104,11 +109,13 @@ class Matching:
                     best = places[0]
         return None if best is None else picture.waiting[best[3]]
 
-    def _on_the_phone(self, places: PlaceList) -> WaitingRecord | None:
-        for interaction_id in places:
-            record = self.picture.waiting[interaction_id]
-            if record.on_the_phone:
-                return record
+    def _first_kept(self, agent: AgentRecord, kept: PlaceList, *, on_the_phone: bool) -> Place | None:
+        """The first of those kept for an agent whom he can be offered now."""
+        for place in kept.places:
+            record = self.picture.waiting[place[3]]
+            must_wait = agent.expects is not None and self._steps.must_be_called_first(record)
+            if record.on_the_phone is on_the_phone and not must_wait:
+                return place
         return None
 
     def _first_by_preference(self, agent: AgentRecord, kept: Place | None, now: datetime) -> WaitingRecord | None:
@@ -118,26 +125,31 @@ class Matching:
             if not pool.on_the_phone:
                 continue
             for queue_id, places in pool.by_queue.items():
-                preference = agent.config.preferences.get(queue_id)
-                for place in places.places:
-                    weighed = place
-                    if preference is not None:
-                        if now - self.picture.waiting[place[3]].entered_at < preference.delay:
-                            continue
-                        if place[0] != AGED:
-                            weighed = (place[0], place[1] - preference.priority, place[2], place[3])
-                    if best is None or weighed < best[0]:
-                        best = (weighed, place[3])
-                    break
-        if best is None:
-            more = [
-                place
-                for pool in agent.pools
-                for place in pool.more.places[:1]
-                if agent.delay_in(self.picture.waiting[place[3]].queue_id) == timedelta()
-            ]
-            return self.picture.waiting[min(more)[3]] if more else None
-        return self.picture.waiting[best[1]]
+                place = self._first_old_enough(places, agent.delay_in(queue_id), now)
+                if place is not None and (best is None or _weighed(place, agent, queue_id) < best[0]):
+                    best = (_weighed(place, agent, queue_id), place[3])
+            if agent.expects is None:
+                for place in pool.to_call.places:
+                    record = self.picture.waiting[place[3]]
+                    if now - record.entered_at >= agent.delay_in(record.queue_id):
+                        weighed = _weighed(place, agent, record.queue_id)
+                        best = (weighed, place[3]) if best is None or weighed < best[0] else best
+        if best is not None:
+            return self.picture.waiting[best[1]]
+        more = (self.picture.waiting[place[3]] for pool in agent.pools for place in pool.more.places)
+        within = (record for record in more if now - record.entered_at >= agent.delay_in(record.queue_id))
+        return min(within, key=lambda record: record.place, default=None)
+
+    def _first_old_enough(self, places: PlaceList, delay: timedelta, now: datetime) -> Place | None:
+        """The first of a queue who has waited so long."""
+        index = 0
+        while index < len(places.places):
+            place = places.places[index]
+            if now - self.picture.waiting[place[3]].entered_at >= delay:
+                return place
+            # Those behind him of the same priority came later still.
+            index = bisect_right(places.places, (place[0], place[1] + 1), lo=index, key=lambda other: other[:2])
+        return None
 
     # ---- from the interaction's side
 
@@ -150,16 +162,17 @@ class Matching:
             agent = self.picture.agents.get(record.reserved_for)
             if agent is None or not agent.offerable:
                 return []
-            if self.must_be_called_first(record):
-                return self.call_customer(record, now)
+            if self._steps.must_be_called_first(record):
+                return [] if agent.expects is not None else self.call_customer(record, now, because_of=agent)
             return self._offer(agent, record, 1, now)
         if not len(self.picture.free):
             return []
         queue = self.picture.queues[record.queue_id]
+        if record.stand is Stand.TO_CALL:
+            first = next((agent for agent in self._able(queue, record, now) if agent.expects is None), None)
+            return [] if first is None else self.call_customer(record, now, because_of=first)
         wanted = queue.config.ring_several - len(record.offer_ids) if record.presence is Presence.PRESENT else 1
         chosen, able = self._choose(queue, record, wanted, now)
-        if chosen and self.must_be_called_first(record):
-            return self.call_customer(record, now)
         out: list[Output] = []
         for agent in chosen:
             out += self._offer(agent, record, able, now)
@@ -228,46 +241,54 @@ class Matching:
         agents = sorted(self.picture.unsettled_texts.values(), key=lambda agent: agent.agent_id)
         self.picture.unsettled_texts.clear()
         for agent in agents:
-            while agent.takes_texts:
-                heads = [pool.open.places[0] for pool in agent.pools if pool.open.places and not pool.on_the_phone]
-                if not heads:
-                    break
-                out += self._offer(agent, self.picture.waiting[min(heads)[3]], 1, now)
+            while agent.takes_texts and (place := self._first_text_for(agent)) is not None:
+                out += self._offer(agent, self.picture.waiting[place[3]], 1, now)
         self.picture.unsettled_texts.clear()
         return out
 
+    def _first_text_for(self, agent: AgentRecord) -> Place | None:
+        picked = self.picture.picked.get(agent.agent_id)
+        if picked is not None and (place := self._first_kept(agent, picked, on_the_phone=False)) is not None:
+            return place
+        return min((pool.open.places[0] for pool in agent.pools if pool.open and not pool.on_the_phone), default=None)
+
     def _serve_text(self, record: WaitingRecord, now: datetime) -> list[Output]:
         """Whoever holds the fewest gets it; ties go to the longest ready, then to the first id."""
-        able = [agent for agent_id, agent in self.picture.takes_texts.items() if agent_id in record.pool.agents]
         if record.reserved_for is not None:
-            able = [agent for agent in able if agent.agent_id == record.reserved_for]
-        if not able or record.offer_ids:
-            return []
-        agent = min(able, key=lambda a: (len(a.works) + len(a.texts_offered), a.ready_since or now, a.agent_id))
-        return self._offer(agent, record, len(able), now)
+            agent = self.picture.agents.get(record.reserved_for)
+            return [] if agent is None or not agent.takes_texts else self._offer(agent, record, 1, now)
+        members = record.pool.agents
+        able = (members[agent_id] for agent_id in self.picture.free_for_texts if agent_id in members)
+        first = list(islice(able, COUNT_LIMIT))
+        return self._offer(first[0], record, len(first), now) if first else []
 
     # ---- offers and calls to customers
 
-    def must_be_called_first(self, record: WaitingRecord) -> bool:
-        """Whether this is a callback whose customer is not on the line, and has to be before an agent is rung."""
-        if record.presence is not Presence.ABSENT:
-            return False
-        rules = self.picture.queues[record.queue_id].config.callback_rules
-        return rules.first is CalledFirst.CUSTOMER
+    def call_customer(
+        self,
+        record: WaitingRecord,
+        now: datetime,
+        *,
+        offer_id: OfferId | None = None,
+        because_of: AgentRecord | None = None,
+    ) -> list[Output]:
+        """Call a callback's customer: for the agent of `offer_id`, or, without one, into his place in the queue.
 
-    def call_customer(self, record: WaitingRecord, now: datetime, offer_id: OfferId | None = None) -> list[Output]:
-        """Call a callback's customer: for the agent of `offer_id`, or, without one, into his place in the queue."""
+        Only one is called `because_of` an agent who is free: others would wait on the line for him in vain.
+        """
         callback, queue = record.callback, self.picture.queues[record.queue_id]
         if callback is None:
             raise RuntimeError(f"interaction {record.interaction_id} is no callback")
         rules = queue.config.callback_rules
         self.picture.stand_nowhere(record)
-        record.presence = Presence.CALLING
+        self.picture.set_presence(record, Presence.CALLING)
         record.callback = callback.tried()
-        if offer_id is None:
-            record.calling_until = record.wake_at = now + rules.ring_timeout + CALL_GRACE
-            self._steps.deadlines.arm(DeadlineKind.WAITING, record.interaction_id, record.calling_until)
+        record.calling_until = now + rules.ring_timeout + CALL_GRACE
+        record.agent_waits = offer_id
+        if because_of is not None:
+            record.called_for, because_of.expects = because_of.agent_id, record.interaction_id
         self._steps.find_stand(record)
+        self._steps.arm_waiting(record, now)
         attempt = record.callback.attempts
         return [
             ev.CustomerCalled(interaction_id=record.interaction_id, at=now, attempt=attempt),
@@ -314,3 +335,11 @@ class Matching:
         """Milliseconds tell offers of one interaction to one agent apart; within one millisecond they count on."""
         self._last_stamp = max(int(now.timestamp() * 1000), self._last_stamp + 1)
         return OfferId(f"{waiting.interaction_id}-{agent.agent_id}-{self._last_stamp}")
+
+
+def _weighed(place: Place, agent: AgentRecord, queue_id: QueueId) -> Place:
+    """A place as it counts for one agent: with his preference for the queue, unless it has come of age."""
+    preference = agent.config.preferences.get(queue_id)
+    if preference is None or place[0] == AGED:
+        return place
+    return (place[0], place[1] - preference.priority, place[2], place[3])

@@ -3,17 +3,19 @@
 Law: only the engine changes it; everyone else reads.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from callcenter.acd import estimate
 from callcenter.acd.places import PlaceList
 from callcenter.acd.pools import Pool, Pools
-from callcenter.acd.roster import AgentRecord, FreeAgents
+from callcenter.acd.roster import AgentRecord, FreeAgents, FreeForTexts
 from callcenter.acd.waiting import Stand, WaitingRecord
 from callcenter.domain import events as ev
-from callcenter.domain.agents import NotReadyReason
+from callcenter.domain.agents import NotReadyReason, QueuePreference
+from callcenter.domain.callbacks import Presence
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import Offer
@@ -21,6 +23,7 @@ from callcenter.domain.queues import QueueConfig
 from callcenter.domain.rules import Rule, for_caller
 from callcenter.domain.skills import SkillRequirement
 
+Preferences = Mapping[QueueId, QueuePreference]
 ELAPSED_LIMIT = 200
 """In larger pools the remaining work of each agent hardly counts, and it would take long to ask."""
 
@@ -37,10 +40,11 @@ class QueueRecord:
     """Who may serve at each step, whoever calls."""
     delays: tuple[timedelta, ...] = ()
     """After which waits further agents take its callers, by their own preference; in order."""
-    callbacks: int = 0
-    """How many callbacks wait whose customers are to be called first."""
+    absent: int = 0
+    """How many of those who wait are callbacks whose customers are not on the line."""
     unserved_since: datetime | None = None
-    unserved_told: bool = False
+    nobody_at: datetime | None = None
+    """When the rule for a queue that nobody serves applies to those who wait."""
     last_offered: dict[AgentId, int] = field(default_factory=dict)
     """The number of the last offer of this queue to each agent: who goes round."""
 
@@ -69,12 +73,16 @@ class Picture:
         self.works: dict[InteractionId, AgentId] = {}
         """Who holds which chat or mail."""
         self.pools = Pools()
+        self._delays: dict[QueueId, Counter[timedelta]] = {}
+        """How many agents hold back from each queue for how long."""
         self.free = FreeAgents()
-        self.takes_texts: dict[AgentId, AgentRecord] = {}
+        self.free_for_texts = FreeForTexts()
         self.reserved: dict[AgentId, PlaceList] = {}
         """What waits for one agent alone."""
         self.picked: dict[AgentId, PlaceList] = {}
         """What a supervisor keeps for one agent."""
+        self.kept_for: dict[AgentId, dict[InteractionId, None]] = {}
+        """All that is reserved or picked for each agent, even what he cannot be offered at the moment."""
         self.callbacks: dict[str, InteractionId] = {}
         """The waiting callback of each telephone number."""
         self.unsettled_agents: dict[AgentId, AgentRecord] = {}
@@ -208,29 +216,71 @@ class Picture:
         queue_id = queue.config.queue_id
         for pool in queue.pools:
             pool.needed_by.discard(queue_id)
-        queue.pools = tuple(self.pool(for_caller(rule, "", ()), on_the_phone=True) for rule in queue.config.rules)
-        for pool in queue.pools:
-            pool.needed_by.add(queue_id)
+        pools = []
+        for rule in queue.config.rules:
+            pools.append(self.pool(for_caller(rule, "", ()), on_the_phone=True))
+            pools[-1].needed_by.add(queue_id)
+        queue.pools = tuple(pools)
         self.unsettled_queues[queue_id] = None
 
     def add_waiting(self, record: WaitingRecord) -> None:
         """Put an interaction in at its place."""
         self.waiting[record.interaction_id] = record
-        self.queues[record.queue_id].waiting.add(record.place)
+        queue = self.queues[record.queue_id]
+        queue.waiting.add(record.place)
         record.pool.waiting += 1
         if record.callback is not None:
             self.callbacks[record.callback.number] = record.interaction_id
+        if record.presence is not Presence.PRESENT:
+            queue.absent += 1
         self.unsettled_queues[record.queue_id] = None
 
     def drop_waiting(self, record: WaitingRecord) -> None:
         """Take a waiting interaction out."""
         self.stand_nowhere(record)
+        self.end_call(record)
+        self.keep_for(record, None, None)
         del self.waiting[record.interaction_id]
-        self.queues[record.queue_id].waiting.remove(record.place)
+        queue = self.queues[record.queue_id]
+        queue.waiting.remove(record.place)
         record.pool.waiting -= 1
+        if record.presence is not Presence.PRESENT:
+            queue.absent -= 1
         if record.callback is not None:
             self.callbacks.pop(record.callback.number, None)
         self.unsettled_queues[record.queue_id] = None
+
+    def set_presence(self, record: WaitingRecord, presence: Presence) -> None:
+        """Note whether a waiting callback's customer is on the line, or is being called."""
+        here = Presence.PRESENT
+        if (record.presence is here) is not (presence is here):
+            self.queues[record.queue_id].absent += 1 if record.presence is here else -1
+        if record.presence is Presence.CALLING:
+            record.calling_until = None
+            self.end_call(record)
+        record.presence = presence
+
+    def end_call(self, record: WaitingRecord) -> None:
+        """The call to a customer is over: the agent because of whom it was begun may begin another."""
+        agent_id, record.called_for = record.called_for, None
+        agent = self.agents.get(agent_id) if agent_id is not None else None
+        if agent is not None and agent.expects == record.interaction_id:
+            self.before_change(agent)
+            agent.expects = None
+            self.after_change(agent)
+
+    def keep_for(
+        self, record: WaitingRecord, agent_id: AgentId | None, until: datetime | None, *, picked: bool = False
+    ) -> None:
+        """Reserve an interaction, which stands nowhere, for one agent, or for nobody."""
+        if record.reserved_for is not None:
+            kept = self.kept_for[record.reserved_for]
+            del kept[record.interaction_id]
+            if not kept:
+                del self.kept_for[record.reserved_for]
+        record.reserved_for, record.reserved_until, record.picked = agent_id, until, picked
+        if agent_id is not None:
+            self.kept_for.setdefault(agent_id, {})[record.interaction_id] = None
 
     def stand_nowhere(self, record: WaitingRecord) -> None:
         """Take an interaction out of the list where agents find it."""
@@ -239,6 +289,8 @@ class Picture:
                 record.pool.remove(record.queue_id, record.place)
             case Stand.MORE:
                 record.pool.more.remove(record.place)
+            case Stand.TO_CALL:
+                record.pool.to_call.remove(record.place)
             case Stand.RESERVED if record.reserved_for is not None:
                 kept = self.picked if record.picked else self.reserved
                 places = kept[record.reserved_for]
@@ -256,6 +308,8 @@ class Picture:
                 record.pool.add(record.queue_id, record.place)
             case Stand.MORE:
                 record.pool.more.add(record.place)
+            case Stand.TO_CALL:
+                record.pool.to_call.add(record.place)
             case Stand.RESERVED if record.reserved_for is not None:
                 kept = self.picked if record.picked else self.reserved
                 kept.setdefault(record.reserved_for, PlaceList()).add(record.place)
@@ -269,7 +323,7 @@ class Picture:
         """Strike an agent out where he is listed by what is about to change."""
         self.free.discard(agent)
         self.unsettled_agents.pop(agent.agent_id, None)
-        self.takes_texts.pop(agent.agent_id, None)
+        self.free_for_texts.discard(agent)
         if agent.in_talk and agent.offer_id is not None and agent.interaction_id is not None:
             self.talks.pop(agent.offer_id, None)
             self.talking_interactions.pop(agent.interaction_id, None)
@@ -279,7 +333,7 @@ class Picture:
         if agent.offerable and agent.ready_since is not None:
             self.unsettled_agents[agent.agent_id] = agent
         if agent.takes_texts:
-            self.takes_texts[agent.agent_id] = agent
+            self.free_for_texts.add(agent)
             self.unsettled_texts[agent.agent_id] = agent
         if agent.in_talk and agent.offer_id is not None and agent.interaction_id is not None:
             self.talks[agent.offer_id] = agent.agent_id
@@ -296,7 +350,7 @@ class Picture:
             if pool.needed_by and pool.serving == max(change, 0):
                 for queue_id in sorted(pool.needed_by):
                     self.unsettled_queues[queue_id] = None
-        if not agent.counted and (agent.agent_id in self.reserved or agent.agent_id in self.picked):
+        if not agent.counted and agent.agent_id in self.kept_for:
             self.gone_away[agent.agent_id] = None
 
     def look_after_all_queues(self) -> None:
@@ -304,20 +358,25 @@ class Picture:
         for queue_id in self.queues:
             self.unsettled_queues[queue_id] = None
 
-    def count_delays(self) -> None:
-        """After an agent's preferences changed: when callers of each queue come within reach of further agents."""
-        for queue_id, queue in self.queues.items():
-            if queue.delays or self._has_preferences:
+    def change_preferences(self, before: Preferences, after: Preferences) -> list[QueueRecord]:
+        """An agent prefers other queues; gives back those whose callers come within reach at other times now."""
+        for preferences, change in ((before, -1), (after, 1)):
+            for queue_id, preference in preferences.items():
+                if preference.delay:
+                    self._delays.setdefault(queue_id, Counter())[preference.delay] += change
+        changed = []
+        for queue_id in sorted({*before, *after}):
+            if queue_id in self._delays:
+                self._delays[queue_id] = +self._delays[queue_id]
+            queue = self.queues.get(queue_id)
+            if queue is not None and queue.delays != self.delays_in(queue_id):
                 queue.delays = self.delays_in(queue_id)
+                changed.append(queue)
+        return changed
 
     def delays_in(self, queue_id: QueueId) -> tuple[timedelta, ...]:
         """The delays agents have in one queue, in order."""
-        found = {agent.delay_in(queue_id) for agent in self.agents.values()} if self._has_preferences else set()
-        return tuple(sorted(found - {timedelta()}))
-
-    @property
-    def _has_preferences(self) -> bool:
-        return any(agent.config.preferences for agent in self.agents.values())
+        return tuple(sorted(self._delays.get(queue_id, ())))
 
     def settle_agents(self) -> None:
         """Enter those who have become free, and found nothing, among the free ones."""

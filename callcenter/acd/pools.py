@@ -32,13 +32,14 @@ class Pool:
     """Who waits and is offered to nobody."""
     more: PlaceList = field(default_factory=PlaceList)
     """Who rings somewhere already, but may ring at further agents."""
+    to_call: PlaceList = field(default_factory=PlaceList)
+    """Callbacks whose customers are to be called before an agent can be offered them."""
     by_queue: dict[QueueId, PlaceList] = field(default_factory=dict)
     """The open ones once more, queue by queue, for agents who prefer some queues."""
     needed_by: set[QueueId] = field(default_factory=set)
     """The queues for which this is a step's rule, whoever calls."""
     waiting: int = 0
     """How many waiting interactions stand at this rule, open or not."""
-    gone: bool = False
     skills: tuple[SkillRequirement, ...] = ()
     """The skills the rule names."""
 
@@ -127,7 +128,6 @@ class Pools:
         idle = [key for key, pool in self.by_rule.items() if not pool.waiting and not pool.needed_by]
         for key in idle[: max(len(idle) // 2, 1)]:
             pool = self.by_rule.pop(key)
-            pool.gone = True
             for agent in pool.agents.values():
                 agent.pools.remove(pool)
         self._overlaps.clear()

@@ -4,27 +4,27 @@ Laws: an interaction keeps its age wherever it goes; it never overflows back int
 sends elsewhere is told apart from who left.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from callcenter.acd import overflow
 from callcenter.acd.boosts import boost_of
-from callcenter.acd.deadlines import DeadlineKind
 from callcenter.acd.matching import CALL_GRACE, Matching
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import NOT_AGED, Place
-from callcenter.acd.steps import Output, Steps
-from callcenter.acd.waiting import WaitingRecord, place_in
+from callcenter.acd.steps import OFFER_GRACE, Output, Steps
+from callcenter.acd.waiting import Stand, WaitingRecord, place_in
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.agents import CALLBACK, AgentState
+from callcenter.domain.agents import CALLBACK
 from callcenter.domain.callbacks import CustomerAnswer, Presence
 from callcenter.domain.errors import Conflict, InvalidValue
 from callcenter.domain.ids import AgentId, OfferId, QueueId
-from callcenter.domain.offers import OfferCause, OfferOutcome
+from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
 from callcenter.domain.overflows import Overflow, OverflowCause, OverflowKind
-from callcenter.domain.queues import QueueLimits
 
-_TOLD_CLOSED = Overflow(kind=OverflowKind.CLOSED)
+HELD_LIMIT = 20
+"""So many callbacks that are to be tried again later do not hide who is next behind them."""
 
 
 class Queueing:
@@ -64,13 +64,18 @@ class Queueing:
             place=_nowhere(message),
             pool=queue.pools[0],
         )
+        if callback is not None and callback.not_before is not None and callback.not_before <= now:
+            record.callback = replace(callback, not_before=None)
         return self._enter(record, now, admitted=message.admitted)
 
-    def _enter(self, record: WaitingRecord, now: datetime, *, admitted: bool, by: str = "") -> list[Output]:
+    def _enter(self, record: WaitingRecord, now: datetime, *, admitted: bool, by: str | None = None) -> list[Output]:
+        """`by` is a supervisor who moved it here: then the queue's rules for those who come do not count."""
         queue = self.picture.queues[record.queue_id]
-        found = None if by else self._entry_overflow(queue, now, admitted=admitted)
-        if found is not None and self._may_overflow(record, found[1]):
-            return self._overflow(record, *found, now)
+        if by is None:
+            routing = self._matching.routing
+            found = overflow.at_entry(self.picture, record, now, admitted=admitted, routing=routing)
+            if found is not None:
+                return self._overflow(record, *found, now)
         self._stand_to(record, queue, now)
         self.picture.add_waiting(record)
         out: list[Output] = [
@@ -87,13 +92,13 @@ class Queueing:
                 traits=record.traits,
                 callback=record.callback,
                 placed_at=None if record.placed_at == record.entered_at else record.placed_at,
-                by=by,
+                by=by or "",
             )
         ]
-        if not by:
+        if by is None:
             out += self._keep_for_somebody(record, queue, now)
         self._steps.find_stand(record)
-        self._arm(record, queue, now)
+        self._steps.arm_waiting(record, now)
         return out
 
     def _stand_to(self, record: WaitingRecord, queue: QueueRecord, now: datetime) -> None:
@@ -122,69 +127,40 @@ class Queueing:
         return []
 
     def _keep_for(self, record: WaitingRecord, agent_id: AgentId, until: datetime, now: datetime) -> list[Output]:
-        record.reserved_for, record.reserved_until = agent_id, until
+        self.picture.keep_for(record, agent_id, until)
         return [ev.InteractionReserved(interaction_id=record.interaction_id, at=now, agent_id=agent_id, until=until)]
 
     # ---- overflow
 
-    def _entry_overflow(
-        self, queue: QueueRecord, now: datetime, *, admitted: bool
-    ) -> tuple[OverflowCause, Overflow] | None:
-        limits = queue.config.limits
-        if queue.config.closed_by:
-            return OverflowCause.EMERGENCY, limits.when_emergency or _TOLD_CLOSED
-        if not admitted:
-            if limits.hours is not None and limits.when_closed is not None and not limits.hours.is_open(now):
-                return OverflowCause.HOURS, limits.when_closed
-            is_full = limits.max_waiting is not None and len(queue.waiting) >= limits.max_waiting
-            if is_full and limits.when_full is not None:
-                return OverflowCause.FULL, limits.when_full
-        if limits.when_nobody is not None and self._nobody_for_long(queue, limits, now):
-            return OverflowCause.NOBODY, limits.when_nobody
-        return None
-
-    def _nobody_for_long(self, queue: QueueRecord, limits: QueueLimits, now: datetime) -> bool:
-        if not self._matching.routing or queue.served:
-            return False
-        since = queue.unserved_since or now
-        return now - since >= limits.nobody_after
-
-    def _may_overflow(self, record: WaitingRecord, overflow: Overflow) -> bool:
-        if overflow.kind is OverflowKind.QUEUE:
-            target = QueueId(overflow.target)
-            return target in self.picture.queues and target not in (record.queue_id, *record.visited)
-        # Whose customer is not on the line cannot be told anything, and nobody else can be called for him.
-        return record.presence is Presence.PRESENT and record.media_type != CALLBACK
-
-    def _overflow(self, record: WaitingRecord, cause: OverflowCause, overflow: Overflow, now: datetime) -> list[Output]:
+    def _overflow(self, record: WaitingRecord, cause: OverflowCause, where: Overflow, now: datetime) -> list[Output]:
         """Send an interaction on that waits nowhere (any more)."""
         told = ev.InteractionOverflowed(
             interaction_id=record.interaction_id,
             at=now,
             queue_id=record.queue_id,
             cause=cause,
-            overflow=overflow,
+            overflow=where,
         )
-        if overflow.kind is not OverflowKind.QUEUE:
+        if where.kind is not OverflowKind.QUEUE:
             self.picture.overflowed[record.interaction_id] = told
             return [told]
-        self._go_to(record, QueueId(overflow.target), now)
+        self._go_to(record, QueueId(where.target), now)
         return [told, *self._enter(record, now, admitted=False)]
 
     def _go_to(self, record: WaitingRecord, queue_id: QueueId, now: datetime) -> None:
         record.visited = (*record.visited, record.queue_id)
         record.queue_id, record.placed_at = queue_id, now
-        record.reserved_for, record.reserved_until, record.picked = None, None, False
-        record.offer_ids = ()
+        record.offer_ids, record.wake_at = (), None
+        if record.agent_waits is not None:
+            # The call to the customer was for an agent who has nothing to do with it any more.
+            record.agent_waits, record.calling_until, record.presence = None, None, Presence.ABSENT
 
-    def send_on(
-        self, record: WaitingRecord, cause: OverflowCause, overflow: Overflow | None, now: datetime
-    ) -> list[Output]:
+    def send_on(self, record: WaitingRecord, cause: OverflowCause, where: Overflow, now: datetime) -> list[Output]:
         """Take a waiting interaction out by a rule of its queue; nothing happens where it cannot go there."""
-        if overflow is None or not self._may_overflow(record, overflow):
+        if not overflow.can_go(self.picture, record, where):
             return []
         out = self._steps.take_out(record, OfferOutcome.WITHDRAWN, None, now)
-        return out + self._overflow(record, cause, overflow, now)
+        return out + self._overflow(record, cause, where, now)
 
     # ---- what a supervisor does
 
@@ -220,10 +196,13 @@ class Queueing:
         """Keep an interaction for one agent; whoever else is rung for it stops."""
         record = self.picture.waiting_record(message.interaction_id)
         agent = self.picture.agent(message.agent_id)
-        if agent.state in (AgentState.LOGGED_OUT, AgentState.NOT_READY):
+        if not agent.serving:
             raise Conflict(
-                f"agent {agent.agent_id} is {agent.state}; pick somebody who is at work", code="agent_not_at_work"
+                f"agent {agent.agent_id} is {agent.state} or about to go; pick somebody who is at work",
+                code="agent_not_at_work",
             )
+        if message.within <= timedelta():
+            raise InvalidValue("an interaction can only be kept for somebody for longer than zero")
         if not record.on_the_phone and agent.config.chats < 1:
             raise Conflict(f"agent {agent.agent_id} holds no chats", code="agent_cannot")
         out: list[Output] = []
@@ -231,9 +210,9 @@ class Queueing:
             if self.picture.offers[offer_id].agent_id != agent.agent_id:
                 out += self._steps.withdraw(self.picture.offers[offer_id], now)
         self.picture.stand_nowhere(record)
-        record.reserved_for, record.reserved_until, record.picked = agent.agent_id, now + message.within, True
+        self.picture.keep_for(record, agent.agent_id, now + message.within, picked=True)
         self._steps.find_stand(record)
-        self._arm(record, self.picture.queues[record.queue_id], now)
+        self._steps.arm_waiting(record, now)
         kept = ev.InteractionReserved(
             interaction_id=record.interaction_id,
             at=now,
@@ -249,35 +228,28 @@ class Queueing:
         """Do what has become due of a waiting interaction."""
         queue = self.picture.queues[record.queue_id]
         config, out = queue.config, list[Output]()
+        record.wake_at = None
+        if record.calling_until is not None and record.calling_until <= now:
+            out += self._customer_not_reached(record, CustomerAnswer.NO_ANSWER, now)
+            if record.interaction_id not in self.picture.waiting:
+                return out
         if record.reserved_until is not None and record.reserved_until <= now:
             self.release(record)
-        if record.calling_until is not None and record.calling_until <= now:
-            answer = CustomerAnswer.NO_ANSWER
-            return self.customer_called(
-                cmd.ReportCustomerCalled(interaction_id=record.interaction_id, answer=answer), now
-            )
         callback = record.callback
         if callback is not None and callback.not_before is not None and callback.not_before <= now:
             self._steps.hold_callback(record, None)
         waited = now - record.placed_at
         while record.step + 1 < len(config.routing) and config.routing[record.step + 1].after <= waited:
             out += self._escalate(record, queue, now)
-            overflow = config.routing[record.step].overflow
-            if overflow is not None:
-                sent = self.send_on(record, OverflowCause.STEP, overflow, now)
-                if sent:
-                    return out + sent
         if not record.aged and config.ageing_limit is not None and now - record.entered_at >= config.ageing_limit:
             record.aged = True
             self._replace(record, queue)
             out.append(self._escalated(record, now))
-        limits = config.limits
-        if limits.max_wait is not None and waited >= limits.max_wait:
-            sent = self.send_on(record, OverflowCause.TOO_LONG, limits.when_too_long, now)
-            if sent:
-                return out + sent
+        due = overflow.while_waiting(self.picture, record, now)
+        if due is not None:
+            return out + self.send_on(record, *due, now)
         self.picture.unmatched[record.interaction_id] = None
-        self._arm(record, queue, now)
+        self._steps.arm_waiting(record, now)
         return out
 
     def _escalate(self, record: WaitingRecord, queue: QueueRecord, now: datetime) -> list[Output]:
@@ -308,47 +280,33 @@ class Queueing:
         self._steps.find_stand(record)
         self.picture.unsettled_queues[record.queue_id] = None
 
-    def follow_rules(self, queue: QueueRecord, now: datetime) -> None:
+    def follow_rules(self, queue: QueueRecord, now: datetime) -> list[Output]:
         """After a queue's rules changed: everybody who waits, by the new ones."""
+        out: list[Output] = []
         for record in [self.picture.waiting[interaction_id] for interaction_id in queue.waiting]:
             self.picture.stand_nowhere(record)
             queue.waiting.remove(record.place)
             record.pool.waiting -= 1
+            before = (record.step, record.priority, record.aged)
             self._stand_to(record, queue, now)
             record.pool.waiting += 1
             queue.waiting.add(record.place)
             self._steps.find_stand(record)
-            self._arm(record, queue, now)
+            self._steps.arm_waiting(record, now)
+            if before != (record.step, record.priority, record.aged):
+                out.append(self._escalated(record, now))
+        return out
+
+    def follow_delays(self, queue: QueueRecord, now: datetime) -> None:
+        """After agents hold back for other times than before: everybody who waits comes within their reach then."""
+        for interaction_id in queue.waiting:
+            self._steps.arm_waiting(self.picture.waiting[interaction_id], now)
 
     def release(self, record: WaitingRecord) -> None:
         """Keep an interaction for nobody any longer."""
         self.picture.stand_nowhere(record)
-        record.reserved_for, record.reserved_until, record.picked = None, None, False
+        self.picture.keep_for(record, None, None)
         self._steps.find_stand(record)
-
-    def _arm(self, record: WaitingRecord, queue: QueueRecord, now: datetime) -> None:
-        moment = min((moment for moment in self._moments(record, queue) if moment > now), default=None)
-        record.wake_at = moment
-        if moment is not None:
-            self._steps.deadlines.arm(DeadlineKind.WAITING, record.interaction_id, moment)
-
-    def _moments(self, record: WaitingRecord, queue: QueueRecord) -> Iterator[datetime]:
-        config = queue.config
-        steps = config.routing
-        if record.step + 1 < len(steps):
-            yield record.placed_at + steps[record.step + 1].after
-        if not record.aged and config.ageing_limit is not None:
-            yield record.entered_at + config.ageing_limit
-        if record.reserved_until is not None:
-            yield record.reserved_until
-        if record.calling_until is not None:
-            yield record.calling_until
-        if record.callback is not None and record.callback.not_before is not None:
-            yield record.callback.not_before
-        if config.limits.max_wait is not None and config.limits.when_too_long is not None:
-            yield record.placed_at + config.limits.max_wait
-        for delay in queue.delays:
-            yield record.entered_at + delay
 
     # ---- callbacks
 
@@ -359,31 +317,52 @@ class Queueing:
         if offer is None or record is None or record.callback is None or record.presence is not Presence.ABSENT:
             return []
         rules = self.picture.queues[record.queue_id].config.callback_rules
-        self._steps.set_offer_end(offer_id, now + rules.ring_timeout + CALL_GRACE)
-        return self._matching.call_customer(record, now, offer_id)
+        # The end of the call to the customer ends the offer, so the offer itself is given up later than that.
+        self._steps.set_offer_end(offer_id, now + rules.ring_timeout + CALL_GRACE + OFFER_GRACE)
+        return self._matching.call_customer(record, now, offer_id=offer_id)
 
     def customer_called(self, message: cmd.ReportCustomerCalled, now: datetime) -> list[Output]:
         """What became of the call to a callback's customer."""
         record = self.picture.waiting.get(message.interaction_id)
         if record is None or record.callback is None or record.presence is Presence.PRESENT:
             return []
-        attempt, record.calling_until = record.callback.attempts, None
-        if message.answer is CustomerAnswer.ANSWERED:
-            self.picture.stand_nowhere(record)
-            record.presence = Presence.PRESENT
-            self._steps.find_stand(record)
-            self._arm(record, self.picture.queues[record.queue_id], now)
-            return [_answered(record, now, attempt, message.answer, None)]
+        if message.answer is not CustomerAnswer.ANSWERED:
+            # Whose call is over already, or was taken back, is told of once more: that changes nothing.
+            is_called = record.presence is Presence.CALLING
+            return self._customer_not_reached(record, message.answer, now) if is_called else []
+        out: list[Output] = []
+        if record.agent_waits is None:
+            # Agents who are being rung expect to call him; they are rung anew for somebody who is on the line.
+            for offer_id in record.offer_ids:
+                out += self._steps.withdraw(self.picture.offers[offer_id], now)
+        self.picture.stand_nowhere(record)
+        self.picture.set_presence(record, Presence.PRESENT)
+        record.callback = replace(record.callback, not_before=None)
+        self._steps.find_stand(record)
+        self._steps.arm_waiting(record, now)
+        return [*out, _answered(record, now, record.callback.attempts, message.answer, None)]
+
+    def agent_gave_up(self, offer: Offer, now: datetime) -> list[Output] | None:
+        """The leg of an agent who waits for a customer ended because nobody came; None where that is not the case."""
+        record = self.picture.waiting[offer.interaction_id]
+        if record.presence is not Presence.CALLING or record.agent_waits != offer.offer_id:
+            return None
+        return self._customer_not_reached(record, CustomerAnswer.NO_ANSWER, now)
+
+    def _customer_not_reached(self, record: WaitingRecord, answer: CustomerAnswer, now: datetime) -> list[Output]:
+        if record.callback is None:
+            return []
+        attempt = record.callback.attempts
         rules = self.picture.queues[record.queue_id].config.callback_rules
         out: list[Output] = []
         for offer_id in record.offer_ids:
             out += self._steps.withdraw(self.picture.offers[offer_id], now, OfferCause.CUSTOMER_NOT_REACHED)
-        record.presence = Presence.ABSENT
+        self.picture.set_presence(record, Presence.ABSENT)
         if attempt >= rules.attempts:
             self.picture.drop_waiting(record)
             return [
                 *out,
-                _answered(record, now, attempt, message.answer, None),
+                _answered(record, now, attempt, answer, None),
                 ev.InteractionEnded(
                     interaction_id=record.interaction_id,
                     at=now,
@@ -391,21 +370,22 @@ class Queueing:
                     side=ev.Side.SYSTEM,
                 ),
             ]
-        pause = rules.retry_busy_after if message.answer is CustomerAnswer.BUSY else rules.retry_no_answer_after
+        pause = rules.retry_busy_after if answer is CustomerAnswer.BUSY else rules.retry_no_answer_after
         self._steps.hold_callback(record, now + pause)
-        self._arm(record, self.picture.queues[record.queue_id], now)
-        return [*out, _answered(record, now, attempt, message.answer, now + pause)]
+        self._steps.arm_waiting(record, now)
+        return [*out, _answered(record, now, attempt, answer, now + pause)]
 
     def call_those_next(self, queue: QueueRecord, now: datetime) -> list[Output]:
         """Customers who are to be called first are called when they are among the next of their queue."""
         lead = queue.config.callback_rules.lead
         out: list[Output] = []
-        for _, _, _, interaction_id in queue.waiting.places[:lead]:
-            record = self.picture.waiting[interaction_id]
-            callback = record.callback
-            if callback is None or callback.not_before is not None or record.presence is not Presence.ABSENT:
-                continue
-            if record.pool.serving and self._matching.must_be_called_first(record):
+        if not queue.absent:
+            return out
+        nearest = [self.picture.waiting[place[3]] for place in queue.waiting.places[: lead + HELD_LIMIT]]
+        nearest = [record for record in nearest if record.callback is None or record.callback.not_before is None]
+        for record in nearest[:lead]:
+            is_free = record.stand in (Stand.TO_CALL, Stand.RESERVED)
+            if is_free and record.pool.serving and self._steps.must_be_called_first(record):
                 out += self._matching.call_customer(record, now)
         return out
 

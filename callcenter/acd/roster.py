@@ -10,6 +10,7 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from callcenter.domain.agents import IN_TALK, AgentConfig, AgentState, Phone, PhoneStatus
+from callcenter.domain.events import TimeLimit
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.rules import AllOf, AnyOf, InGroup, Rule
 from callcenter.domain.skills import HIGHEST_LEVEL, SkillRequirement
@@ -73,17 +74,23 @@ class AgentRecord:
     """He is passed over until then; the engine takes it away when it is over."""
     limit_at: datetime | None = None
     """When the reason of his being not ready is to be looked at again."""
+    limit_told: tuple[TimeLimit, datetime] | None = None
+    """What he was told of the time his reason may last, and when that is over."""
     day: AgentDay = field(default_factory=AgentDay)
     counted_until: datetime
     """Up to when his day is counted."""
     works: dict[InteractionId, OfferId] = field(default_factory=dict)
     """The chats and mails he holds."""
+    expects: InteractionId | None = None
+    """The callback whose customer is called because he is free: one at a time."""
     texts_offered: set[OfferId] = field(default_factory=set)
     pools: list[Pool] = field(default_factory=list)
     counted: bool = False
     """Whether his pools count him as serving."""
     indexed: datetime | None = None
     """Under which idle time the list of free agents has him."""
+    text_entry: TextEntry | None = None
+    """Under which entry the list of those who can hold another chat has him."""
 
     @property
     def agent_id(self) -> AgentId:
@@ -135,6 +142,8 @@ class AgentRecord:
         return self.day.busy / whole if whole else 0.0
 
 
+TextEntry = tuple[int, datetime, AgentId]
+"""How many chats and mails he holds or is offered, since when he is ready, who he is."""
 Key = tuple[str, int]
 """A skill and its level, a group and 0, or nothing and 0 for everybody."""
 Entry = tuple[datetime, AgentId]
@@ -149,6 +158,7 @@ class FreeAgents:
 
     def add(self, agent: AgentRecord, since: datetime) -> None:
         """Put an agent in under the time since when he is idle."""
+        self.discard(agent)
         agent.indexed = since
         entry = (since, agent.agent_id)
         for key in _keys(agent.config):
@@ -191,6 +201,29 @@ class FreeAgents:
                 return min(choices, key=lambda lists: sum(map(len, lists)))
             case _:
                 return [self._lists[_EVERYBODY]]
+
+
+class FreeForTexts:
+    """The agents who can hold one more chat or mail, those with the fewest first."""
+
+    def __init__(self) -> None:
+        self._entries: list[TextEntry] = []
+
+    def add(self, agent: AgentRecord) -> None:
+        """Put an agent in."""
+        self.discard(agent)
+        held = len(agent.works) + len(agent.texts_offered)
+        agent.text_entry = (held, agent.ready_since or agent.since, agent.agent_id)
+        insort(self._entries, agent.text_entry)
+
+    def discard(self, agent: AgentRecord) -> None:
+        """Take an agent out, if he is in."""
+        if agent.text_entry is not None:
+            del self._entries[bisect_left(self._entries, agent.text_entry)]
+            agent.text_entry = None
+
+    def __iter__(self) -> Iterator[AgentId]:
+        return (agent_id for _, _, agent_id in self._entries)
 
 
 def _keys(config: AgentConfig) -> list[Key]:

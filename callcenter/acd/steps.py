@@ -3,11 +3,13 @@
 Law: an offer ends exactly once; whoever becomes free is matched before the message is done with.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from callcenter.acd import overflow
 from callcenter.acd.deadlines import DeadlineKind, Deadlines
-from callcenter.acd.picture import Picture
+from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.roster import AgentRecord, Wish
 from callcenter.acd.waiting import Stand, WaitingRecord
 from callcenter.domain import events as ev
@@ -79,6 +81,9 @@ class Steps:
     ) -> list[Output]:
         """Put an agent into a state; raises `IllegalTransition`, and then nothing has changed."""
         check_agent_transition(agent.agent_id, agent.state, state)
+        out: list[Output] = []
+        if agent.texts_offered or agent.works:
+            out = self._let_texts_go(agent, state, now)
         self.picture.before_change(agent)
         old, agent.state = agent.state, state
         agent.day.take(old, max(now - agent.counted_until, timedelta()))
@@ -94,28 +99,55 @@ class Steps:
         if not agent.in_talk and state is not AgentState.WRAP_UP:
             agent.queue_id, agent.wish = None, None
         self.picture.after_change(agent)
+        agent.limit_told = None
         self.arm_time_limit(agent)
-        return [
-            ev.AgentStateChanged(
-                agent_id=agent.agent_id,
-                at=now,
-                old=old,
-                new=state,
-                reason=reason,
-                interaction_id=interaction_id,
-                offer_id=offer_id,
-                wrap_up_until=wrap_up_until,
-                by=by,
-            )
-        ]
+        changed = ev.AgentStateChanged(
+            agent_id=agent.agent_id,
+            at=now,
+            old=old,
+            new=state,
+            reason=reason,
+            interaction_id=interaction_id,
+            offer_id=offer_id,
+            wrap_up_until=wrap_up_until,
+            by=by,
+        )
+        return [*out, changed]
+
+    def _let_texts_go(self, agent: AgentRecord, state: AgentState, now: datetime) -> list[Output]:
+        """Who goes away is offered no chats any more; who logs out holds none."""
+        out: list[Output] = []
+        if state in (AgentState.NOT_READY, AgentState.LOGGED_OUT):
+            for offer_id in sorted(agent.texts_offered):
+                out += self.close_offer(self.picture.offers[offer_id], OfferOutcome.WITHDRAWN, None, now)
+        if state is AgentState.LOGGED_OUT:
+            for interaction_id in list(agent.works):
+                out += self.end_work(interaction_id, ev.Side.SYSTEM, now)
+        return out
+
+    def end_work(self, interaction_id: InteractionId, side: ev.Side, now: datetime) -> list[Output]:
+        """A chat or mail somebody holds is done; nothing happens when nobody holds it."""
+        agent_id = self.picture.works.pop(interaction_id, None)
+        if agent_id is None:
+            return []
+        agent = self.picture.agents[agent_id]
+        self.picture.before_change(agent)
+        offer_id = agent.works.pop(interaction_id)
+        self.picture.after_change(agent)
+        return [ev.TalkEnded(interaction_id=interaction_id, at=now, agent_id=agent_id, offer_id=offer_id, side=side)]
 
     def arm_time_limit(self, agent: AgentRecord) -> None:
         """Watch over how long the agent's reason may last, if it has a limit."""
         agent.limit_at = None
         rule = self.picture.reasons.get(agent.reason or "")
-        if agent.state is AgentState.NOT_READY and rule is not None and rule.limit is not None:
-            agent.limit_at = agent.since + max(rule.limit - rule.warn_before, timedelta())
-            self.deadlines.arm(DeadlineKind.TIME_LIMIT, agent.agent_id, agent.limit_at)
+        if agent.state is not AgentState.NOT_READY or rule is None or rule.limit is None:
+            return
+        until = agent.since + rule.limit
+        if agent.limit_told == (ev.TimeLimit.OVER, until):
+            return
+        warned = agent.limit_told == (ev.TimeLimit.NEAR, until)
+        agent.limit_at = until if warned else max(until - rule.warn_before, agent.since)
+        self.deadlines.arm(DeadlineKind.TIME_LIMIT, agent.agent_id, agent.limit_at)
 
     def meet_time_limit(self, agent: AgentRecord, now: datetime) -> list[Output]:
         """Warn that a reason's time is nearly over, or say that it is."""
@@ -128,6 +160,7 @@ class Steps:
         if now < until:
             limit, agent.limit_at = ev.TimeLimit.NEAR, until
             self.deadlines.arm(DeadlineKind.TIME_LIMIT, agent.agent_id, until)
+        agent.limit_told = (limit, until)
         return [ev.AgentTimeLimit(agent_id=agent.agent_id, at=now, reason=rule.code, limit=limit, until=until)]
 
     def rest(self, agent: AgentRecord, until: datetime) -> None:
@@ -207,21 +240,39 @@ class Steps:
         self.picture.stand_in(record, self._stand_of(record))
 
     def _stand_of(self, record: WaitingRecord) -> Stand:
-        held = record.callback is not None and record.callback.not_before is not None
+        absent = record.presence is Presence.ABSENT
+        held = absent and record.callback is not None and record.callback.not_before is not None
         if record.presence is Presence.CALLING or held:
             return Stand.NOWHERE
-        if record.presence is Presence.ABSENT and self._customer_first(record):
-            # An agent who becomes free starts the call to the customer; he is offered to once he is on the line.
-            return Stand.OPEN
         if not record.offer_ids:
-            return Stand.OPEN if record.reserved_for is None else Stand.RESERVED
+            if record.reserved_for is not None:
+                return Stand.RESERVED
+            return Stand.TO_CALL if self.must_be_called_first(record) else Stand.OPEN
         several = self.picture.queues[record.queue_id].config.ring_several
-        widens = record.reserved_for is None and record.presence is Presence.PRESENT and record.on_the_phone
-        return Stand.MORE if widens and len(record.offer_ids) < several else Stand.NOWHERE
+        # Whom an agent already waits for on the line is nobody else's.
+        settled = absent or record.agent_waits is not None or record.reserved_for is not None
+        if settled or not record.on_the_phone:
+            return Stand.NOWHERE
+        return Stand.MORE if len(record.offer_ids) < several else Stand.NOWHERE
 
-    def _customer_first(self, record: WaitingRecord) -> bool:
+    def must_be_called_first(self, record: WaitingRecord) -> bool:
+        """Whether this is a callback whose customer is not on the line, and has to be before an agent is rung."""
+        if record.presence is not Presence.ABSENT:
+            return False
         rules = self.picture.queues[record.queue_id].config.callback_rules
         return rules.first is CalledFirst.CUSTOMER
+
+    def arm_waiting(self, record: WaitingRecord, now: datetime) -> None:
+        """See to it that the engine wakes when something of a waiting interaction changes by itself."""
+        queue = self.picture.queues[record.queue_id]
+        if overflow.while_waiting(self.picture, record, now) is not None:
+            moment: datetime | None = now
+        else:
+            moment = min((moment for moment in _moments(record, queue) if moment > now), default=None)
+        if moment != record.wake_at:
+            record.wake_at = moment
+            if moment is not None:
+                self.deadlines.arm(DeadlineKind.WAITING, record.interaction_id, moment)
 
     def offer_ended(
         self, offer: Offer, outcome: OfferOutcome, cause: OfferCause | None, now: datetime
@@ -244,9 +295,12 @@ class Steps:
         if waiting is not None and offer.offer_id in waiting.offer_ids:
             self.picture.stand_nowhere(waiting)
             waiting.offer_ids = tuple(other for other in waiting.offer_ids if other != offer.offer_id)
-            if not waiting.offer_ids and waiting.callback is not None and waiting.presence is Presence.CALLING:
-                waiting.presence = Presence.ABSENT
+            if waiting.agent_waits == offer.offer_id:
+                waiting.agent_waits = None
+                if waiting.presence is Presence.CALLING:
+                    self.picture.set_presence(waiting, Presence.ABSENT)
             self.find_stand(waiting)
+            self.arm_waiting(waiting, now)
         agent = self.picture.agents.get(offer.agent_id)
         if agent is not None and offer.offer_id in agent.texts_offered:
             self.picture.before_change(agent)
@@ -283,13 +337,11 @@ class Steps:
             agent.misses += 1
             if agent.misses < queue.config.rona_limit:
                 reason = None
-        if reason is not None and agent.state in (AgentState.OFFERED, AgentState.READY):
+        if reason is not None and (is_offered or agent.state is AgentState.READY):
             return out + self.become(agent, AgentState.NOT_READY, now, reason=reason)
         if is_offered:
             out += self.become(agent, AgentState.READY, now)
-        pause = queue.config.rest_after_miss if cause in _MISSED else timedelta()
-        if cause is OfferCause.BRIDGE_FAILED:
-            pause = BRIDGE_REST
+        pause = queue.config.rest_after_miss if cause in _MISSED else BRIDGE_REST
         if pause > timedelta() and agent.state is AgentState.READY:
             self.rest(agent, now + pause)
         return out
@@ -310,16 +362,16 @@ class Steps:
         cause: OfferCause | None,
         now: datetime,
         *,
-        silent: bool = False,
+        silent: OfferId | None = None,
     ) -> list[Output]:
-        """Take a leaving interaction out of its queue, and its agents out of the ringing unless that is `silent`."""
+        """Take a leaving interaction out of its queue, and its agents out of the ringing; `silent` rings no more."""
         self.picture.drop_waiting(record)
         out: list[Output] = []
         for offer_id in record.offer_ids:
             offer = self.picture.offers[offer_id]
             agent = self.picture.agents[offer.agent_id]
             out += self.close_offer(offer, outcome, cause, now)
-            if not silent:
+            if offer_id != silent:
                 out.append(StopRinging(offer_id=offer_id))
             if agent.state is AgentState.OFFERED and agent.offer_id == offer_id:
                 out += self.become(agent, AgentState.READY, now)
@@ -332,3 +384,23 @@ class Steps:
         self.picture.stand_nowhere(record)
         record.callback = replace(record.callback, not_before=until)
         self.find_stand(record)
+        self.picture.unsettled_queues[record.queue_id] = None
+
+
+def _moments(record: WaitingRecord, queue: QueueRecord) -> Iterator[datetime]:
+    config = queue.config
+    steps = config.routing
+    if record.step + 1 < len(steps):
+        yield record.placed_at + steps[record.step + 1].after
+    if not record.aged and config.ageing_limit is not None:
+        yield record.entered_at + config.ageing_limit
+    if record.reserved_until is not None:
+        yield record.reserved_until
+    if record.calling_until is not None:
+        yield record.calling_until
+    if record.callback is not None and record.callback.not_before is not None:
+        yield record.callback.not_before
+    if config.limits.max_wait is not None and config.limits.when_too_long is not None:
+        yield record.placed_at + config.limits.max_wait
+    for delay in queue.delays:
+        yield record.entered_at + delay

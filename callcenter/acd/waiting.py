@@ -25,7 +25,11 @@ class Stand(Enum):
     """Nobody is wanted for it now: it rings as widely as it may, or its customer is not to be called yet."""
     OPEN = auto()
     MORE = auto()
+    """It rings already, and may ring at further agents."""
     RESERVED = auto()
+    """It is kept for one agent."""
+    TO_CALL = auto()
+    """A callback: a free agent begins the call to its customer, and is offered it when that one is on the line."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +64,11 @@ class WaitingRecord:
     callback: Callback | None = None
     presence: Presence = Presence.PRESENT
     calling_until: datetime | None = None
-    """While its customer is called for his place: when that has failed, should nobody report it."""
+    """When the call to its customer has failed, should nobody report it."""
+    called_for: AgentId | None = None
+    """The free agent because of whom the customer is called before any agent."""
+    agent_waits: OfferId | None = None
+    """The offer whose agent has answered, and waits for the customer."""
     visited: tuple[QueueId, ...] = ()
     """Queues it came from by overflow."""
     wake_at: datetime | None = None

@@ -263,6 +263,8 @@ class RestoreAgent:
     answered_today: int = 0
     busy_today: timedelta = timedelta()
     ready_today: timedelta = timedelta()
+    by: str = ""
+    """The supervisor who put him into this state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,20 @@
 """A floor for tests of the ACD: an engine, a clock that moves only when told, and everything the engine has said."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from callcenter.acd.engine import AcdEngine
+from callcenter.acd.picture import Picture
 from callcenter.acd.roster import AgentDay, AgentRecord
 from callcenter.acd.steps import Output
+from callcenter.acd.waiting import WaitingRecord
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import RingAgent, StopRinging
 from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus
+from callcenter.domain.callbacks import CustomerAnswer, Presence
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.offers import Offer, OfferCause
@@ -71,7 +74,7 @@ def copy_of(thing: object) -> dict[str, object]:
     return copied
 
 
-_LEARNED_ANEW = ("counted_until", "limit_at", "by")
+_LEARNED_ANEW = ("counted_until", "limit_at", "limit_told", "expects")
 """What of an agent a restart does not give back as it was."""
 
 
@@ -98,7 +101,7 @@ def state_of(engine: AcdEngine) -> dict[str, Any]:
                 list(queue.waiting),
                 copy_of(queue.handle_time),
                 copy_of(queue.patience),
-                queue.unserved_since,
+                (queue.unserved_since, queue.nobody_at, queue.delays, queue.absent),
                 dict(queue.last_offered),
             )
             for queue_id, queue in picture.queues.items()
@@ -106,9 +109,19 @@ def state_of(engine: AcdEngine) -> dict[str, Any]:
         "agents": {agent_id: copy_of(agent) for agent_id, agent in picture.agents.items()},
         "waiting": {interaction_id: copy_of(record) for interaction_id, record in picture.waiting.items()},
         "pools": {
-            key: (sorted(pool.agents), pool.serving, list(pool.open), list(pool.more), pool.waiting)
+            key: (
+                sorted(pool.agents),
+                pool.serving,
+                list(pool.open),
+                list(pool.more),
+                list(pool.to_call),
+                pool.waiting,
+                sorted(pool.needed_by),
+            )
             for key, pool in picture.pools.by_rule.items()
         },
+        "reasons": dict(picture.reasons),
+        "free_for_texts": list(picture.free_for_texts),
         "free": [agent_id for _, agent_id in picture.free.candidates(EVERYBODY)],
         "reserved": {agent_id: list(kept) for agent_id, kept in picture.reserved.items()},
         "picked": {agent_id: list(kept) for agent_id, kept in picture.picked.items()},
@@ -140,7 +153,43 @@ def status_of(agent: AgentRecord) -> cmd.RestoreAgent:
         answered_today=agent.day.answered,
         busy_today=agent.day.busy,
         ready_today=agent.day.ready,
+        by=agent.by,
     )
+
+
+def entry_of(record: WaitingRecord) -> cmd.Enqueue:
+    """What the caller's channel, or the callback's record, gives back of a place after a restart."""
+    return cmd.Enqueue(
+        interaction_id=record.interaction_id,
+        queue_id=record.queue_id,
+        entered_at=record.entered_at,
+        priority=record.base_priority,
+        skills=record.skills,
+        traits=record.traits,
+        media_type=record.media_type,
+        callback=record.callback,
+        placed_at=record.placed_at,
+        admitted=True,
+    )
+
+
+def words_after_restart(old: Picture, *, with_offers: bool = True) -> Iterator[cmd.Command]:
+    """All that outlives a server, in the order in which a resync tells it; without `StartRouting`."""
+    yield cmd.ConfigureReasons(reasons=tuple(old.reasons.values()))
+    for queue in old.queues.values():
+        yield cmd.ConfigureQueue(config=queue.config)
+    for agent in old.agents.values():
+        yield cmd.ConfigureAgent(config=agent.config)
+        yield status_of(agent)
+        yield cmd.ReportPhone(agent_id=agent.agent_id, status=agent.phone_status)
+    for record in old.waiting.values():
+        yield entry_of(record)
+        if record.callback is not None and record.presence is Presence.PRESENT:
+            yield cmd.ReportCustomerCalled(interaction_id=record.interaction_id, answer=CustomerAnswer.ANSWERED)
+    for offer in old.offers.values():
+        is_text = offer.offer_id in old.agents[offer.agent_id].texts_offered
+        if with_offers or is_text:
+            yield cmd.RestoreOffer(offer=offer)
 
 
 class Floor:

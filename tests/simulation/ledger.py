@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from callcenter.acd.engine import AcdEngine
+from callcenter.acd.roster import AgentRecord
 from callcenter.acd.steps import Output
-from callcenter.acd.waiting import Stand, place_in
+from callcenter.acd.waiting import Stand, WaitingRecord, place_in
 from callcenter.domain import events as ev
 from callcenter.domain.actions import Action, RingAgent
 from callcenter.domain.agents import AGENT_TRANSITIONS, AgentState
+from callcenter.domain.callbacks import CalledFirst, Presence
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import INTERACTION_TRANSITIONS, Interaction, Stage, apply, begin, outcome_of_hangup
 from callcenter.domain.numbers import Number
+from callcenter.domain.queues import MAX_RING_SEVERAL
 from callcenter.domain.rules import EVERYBODY
 
 
@@ -107,16 +110,40 @@ class Ledger:
                 seen = (agent.state, agent.reason, agent.interaction_id, agent.offer_id, agent.wrap_up_until)
                 assert seen == (told.new, told.reason, told.interaction_id, told.offer_id, told.wrap_up_until)
         assert set(self.open_offers) == set(picture.offers)
-        assert set(picture.waiting) | set(picture.talking_interactions) <= self.live
+        known = {*picture.waiting, *picture.talking_interactions, *picture.works, *picture.overflowed}
+        assert known <= self.live
         for interaction_id in self.live:
             record = self.records[interaction_id]
             talking = record.stage is Stage.TALKING and record.times.talk_ended_at is None
             waiting = picture.waiting.get(interaction_id)
             ringing = waiting is not None and bool(waiting.offer_ids)
-            assert talking == (interaction_id in picture.talking_interactions), record
-            assert (record.stage in (Stage.WAITING, Stage.RINGING)) == (waiting is not None), record
+            held = interaction_id in picture.talking_interactions or interaction_id in picture.works
+            sent_on = interaction_id in picture.overflowed
+            assert [waiting is not None, held, sent_on].count(True) <= 1, record
+            assert talking == held or sent_on, record
+            assert (record.stage in (Stage.WAITING, Stage.RINGING)) == (waiting is not None) or sent_on, record
+            if waiting is not None:
+                check_record(record, waiting)
             assert (record.stage is Stage.RINGING) == ringing, record
             assert (record.open_offer() is not None) == ringing, record
+
+
+def check_record(record: Interaction, waiting: WaitingRecord) -> None:
+    """What the events fold to is what the engine holds of a place, so a restart can give it back."""
+    placement = record.placement
+    assert placement is not None
+    assert (record.queue_id, record.media_type) == (waiting.queue_id, waiting.media_type)
+    assert (placement.queue_id, placement.entered_at) == (waiting.queue_id, waiting.entered_at)
+    assert (placement.placed_at, placement.base_priority) == (waiting.placed_at, waiting.base_priority)
+    assert (placement.skills, placement.traits) == (waiting.skills, waiting.traits)
+    assert record.priority == waiting.priority
+    assert (record.callback is None) is (waiting.callback is None)
+    if record.callback is not None and waiting.callback is not None:
+        assert (record.callback.number, record.callback.attempts) == (
+            waiting.callback.number,
+            waiting.callback.attempts,
+        )
+        assert waiting.callback.not_before in (None, record.callback.not_before)
 
 
 def check_picture(engine: AcdEngine, now: datetime) -> None:
@@ -154,8 +181,7 @@ def check_offers(engine: AcdEngine) -> None:
     texts = sum(len(agent.texts_offered) for agent in picture.agents.values())
     assert len(offered) + texts == len(picture.offers) == len(picture.offers_end)
     for record in picture.waiting.values():
-        several = picture.queues[record.queue_id].config.ring_several
-        assert len(record.offer_ids) <= max(several, 1)
+        assert len(record.offer_ids) <= (MAX_RING_SEVERAL if record.on_the_phone else 1)
         agents = [picture.offers[offer_id].agent_id for offer_id in record.offer_ids]
         assert len(set(agents)) == len(agents)
     assert sum(len(record.offer_ids) for record in picture.waiting.values()) == len(picture.offers)
@@ -177,11 +203,12 @@ def check_places(engine: AcdEngine) -> None:
     by_stand: dict[Stand, set[InteractionId]] = {stand: set() for stand in Stand}
     for record in picture.waiting.values():
         by_stand[record.stand].add(record.interaction_id)
-        if record.reserved_for is None and not record.offer_ids and record.callback is None:
-            assert record.stand is Stand.OPEN
+        if not record.offer_ids and record.callback is None:
+            assert record.stand is (Stand.OPEN if record.reserved_for is None else Stand.RESERVED)
     pools = picture.pools.by_rule.values()
     assert by_stand[Stand.OPEN] == {i for pool in pools for i in pool.open}
     assert by_stand[Stand.OPEN] == {i for pool in pools for places in pool.by_queue.values() for i in places}
+    assert by_stand[Stand.TO_CALL] == {i for pool in pools for i in pool.to_call}
     assert by_stand[Stand.MORE] == {i for pool in pools for i in pool.more}
     kept = [*picture.reserved.values(), *picture.picked.values()]
     assert by_stand[Stand.RESERVED] == {i for places in kept for i in places}
@@ -207,11 +234,79 @@ def check_pools(engine: AcdEngine) -> None:
     assert [agent_id for _, agent_id in picture.free.candidates(EVERYBODY)] == [agent.agent_id for agent in in_order]
     for agent in picture.agents.values():
         assert (agent.indexed is not None) is agent.offerable
-        assert (agent.agent_id in picture.takes_texts) is agent.takes_texts
         assert agent.counted is agent.serving
+    in_order_of_texts = sorted(
+        (len(agent.works) + len(agent.texts_offered), agent.ready_since, agent.agent_id)
+        for agent in picture.agents.values()
+        if agent.takes_texts
+    )
+    assert list(picture.free_for_texts) == [agent_id for _, _, agent_id in in_order_of_texts]
+    for agent in picture.agents.values():
+        if agent.state in (AgentState.NOT_READY, AgentState.LOGGED_OUT):
+            assert not agent.texts_offered
+        assert not (agent.state is AgentState.LOGGED_OUT and agent.works)
+    check_nothing_is_left_over(engine)
+
+
+def check_nothing_is_left_over(engine: AcdEngine) -> None:
+    """Nothing is pending when a message has been dealt with, and nothing is kept that nobody needs."""
+    picture = engine.picture
     assert not picture.unsettled_agents
     assert not picture.unmatched
     assert not picture.unsettled_texts
+    assert not picture.unsettled_queues
+    assert not picture.gone_away
+    for kept in (picture.reserved, picture.picked, picture.kept_for):
+        assert all(kept.values())
+        assert all(agent_id in picture.agents for agent_id in kept)
+    assert {(agent_id, interaction_id) for agent_id, kept in picture.kept_for.items() for interaction_id in kept} == {
+        (record.reserved_for, record.interaction_id)
+        for record in picture.waiting.values()
+        if record.reserved_for is not None
+    }
+    for queue in picture.queues.values():
+        assert set(queue.last_offered) <= set(picture.agents)
+        assert (queue.nobody_at is None) or queue.unserved_since is not None
+        if engine.routing:
+            assert queue.served is (queue.unserved_since is None)
+        waiting = [picture.waiting[interaction_id] for interaction_id in queue.waiting]
+        assert queue.absent == sum(record.presence is not Presence.PRESENT for record in waiting)
+        delays = {agent.delay_in(queue.config.queue_id) for agent in picture.agents.values()} - {timedelta()}
+        assert queue.delays == tuple(sorted(delays))
+    for pool in picture.pools.by_rule.values():
+        assert pool.needed_by == {queue_id for queue_id, queue in picture.queues.items() if pool in queue.pools}
+        assert all(pool.by_queue.values())
+    for record in picture.waiting.values():
+        check_waiting(engine, record)
+    for agent in picture.agents.values():
+        if agent.expects is not None:
+            expected = picture.waiting[agent.expects]
+            assert (expected.presence, expected.called_for) == (Presence.CALLING, agent.agent_id)
+    armed = len(picture.waiting) + len(picture.offers) + 3 * len(picture.agents) + len(picture.queues)
+    assert engine.deadline_count <= 1_000 + 2 * armed
+
+
+def check_waiting(engine: AcdEngine, record: WaitingRecord) -> None:
+    """One waiting interaction: what is set goes together, and the engine will wake for whatever comes next."""
+    picture = engine.picture
+    assert (record.reserved_for is None) is (record.reserved_until is None)
+    assert record.reserved_for is not None or not record.picked
+    if record.reserved_for is not None:
+        assert picture.agents[record.reserved_for].serving
+    is_called = record.presence is Presence.CALLING
+    assert is_called is (record.calling_until is not None)
+    assert is_called or record.called_for is None
+    assert record.agent_waits is None or record.agent_waits in record.offer_ids
+    assert record.callback is not None or record.presence is Presence.PRESENT
+    moments = [record.reserved_until, record.calling_until]
+    if record.callback is not None and record.presence is Presence.ABSENT:
+        moments.append(record.callback.not_before)
+    config = picture.queues[record.queue_id].config
+    if not record.aged and config.ageing_limit is not None:
+        moments.append(record.entered_at + config.ageing_limit)
+    moments += [record.placed_at + step.after for step in config.routing[record.step + 1 :]]
+    for moment in moments:
+        assert moment is None or (record.wake_at is not None and record.wake_at <= moment), (moment, record)
 
 
 def check_nobody_stands_idle(engine: AcdEngine, now: datetime) -> None:
@@ -219,33 +314,47 @@ def check_nobody_stands_idle(engine: AcdEngine, now: datetime) -> None:
     picture = engine.picture
     idle = []
     for record in picture.waiting.values():
-        if record.offer_ids or record.stand is Stand.NOWHERE:
+        if record.stand is Stand.NOWHERE:
             continue
+        must_be_called = record.presence is Presence.ABSENT and (
+            picture.queues[record.queue_id].config.callback_rules.first is CalledFirst.CUSTOMER
+        )
         waited = now - record.entered_at
         for agent in picture.agents.values():
             able = agent.offerable if record.on_the_phone else agent.takes_texts
             is_his = record.reserved_for in (None, agent.agent_id)
             if record.reserved_for is None:
                 is_his = agent.agent_id in record.pool.agents and agent.delay_in(record.queue_id) <= waited
+            if must_be_called and agent.expects is not None:
+                continue
             if able and is_his:
                 idle.append((agent.agent_id, record.interaction_id))
     assert not idle, f"free agents beside callers they can serve: {idle}"
 
 
-def check_order_of_service(engine: AcdEngine, outputs: Sequence[Output]) -> None:
-    """Nobody was rung for one caller while another stood before him in the same queue, free to be taken."""
+def check_order_of_service(engine: AcdEngine, outputs: Sequence[Output], now: datetime) -> None:
+    """Nobody was rung for one caller while another stood before him, in whatever queue, free to be taken by him.
+
+    So whoever has come of age is served by the next who can, but for those of age before him, and those kept for one.
+    """
     picture = engine.picture
-    for index, order in enumerate(outputs):
+    for order in outputs:
         if not isinstance(order, RingAgent):
             continue
-        given_back = {later.interaction_id for later in outputs[index:] if isinstance(later, ev.OfferEnded)}
-        served = picture.waiting.get(order.interaction_id)
-        if served is None or order.interaction_id in given_back:
+        served, agent = picture.waiting.get(order.interaction_id), picture.agents[order.agent_id]
+        touched = {o.interaction_id for o in outputs if not isinstance(o, RingAgent) and hasattr(o, "interaction_id")}
+        if served is None or order.offer_id not in served.offer_ids or served.reserved_for is not None:
             continue
-        agent = picture.agents[order.agent_id]
-        for record in picture.waiting_in(served.queue_id):
-            if record.place >= served.place:
-                break
-            free = record.stand is Stand.OPEN and record.interaction_id not in given_back
-            his = record.pool.admits(agent) and not agent.delay_in(record.queue_id)
-            assert not (free and his and not served.picked), f"{served} was served before {record}"
+        for record in picture.waiting.values():
+            is_open = record.stand is Stand.OPEN and record.on_the_phone and record.interaction_id not in touched
+            his = agent.agent_id in record.pool.agents and agent.delay_in(record.queue_id) <= now - record.entered_at
+            if is_open and his:
+                assert _as_he_weighs(agent, served) < _as_he_weighs(agent, record), f"{served} was before {record}"
+                assert served.aged or not record.aged, f"{served} was served before {record}, who is of age"
+
+
+def _as_he_weighs(agent: AgentRecord, record: WaitingRecord) -> tuple[bool, int, datetime, InteractionId]:
+    preference = agent.config.preferences.get(record.queue_id)
+    bonus = preference.priority if preference is not None and not record.aged else 0
+    priority = 0 if record.aged else record.priority + bonus
+    return (not record.aged, -priority, record.place[2], record.interaction_id)

@@ -144,7 +144,7 @@ class World:
         if self.now - self.written[0] >= WRITTEN_EVERY:
             self.written = (self.now, dict(self.statuses), len(self.ledger.journal))
         self.ledger.take_outputs(outputs)
-        check_order_of_service(engine, outputs)
+        check_order_of_service(engine, outputs, self.now)
         for output in outputs:
             match output:
                 case ev.AgentStateChanged() | ev.AgentWishChanged():

@@ -1,8 +1,8 @@
 """Any words in any order: the engine keeps its laws, and the same words give the same answers."""
 
 import os
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,25 +11,44 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from callcenter.acd.engine import AcdEngine
 from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import AgentState, Phone, PhoneKind, PhoneStatus
+from callcenter.domain import events as ev
+from callcenter.domain.agents import (
+    CALLBACK,
+    CHAT,
+    VOICE,
+    AgentConfig,
+    AgentState,
+    Phone,
+    PhoneKind,
+    PhoneStatus,
+)
+from callcenter.domain.callbacks import Callback, CustomerAnswer
+from callcenter.domain.callers import CallerTraits
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.events import Side
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Stage
 from callcenter.domain.offers import OfferCause
-from tests.simulation.floor import MORNING, agent_config, need, queue_config, seconds, state_of, status_of
+from callcenter.domain.queues import QueueConfig
+from callcenter.domain.skills import SkillRequirement
+from tests.simulation.acd_strategies import (
+    AGENTS,
+    QUEUES,
+    REASONS,
+    agent_configs,
+    agents,
+    callbacks,
+    needs,
+    queue_configs,
+    queues,
+    times,
+    traits,
+)
+from tests.simulation.floor import MORNING, entry_of, seconds, state_of, words_after_restart
 from tests.simulation.ledger import Ledger, check_order_of_service
 
-AGENTS = [AgentId(name) for name in ("anna", "bo", "carl", "dora")]
-QUEUES = [QueueId(name) for name in ("sales", "support")]
-SKILLS = ("billing", "zh")
-
+ADMINISTERED = ("reasons", "day", "queue", "agent", "phone", "routing")
 SEEDS = int(os.environ.get("CALLCENTER_SEEDS", "200"))
-
-agents = st.sampled_from(AGENTS)
-queues = st.sampled_from(QUEUES)
-needs = st.lists(st.builds(need, st.sampled_from(SKILLS), st.integers(1, 3)), max_size=1).map(tuple)
-levels = st.dictionaries(st.sampled_from(SKILLS), st.integers(1, 4))
 
 
 class AcdMachine(RuleBasedStateMachine):
@@ -41,64 +60,88 @@ class AcdMachine(RuleBasedStateMachine):
         self.now = MORNING
         self.ledger = Ledger()
         self.log: list[tuple[cmd.Command | None, datetime, list[Output]]] = []
-        self.callers = 0
-        self.old_offers: list[tuple[OfferId, InteractionId, AgentId]] = []
+        self.arrived = 0
+        self.old_offers: dict[OfferId, tuple[InteractionId, AgentId]] = {}
+        self.entries: dict[InteractionId, cmd.Enqueue] = {}
+        """How each interaction came, to ask once more."""
 
     # ---- words to the engine
 
-    def tell(self, message: cmd.Command) -> None:
+    def tell(self, message: cmd.Command) -> bool:
+        """Say one word; whether it was taken."""
         before = state_of(self.engine)
         try:
             outputs = self.engine.handle(message, self.now)
         except CallcenterError:
             assert state_of(self.engine) == before, f"{message} was refused and yet changed something"
-            return
+            return False
         self.heard(message, outputs)
+        return True
 
     def heard(self, message: cmd.Command | None, outputs: list[Output]) -> None:
         self.log.append((message, self.now, outputs))
         self.ledger.take_outputs(outputs)
-        check_order_of_service(self.engine, outputs)
-        for offer in self.engine.picture.offers.values():
-            entry = (offer.offer_id, offer.interaction_id, offer.agent_id)
-            if entry not in self.old_offers:
-                self.old_offers.append(entry)
+        check_order_of_service(self.engine, outputs, self.now)
+        for output in outputs:
+            if isinstance(output, ev.OfferMade):
+                self.old_offers[output.offer.offer_id] = (output.interaction_id, output.offer.agent_id)
 
     def present(self) -> list[InteractionId]:
-        """Callers who have not hung up."""
+        """Interactions that have no end yet."""
         return [key for key, record in self.ledger.records.items() if record.stage is not Stage.ENDED]
 
-    @initialize(required=st.tuples(needs, needs), skills=st.tuples(levels, levels, levels, levels))
-    def open(self, required: tuple[Any, ...], skills: tuple[dict[str, int], ...]) -> None:
-        for queue_id, queue_needs in zip(QUEUES, required, strict=True):
-            self.tell(cmd.ConfigureQueue(config=queue_config(queue_id, *queue_needs)))
-        for agent_id, agent_skills in zip(AGENTS, skills, strict=True):
-            self.tell(cmd.ConfigureAgent(config=agent_config(agent_id, agent_skills)))
-            self.tell(cmd.LogIn(agent_id=agent_id))
-            self.tell(cmd.SetReady(agent_id=agent_id))
+    @initialize(
+        queue_rules=st.tuples(*(queue_configs(queue_id) for queue_id in QUEUES)),
+        people=st.tuples(*(agent_configs(agent_id) for agent_id in AGENTS)),
+    )
+    def open(self, queue_rules: tuple[QueueConfig, ...], people: tuple[AgentConfig, ...]) -> None:
+        self.tell(cmd.ConfigureReasons(reasons=REASONS))
+        for queue in queue_rules:
+            self.tell(cmd.ConfigureQueue(config=queue))
+        for agent in people:
+            self.tell(cmd.ConfigureAgent(config=agent))
+            self.tell(cmd.LogIn(agent_id=agent.agent_id))
+            self.tell(cmd.SetReady(agent_id=agent.agent_id))
         self.tell(cmd.StartRouting())
 
     # ---- configuration
 
-    @rule(queue_id=queues, required=needs, wrap_up=st.sampled_from([0, 5, 30]))
-    def configure_queue(self, queue_id: QueueId, required: tuple[Any, ...], wrap_up: int) -> None:
-        self.tell(cmd.ConfigureQueue(config=queue_config(queue_id, *required, wrap_up=wrap_up)))
-
-    @rule(agent_id=agents, skills=levels)
-    def configure_agent(self, agent_id: AgentId, skills: dict[str, int]) -> None:
-        self.tell(cmd.ConfigureAgent(config=agent_config(agent_id, skills)))
+    @rule(config=queue_configs())
+    def configure_queue(self, config: QueueConfig) -> None:
+        self.tell(cmd.ConfigureQueue(config=config))
 
     @rule(queue_id=queues)
-    def remove_queue(self, queue_id: QueueId) -> None:
-        self.tell(cmd.RemoveQueue(queue_id=queue_id))
+    def close_and_open(self, queue_id: QueueId) -> None:
+        """An emergency, and its end a moment later."""
+        for by in ("sue", ""):
+            queue = self.engine.picture.queues.get(queue_id)
+            if queue is not None:
+                self.tell(cmd.ConfigureQueue(config=replace(queue.config, closed_by=by)))
+                self.the_laws_hold()
 
-    @rule(agent_id=agents)
-    def remove_agent(self, agent_id: AgentId) -> None:
-        self.tell(cmd.RemoveAgent(agent_id=agent_id))
+    @rule(config=agent_configs())
+    def configure_agent(self, config: AgentConfig) -> None:
+        self.tell(cmd.ConfigureAgent(config=config))
 
-    @rule(routing=st.booleans())
-    def route_or_not(self, routing: bool) -> None:
-        self.tell(cmd.StartRouting() if routing else cmd.StopRouting())
+    @rule(
+        agent_id=agents, queue_id=queues, what=st.sampled_from(["reasons", "day", "queue", "agent", "phone", "routing"])
+    )
+    def administer(self, agent_id: AgentId, queue_id: QueueId, what: str) -> None:
+        """What seldom happens, in one rule, so that it happens seldom here too."""
+        match what:
+            case "reasons":
+                others = tuple(REASONS[: len(self.log) % (len(REASONS) + 1)])
+                self.tell(cmd.ConfigureReasons(reasons=others))
+            case "day":
+                self.tell(cmd.BeginDay())
+            case "queue":
+                self.tell(cmd.RemoveQueue(queue_id=queue_id))
+            case "agent":
+                self.tell(cmd.RemoveAgent(agent_id=agent_id))
+            case "phone":
+                self.tell(cmd.ChangePhone(agent_id=agent_id, phone=Phone(kind=PhoneKind.BROWSER)))
+            case _:
+                self.tell(cmd.StopRouting() if self.engine.routing else cmd.StartRouting())
 
     # ---- agents
 
@@ -106,25 +149,36 @@ class AcdMachine(RuleBasedStateMachine):
     def log_in(self, agent_id: AgentId) -> None:
         self.tell(cmd.LogIn(agent_id=agent_id))
 
-    @rule(agent_id=agents)
-    def log_out(self, agent_id: AgentId) -> None:
-        self.tell(cmd.LogOut(agent_id=agent_id))
+    @rule(agent_id=agents, by=st.sampled_from([None, "sue"]))
+    def log_out(self, agent_id: AgentId, by: str | None) -> None:
+        self.tell(cmd.LogOut(agent_id=agent_id, by=by))
 
-    @rule(agent_id=agents)
-    def set_ready(self, agent_id: AgentId) -> None:
-        self.tell(cmd.SetReady(agent_id=agent_id))
+    @rule(agent_id=agents, by=st.sampled_from([None, "sue"]))
+    def set_ready(self, agent_id: AgentId, by: str | None) -> None:
+        self.tell(cmd.SetReady(agent_id=agent_id, by=by))
 
-    @rule(agent_id=agents, reason=st.sampled_from(["lunch", "rona", ""]))
-    def set_not_ready(self, agent_id: AgentId, reason: str) -> None:
-        self.tell(cmd.SetNotReady(agent_id=agent_id, reason=reason))
+    @rule()
+    def all_to_work(self) -> None:
+        for agent_id in AGENTS:
+            self.tell(cmd.LogIn(agent_id=agent_id))
+            self.tell(cmd.SetReady(agent_id=agent_id))
 
+    @rule(agent_id=agents, reason=st.sampled_from(["lunch", "short", "rona", ""]), by=st.sampled_from([None, "sue"]))
+    def set_not_ready(self, agent_id: AgentId, reason: str, by: str | None) -> None:
+        self.tell(cmd.SetNotReady(agent_id=agent_id, reason=reason, by=by))
+
+    def wraps_up(self) -> bool:
+        return any(agent.state is AgentState.WRAP_UP for agent in self.engine.picture.agents.values())
+
+    @precondition(wraps_up)
     @rule(agent_id=agents, then=st.sampled_from([None, *AgentState]))
     def end_wrap_up(self, agent_id: AgentId, then: AgentState | None) -> None:
         self.tell(cmd.EndWrapUp(agent_id=agent_id, then=then))
 
-    @rule(agent_id=agents, kind=st.sampled_from(PhoneKind))
-    def change_phone(self, agent_id: AgentId, kind: PhoneKind) -> None:
-        self.tell(cmd.ChangePhone(agent_id=agent_id, phone=Phone(kind=kind)))
+    @precondition(wraps_up)
+    @rule(agent_id=agents, by=times(-1, 5, 60))
+    def extend_wrap_up(self, agent_id: AgentId, by: timedelta) -> None:
+        self.tell(cmd.ExtendWrapUp(agent_id=agent_id, by=by))
 
     @rule(agent_id=agents, status=st.sampled_from(PhoneStatus))
     def report_phone(self, agent_id: AgentId, status: PhoneStatus) -> None:
@@ -132,81 +186,191 @@ class AcdMachine(RuleBasedStateMachine):
 
     # ---- callers
 
-    @rule(queue_id=queues, ago=st.integers(0, 5), priority=st.integers(0, 1), skills=needs)
-    def call(self, queue_id: QueueId, ago: int, priority: int, skills: tuple[Any, ...]) -> None:
-        self.callers += 1
-        self.ask_again(InteractionId(f"c{self.callers}"), queue_id, ago, priority, skills)
-
-    @precondition(lambda self: self.present())
-    @rule(data=st.data(), queue_id=queues, ago=st.integers(0, 5), priority=st.integers(0, 1), skills=needs)
-    def ask(self, data: st.DataObject, queue_id: QueueId, ago: int, priority: int, skills: tuple[Any, ...]) -> None:
-        self.ask_again(data.draw(st.sampled_from(self.present())), queue_id, ago, priority, skills)
-
-    def ask_again(
-        self, interaction_id: InteractionId, queue_id: QueueId, ago: int, priority: int, skills: tuple[Any, ...]
+    @rule(
+        queue_id=queues,
+        ago=st.integers(0, 5),
+        priority=st.integers(0, 1),
+        skills=needs,
+        who=traits,
+        media_type=st.sampled_from([VOICE, VOICE, VOICE, CHAT]),
+    )
+    def come(
+        self,
+        queue_id: QueueId,
+        ago: int,
+        priority: int,
+        skills: tuple[SkillRequirement, ...],
+        who: CallerTraits,
+        media_type: str,
     ) -> None:
-        self.ledger.arrive(interaction_id, self.now)
-        self.tell(
+        self.arrived += 1
+        self.enter(
             cmd.Enqueue(
-                interaction_id=interaction_id,
+                interaction_id=InteractionId(f"c{self.arrived}"),
                 queue_id=queue_id,
                 entered_at=self.now - seconds(ago),
                 priority=priority,
                 skills=skills,
+                traits=who,
+                media_type=media_type,
             )
         )
 
-    @rule(number=st.integers(1, 12))
-    def leave(self, number: int) -> None:
-        interaction_id = InteractionId(f"c{number}")
+    @rule(queue_id=queues, ago=st.integers(0, 30), callback=callbacks, skills=needs, who=traits)
+    def want_callback(
+        self, queue_id: QueueId, ago: int, callback: Callback, skills: tuple[SkillRequirement, ...], who: CallerTraits
+    ) -> None:
+        self.arrived += 1
+        later = callback.not_before
+        if later is not None:
+            later = self.now + (later - MORNING)
+        self.enter(
+            cmd.Enqueue(
+                interaction_id=InteractionId(f"c{self.arrived}"),
+                queue_id=queue_id,
+                entered_at=self.now - seconds(ago) if later is None else later,
+                skills=skills,
+                traits=who,
+                media_type=CALLBACK,
+                callback=replace(callback, not_before=later),
+            )
+        )
+
+    def enter(self, message: cmd.Enqueue) -> None:
+        if message.queue_id in self.engine.picture.queues:
+            self.ledger.arrive(message.interaction_id, self.now)
+            self.entries.setdefault(message.interaction_id, message)
+        if not self.tell(message) and message.interaction_id in self.entries:
+            self.ledger.end(message.interaction_id, self.now)
+
+    @precondition(lambda self: self.present())
+    @rule(data=st.data(), queue_id=queues)
+    def ask_again(self, data: st.DataObject, queue_id: QueueId) -> None:
+        """The hold loop's question of somebody who is there, with what he came with."""
+        interaction_id = data.draw(st.sampled_from(self.present()))
+        waits = interaction_id in self.engine.picture.waiting
+        before = state_of(self.engine)
+        self.tell(replace(self.entries[interaction_id], queue_id=queue_id))
+        assert not waits or state_of(self.engine) == before
+
+    @precondition(lambda self: self.present())
+    @rule(data=st.data(), gone=st.booleans())
+    def leave(self, data: st.DataObject, gone: bool) -> None:
+        known = sorted(self.ledger.records) if gone else self.present()
+        interaction_id = data.draw(st.sampled_from(known))
         self.tell(cmd.Leave(interaction_id=interaction_id))
         self.ledger.end(interaction_id, self.now)
+
+    # ---- what a supervisor does
+
+    def waiting(self, data: st.DataObject) -> InteractionId:
+        return data.draw(st.sampled_from([*sorted(self.engine.picture.waiting), InteractionId("nobody")]))
+
+    @precondition(lambda self: self.engine.picture.waiting)
+    @rule(data=st.data(), queue_id=queues)
+    def move(self, data: st.DataObject, queue_id: QueueId) -> None:
+        interaction_id = self.waiting(data)
+        before = self.engine.picture.waiting.get(interaction_id)
+        entered_at = before.entered_at if before is not None else None
+        if self.tell(cmd.MoveInteraction(interaction_id=interaction_id, queue_id=queue_id, by="sue")):
+            assert self.engine.picture.waiting[interaction_id].entered_at == entered_at
+
+    @precondition(lambda self: self.engine.picture.waiting)
+    @rule(data=st.data(), priority=st.integers(-1, 3))
+    def set_priority(self, data: st.DataObject, priority: int) -> None:
+        self.tell(cmd.SetPriority(interaction_id=self.waiting(data), priority=priority, by="sue"))
+
+    @precondition(lambda self: self.engine.picture.waiting)
+    @rule(data=st.data(), agent_id=agents, within=times(0, 4, 60))
+    def pick(self, data: st.DataObject, agent_id: AgentId, within: timedelta) -> None:
+        self.tell(cmd.PickForAgent(interaction_id=self.waiting(data), agent_id=agent_id, by="sue", within=within))
+
+    # ---- chats
+
+    @precondition(lambda self: self.old_offers)
+    @rule(data=st.data(), accepted=st.booleans())
+    def decide(self, data: st.DataObject, accepted: bool) -> None:
+        offers = self.engine.picture.offers
+        texts = sorted(o for agent in self.engine.picture.agents.values() for o in agent.texts_offered)
+        offer_id = data.draw(st.sampled_from(texts or sorted(offers) or sorted(self.old_offers)))
+        self.tell(cmd.AcceptOffer(offer_id=offer_id) if accepted else cmd.RejectOffer(offer_id=offer_id))
+
+    @precondition(lambda self: self.engine.picture.works)
+    @rule(data=st.data())
+    def end_work(self, data: st.DataObject) -> None:
+        self.tell(cmd.EndWork(interaction_id=data.draw(st.sampled_from(sorted(self.engine.picture.works)))))
+
+    # ---- callbacks
+
+    @precondition(lambda self: self.engine.picture.offers)
+    @rule(data=st.data())
+    def agent_waits(self, data: st.DataObject) -> None:
+        offers = self.engine.picture.offers
+        absent = sorted(o for o in offers if self.engine.picture.waiting[offers[o].interaction_id].callback is not None)
+        self.tell(cmd.ReportAgentWaits(offer_id=data.draw(st.sampled_from(absent or sorted(offers)))))
+
+    @precondition(lambda self: self.engine.picture.callbacks)
+    @rule(data=st.data(), answer=st.sampled_from(CustomerAnswer))
+    def customer_called(self, data: st.DataObject, answer: CustomerAnswer) -> None:
+        """As often late or twice as not: then it changes nothing, but that he has answered is always true."""
+        interaction_id = data.draw(st.sampled_from(sorted(self.engine.picture.callbacks.values())))
+        self.tell(cmd.ReportCustomerCalled(interaction_id=interaction_id, answer=answer))
+        before = state_of(self.engine)
+        self.tell(cmd.ReportCustomerCalled(interaction_id=interaction_id, answer=answer))
+        waiting = self.engine.picture.waiting.get(interaction_id)
+        if waiting is None or waiting.callback is None or waiting.callback.not_before is not None:
+            assert state_of(self.engine) == before
 
     # ---- reports, true and late and twice
 
     @precondition(lambda self: self.old_offers)
-    @rule(data=st.data(), cause=st.sampled_from(OfferCause), really=st.booleans())
-    def offer_failed(self, data: st.DataObject, cause: OfferCause, really: bool) -> None:
-        offer_id, interaction_id, _ = data.draw(st.sampled_from(self.old_offers))
+    @rule(data=st.data(), cause=st.sampled_from(OfferCause), really=st.booleans(), late=st.booleans())
+    def offer_failed(self, data: st.DataObject, cause: OfferCause, really: bool, late: bool) -> None:
+        known = sorted(self.old_offers) if late else sorted(self.engine.picture.offers) or sorted(self.old_offers)
+        offer_id = data.draw(st.sampled_from(known))
+        interaction_id = self.old_offers[offer_id][0]
         record = self.engine.picture.waiting.get(interaction_id)
         self.tell(cmd.ReportOfferFailed(offer_id=offer_id, cause=cause))
-        if record is not None and interaction_id not in self.engine.picture.waiting:
-            assert cause is OfferCause.CALLER_LEFT
-            if really:
-                self.tell(cmd.Leave(interaction_id=interaction_id))
-                self.ledger.end(interaction_id, self.now)
-            else:
-                self.tell(
-                    cmd.Enqueue(
-                        interaction_id=interaction_id,
-                        queue_id=record.queue_id,
-                        entered_at=record.entered_at,
-                        priority=record.priority,
-                        skills=record.skills,
-                    )
-                )
-                assert record.place in [again.place for again in self.engine.picture.waiting.values()]
+        if record is None or interaction_id in self.engine.picture.waiting:
+            return
+        if self.ledger.ends[interaction_id]:
+            assert cause is OfferCause.CUSTOMER_NOT_REACHED
+            return
+        assert cause is OfferCause.CALLER_LEFT
+        if really:
+            self.tell(cmd.Leave(interaction_id=interaction_id))
+            self.ledger.end(interaction_id, self.now)
+            return
+        place = record.place
+        self.tell(entry_of(record))
+        again = self.engine.picture.waiting.get(interaction_id)
+        assert again is None or again.queue_id != record.queue_id or again.place == place
 
     @precondition(lambda self: self.engine.picture.offers)
-    @rule(data=st.data())
-    def answer(self, data: st.DataObject) -> None:
-        offer = self.engine.picture.offers[data.draw(st.sampled_from(sorted(self.engine.picture.offers)))]
-        self.tell(
-            cmd.ReportTalk(
-                offer_id=offer.offer_id, interaction_id=offer.interaction_id, agent_id=offer.agent_id, queue_id=None
+    @rule(data=st.data(), how_many=st.integers(1, 4))
+    def answer(self, data: st.DataObject, how_many: int) -> None:
+        for _ in range(how_many):
+            offers = self.engine.picture.offers
+            if not offers:
+                return
+            offer = offers[data.draw(st.sampled_from(sorted(offers)))]
+            self.tell(
+                cmd.ReportTalk(
+                    offer_id=offer.offer_id, interaction_id=offer.interaction_id, agent_id=offer.agent_id, queue_id=None
+                )
             )
-        )
 
     @precondition(lambda self: self.present())
     @rule(data=st.data(), agent_id=agents, late=st.booleans())
     def talk_out_of_turn(self, data: st.DataObject, agent_id: AgentId, late: bool) -> None:
         """A bridge found at a resync, of an offer that is over or of one nobody knows; the caller is there for sure."""
-        late_ones = [entry for entry in self.old_offers if entry[1] in self.present()]
+        late_ones = [offer_id for offer_id, entry in self.old_offers.items() if entry[0] in self.present()]
         if late and late_ones:
-            offer_id, interaction_id, agent_id = data.draw(st.sampled_from(late_ones))
+            offer_id = data.draw(st.sampled_from(late_ones))
+            interaction_id, agent_id = self.old_offers[offer_id]
         else:
             interaction_id = data.draw(st.sampled_from(self.present()))
-            offer_id = OfferId(f"unknown-{len(self.log)}")
+            offer_id = OfferId(f"unknown-{len(self.log)}-{self.now.timestamp()}")
         self.tell(
             cmd.ReportTalk(offer_id=offer_id, interaction_id=interaction_id, agent_id=agent_id, queue_id=QUEUES[0])
         )
@@ -214,8 +378,14 @@ class AcdMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.old_offers)
     @rule(data=st.data(), side=st.sampled_from([None, *Side]))
     def talk_ended(self, data: st.DataObject, side: Side | None) -> None:
-        known = sorted({*self.engine.picture.talks, *(entry[0] for entry in self.old_offers)})
+        known = sorted(self.engine.picture.talks) or sorted(self.old_offers)
         self.tell(cmd.ReportTalkEnded(offer_id=data.draw(st.sampled_from(known)), side=side))
+
+    @precondition(lambda self: self.engine.picture.talks)
+    @rule(data=st.data(), on_hold=st.booleans())
+    def hold(self, data: st.DataObject, on_hold: bool) -> None:
+        offer_id = data.draw(st.sampled_from(sorted(self.engine.picture.talks)))
+        self.tell(cmd.ReportHold(offer_id=offer_id, on_hold=on_hold))
 
     # ---- time, and the loss of all memory
 
@@ -233,26 +403,19 @@ class AcdMachine(RuleBasedStateMachine):
         self.replay()
         self.now += seconds(1)
         old, routing = self.engine.picture, self.engine.routing
+        held = {i: (old.agents[agent_id].works[i], agent_id) for i, agent_id in old.works.items()}
         self.engine = AcdEngine()
-        for queue in old.queues.values():
-            self.tell(cmd.ConfigureQueue(config=queue.config))
-        for agent in old.agents.values():
-            self.tell(cmd.ConfigureAgent(config=agent.config))
-            self.tell(status_of(agent))
-            self.tell(cmd.ReportPhone(agent_id=agent.agent_id, status=agent.phone_status))
-        for record in old.waiting.values():
-            self.tell(
-                cmd.Enqueue(
-                    interaction_id=record.interaction_id,
-                    queue_id=record.queue_id,
-                    entered_at=record.entered_at,
-                    priority=record.priority,
-                    skills=record.skills,
-                )
-            )
-        if not lost:
-            for offer in old.offers.values():
-                self.tell(cmd.RestoreOffer(offer=offer))
+        for word in words_after_restart(old, with_offers=not lost):
+            self.tell(word)
+        for interaction_id, (offer_id, agent_id) in held.items():
+            self.tell(replace(self.entries[interaction_id], queue_id=min(old.queues), admitted=True))
+            self.tell(cmd.ReportTalk(offer_id=offer_id, interaction_id=interaction_id, agent_id=agent_id))
+        for interaction_id, sent_on in old.overflowed.items():
+            if sent_on.queue_id not in old.queues:
+                self.tell(cmd.Leave(interaction_id=interaction_id))
+                self.ledger.end(interaction_id, self.now)
+                continue
+            self.tell(replace(self.entries[interaction_id], queue_id=sent_on.queue_id, admitted=True))
         self.tell(cmd.StartRouting())
         if not routing:
             self.tell(cmd.StopRouting())
