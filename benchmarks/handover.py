@@ -1,6 +1,6 @@
 """How long callers and agents wait for the machine: our queue beside a stock `app_queue`, on one Asterisk, in one run.
 
-    python benchmarks/handover.py [--json] [--agents 4] [--talks 80] [--new-calls 40] [--rounds 2]
+    python benchmarks/handover.py [--json] [--agents 4] [--waiting 16] [--talks 80] [--new-calls 40] [--rounds 2]
 
 Exit status: 0 for a clean run, 1 when a call failed or a screen pop came after its call, 2 when the run was clean but
 an expectation was missed and --strict was given.
@@ -20,8 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.crowd import Measured, hand_over, ring_new_calls, talk_lengths
 from benchmarks.figures import Figures
-from benchmarks.two_queues import APP_QUEUE, OURS, WAYS, Measured, TwoQueues, hand_over, ring_new_calls
+from benchmarks.two_queues import APP_QUEUE, OURS, WAYS, TwoQueues
 from callcenter.asterisk.errors import AsteriskError
 
 HANDOVER_TIMES_SHORTER = 100.0
@@ -35,7 +36,8 @@ new_call  from the INVITE that a caller's phone sends to the INVITE that reaches
           the call first and play nothing.
 app_queue runs with its fastest settings: autofill, ringinuse=no, no wrap-up, retry=1. (It takes retry=0 for 5 seconds,
           its default.)
-ratio_p50 the median of app_queue divided by the median of ours: above 1 ours is the shorter wait.
+ratio_p50 the median of app_queue divided by the median of ours, ratio_p99 the same of the 99th percentiles: above 1
+          ours is the shorter wait.
 pop_before_invite  of every call of ours: whether the customer's card had arrived at the agent's desktop before the
           INVITE arrived at his phone; lead_ms is by how much.
 
@@ -49,6 +51,7 @@ class Plan:
     """The size of a run."""
 
     agents: int
+    waiting: int
     talks: int
     new_calls: int
     rounds: int
@@ -104,7 +107,9 @@ async def measure(plan: Plan, say: Callable[[str], None]) -> Outcome:
     chance = random.Random(plan.seed)
     results = {what: {way.name: Measured() for way in WAYS} for what in ("handover", "new_call")}
     with tempfile.TemporaryDirectory(prefix="callcenter-benchmark-") as base:
-        async with TwoQueues(Path(base), agents=plan.agents, retry_seconds=plan.retry_seconds) as house:
+        async with TwoQueues(
+            Path(base), agents=plan.agents, waiting=plan.waiting, retry_seconds=plan.retry_seconds
+        ) as house:
             version = ".".join(str(part) for part in await house.asterisk.version())
             for way in WAYS:  # The first call of either way pays for what is loaded then; it is not counted.
                 await ring_new_calls(house, way, calls=2, chance=chance)
@@ -124,6 +129,7 @@ async def measure(plan: Plan, say: Callable[[str], None]) -> Outcome:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "asterisk": version,
         "python": platform.python_version(),
+        "agents": f"{plan.agents}, {plan.waiting} callers kept waiting",
         "load": f"{load_before:.2f} before, {os.getloadavg()[0]:.2f} after",
     }
     return Outcome(plan=plan, results=results, run=run, faults=tuple(faults))
@@ -161,6 +167,7 @@ def as_json(outcome: Outcome) -> JsonValue:
             "ours_ms": ours.as_json(),
             "app_queue_ms": stock.as_json(),
             "ratio_p50": round(stock.p50 / ours.p50, 3),
+            "ratio_p99": round(stock.p99 / ours.p99, 3),
         }
     pops, late, lead = outcome.pops
     document["pop_before_invite"] = {"calls": pops, "late": late, "lead_ms": lead.as_json()}
@@ -179,8 +186,9 @@ def as_text(outcome: Outcome) -> str:
             lines.append(
                 f"{what:10}{way.name:12}{figures.p50:10.1f}{figures.p99:10.1f}{figures.most:10.1f}{figures.n:6}"
             )
-        ratio = outcome.figures(what, APP_QUEUE.name).p50 / outcome.figures(what, OURS.name).p50
-        lines += [f"{what:10}{'ratio_p50':12}{ratio:10.2f}   app_queue / ours", ""]
+        stock, ours = outcome.figures(what, APP_QUEUE.name), outcome.figures(what, OURS.name)
+        ratios = f"{stock.p50 / ours.p50:10.2f}{stock.p99 / ours.p99:10.2f}"
+        lines += [f"{what:10}{'ratio':12}{ratios}   app_queue / ours", ""]
     pops, late, lead = outcome.pops
     lines.append(
         f"pop before the INVITE in {pops - late} of {pops} calls; lead p50 {lead.p50:.1f} ms, least {lead.least:.1f} ms"
@@ -194,6 +202,7 @@ def as_text(outcome: Outcome) -> str:
 def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(
         agents=arguments.agents,
+        waiting=4 * arguments.agents if arguments.waiting is None else arguments.waiting,
         talks=arguments.talks,
         new_calls=arguments.new_calls,
         rounds=arguments.rounds,
@@ -218,7 +227,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument("--agents", type=between(1, 10), default=4, help="agents' phones (4)")
+    parser.add_argument("--agents", type=between(1, 100), default=4, help="agents' phones (4)")
+    parser.add_argument("--waiting", type=between(1, 1000), help="callers kept waiting (4 to an agent)")
     parser.add_argument("--talks", type=between(8, 10_000), default=80, help="talks with each queue, kept full (80)")
     parser.add_argument("--new-calls", type=between(2, 10_000), default=40, help="calls to each, when idle (40)")
     parser.add_argument("--rounds", type=between(1, 100), default=2, help="turns that these are spread over (2)")
@@ -244,7 +254,8 @@ def main() -> int:
 
 
 async def _in_time(measuring: Awaitable[Outcome], arguments: argparse.Namespace) -> Outcome:
-    async with asyncio.timeout(120 + 4 * (arguments.talks / arguments.agents + arguments.new_calls)):
+    talking = (arguments.talks / arguments.agents + 4) * talk_lengths(arguments.agents)[1]
+    async with asyncio.timeout(120 + 2 * arguments.agents + 4 * (talking + arguments.new_calls)):
         return await measuring
 
 
