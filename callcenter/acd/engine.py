@@ -16,7 +16,7 @@ from callcenter.acd.overflow import Due
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import PlaceList
 from callcenter.acd.queueing import Queueing
-from callcenter.acd.roster import AgentDay, AgentRecord, Wish
+from callcenter.acd.roster import AT_WORK, AgentDay, AgentRecord, Wish
 from callcenter.acd.steps import Output, Steps
 from callcenter.acd.texts import Texts
 from callcenter.acd.waiting import WaitingRecord
@@ -24,10 +24,10 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import StopRinging
 from callcenter.domain.agents import AgentState, PhoneStatus, Reason, check_agent_transition
-from callcenter.domain.callbacks import Presence
+from callcenter.domain.callbacks import CustomerAnswer, Presence
 from callcenter.domain.errors import Conflict, InvalidValue
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
-from callcenter.domain.offers import OfferCause, OfferOutcome
+from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
 from callcenter.domain.overflows import OverflowCause
 from callcenter.domain.queues import QueueConfig
 
@@ -79,7 +79,7 @@ class AcdEngine:
     def _meet(self, kind: DeadlineKind, key: str, now: datetime) -> list[Output]:
         match kind:
             case DeadlineKind.OFFER:
-                return self._texts.give_up(OfferId(key), now)
+                return self._give_up(self.picture.offers[OfferId(key)], now)
             case DeadlineKind.WAITING:
                 return self._queueing.wake(self.picture.waiting[InteractionId(key)], now)
             case DeadlineKind.NOBODY:
@@ -93,6 +93,14 @@ class AcdEngine:
             case _:
                 self._steps.end_rest(agent)
                 return []
+
+    def _give_up(self, offer: Offer, now: datetime) -> list[Output]:
+        """Nobody has told the end of an offer; of an agent who waits for his customer, that of the customer's call."""
+        waiting = self.picture.waiting.get(offer.interaction_id)
+        if waiting is not None and waiting.presence is Presence.CALLING:
+            lost = cmd.ReportCustomerCalled(interaction_id=offer.interaction_id, answer=CustomerAnswer.FAILED)
+            return self._queueing.customer_called(lost, now)
+        return self._texts.give_up(offer.offer_id, now)
 
     # ---- what follows from every message
 
@@ -266,6 +274,7 @@ class AcdEngine:
         after_call = message.after_call
         agent.wish = None if after_call is None else Wish(state=after_call, reason=message.after_call_reason)
         agent.talk_since = message.since if agent.in_talk else None
+        agent.busy_since = message.since if agent.state in AT_WORK else None
         if agent.state is AgentState.READY and agent.ready_since is None:
             agent.ready_since = message.since
         if agent.state is AgentState.WRAP_UP:

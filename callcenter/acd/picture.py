@@ -24,7 +24,7 @@ from callcenter.domain.rules import Rule, for_caller
 from callcenter.domain.skills import SkillRequirement
 
 Preferences = Mapping[QueueId, QueuePreference]
-ELAPSED_LIMIT = 200
+ELAPSED_LIMIT = 64
 """In larger pools the remaining work of each agent hardly counts, and it would take long to ask."""
 
 
@@ -146,7 +146,39 @@ class Picture:
         queue = self.queues[record.queue_id]
         if record.offer_ids:
             return estimate.NO_WAIT
-        return self._predict(record.pool, queue, self._ahead(record.pool, record), 0, now)
+        best = self._predict(record.pool, queue, self._ahead(record.pool, record), 0, now)
+        steps = queue.config.routing
+        for index in range(record.step + 1, len(steps)):
+            begins = record.placed_at + steps[index].after - now
+            rule = for_caller(steps[index].who, record.traits.language, record.skills)
+            pool = self.pool(rule, on_the_phone=record.on_the_phone)
+            best = self._or_later(best, pool, queue, self._ahead(pool, record), begins, now)
+        return best
+
+    def _or_later(
+        self,
+        best: estimate.Prediction | None,
+        pool: Pool,
+        queue: QueueRecord,
+        ahead: float,
+        begins: timedelta,
+        now: datetime,
+    ) -> estimate.Prediction | None:
+        """The forecast when from `begins` on the agents of a later step serve as well."""
+        if best is not None and begins >= best.high:
+            return best
+        wider = self._predict(pool, queue, ahead, self._idle(pool), now)
+        if wider is None:
+            return best
+        expected, low, high = (max(begins, moment) for moment in (wider.expected, wider.low, wider.high))
+        if best is not None:
+            expected, low, high = min(expected, best.expected), min(low, best.low), min(high, best.high)
+        return estimate.Prediction(expected=expected, low=low, high=high)
+
+    def _idle(self, pool: Pool) -> int:
+        """1 where somebody of a pool is free, else 0: more would be asked for in vain."""
+        self.settle_agents()
+        return 1 if any(agent_id in pool.agents for _, agent_id in self.free.candidates(pool.rule)) else 0
 
     def expected_wait(self, interaction_id: InteractionId, now: datetime) -> timedelta | None:
         """The middle of the forecast."""
@@ -159,9 +191,11 @@ class Picture:
         """How long somebody would wait who came to a queue now."""
         queue = self.queue(queue_id)
         pool = self._first_pool(queue_id, skills)
-        self.settle_agents()
-        idle = 1 if any(entry[1] in pool.agents for entry in self.free.candidates(pool.rule)) else 0
-        return self._predict(pool, queue, self._ahead(pool, None), idle, now)
+        best = self._predict(pool, queue, self._ahead(pool, None), self._idle(pool), now)
+        for step in queue.config.routing[1:]:
+            later = self.pool(for_caller(step.who, "", skills), on_the_phone=True)
+            best = self._or_later(best, later, queue, self._ahead(later, None), step.after, now)
+        return best
 
     def _first_pool(self, queue_id: QueueId, skills: tuple[SkillRequirement, ...]) -> Pool:
         queue = self.queue(queue_id)
@@ -186,9 +220,9 @@ class Picture:
         elapsed: list[timedelta] = []
         if pool.serving <= ELAPSED_LIMIT:
             elapsed = [
-                max(now - (agent.talk_since or agent.since), timedelta())
+                max(now - agent.busy_since, timedelta())
                 for agent in pool.agents.values()
-                if agent.counted and (agent.in_talk or agent.wrap_up_until is not None)
+                if agent.counted and agent.busy_since is not None
             ]
         return estimate.predict(
             ahead=ahead,

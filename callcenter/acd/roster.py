@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from callcenter.acd.pools import Pool
 
 _S = AgentState
-_BUSY = frozenset({_S.OFFERED, _S.TALKING, _S.HOLD, _S.WRAP_UP})
+AT_WORK = frozenset({_S.OFFERED, _S.TALKING, _S.HOLD, _S.WRAP_UP})
+"""With an interaction, from the first ring to the end of wrap-up."""
 _AT_WORK_ON_ONE = frozenset({_S.TALKING, _S.HOLD, _S.WRAP_UP})
 
 
@@ -66,6 +67,8 @@ class AgentRecord:
     offer_id: OfferId | None = None
     queue_id: QueueId | None = None
     talk_since: datetime | None = None
+    busy_since: datetime | None = None
+    """Since when his phone rings, he talks or wraps up: one interaction's whole work."""
     wrap_up_until: datetime | None = None
     wish: Wish | None = None
     misses: int = 0
@@ -126,7 +129,7 @@ class AgentRecord:
         """Takes interactions now, or will after the present one."""
         if self.state is AgentState.READY:
             return self.phone_status is not PhoneStatus.UNREACHABLE
-        return self.state in _BUSY and self.wish is None
+        return self.state in AT_WORK and self.wish is None
 
     def delay_in(self, queue_id: QueueId) -> timedelta:
         """How long a caller of this queue must have waited before this agent takes him."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from callcenter.acd import overflow
 from callcenter.acd.deadlines import DeadlineKind, Deadlines
 from callcenter.acd.picture import Picture, QueueRecord
-from callcenter.acd.roster import AgentRecord, Wish
+from callcenter.acd.roster import AT_WORK, AgentRecord, Wish
 from callcenter.acd.waiting import Stand, WaitingRecord
 from callcenter.domain import events as ev
 from callcenter.domain.actions import Action, StopRinging
@@ -87,6 +87,7 @@ class Steps:
         self.picture.before_change(agent)
         old, agent.state = agent.state, state
         agent.day.take(old, max(now - agent.counted_until, timedelta()))
+        self._learn(agent, old, state, now)
         agent.reason, agent.since, agent.counted_until, agent.by = reason, now, now, by
         agent.interaction_id, agent.offer_id, agent.wrap_up_until = interaction_id, offer_id, wrap_up_until
         if state is AgentState.READY:
@@ -113,6 +114,16 @@ class Steps:
             by=by,
         )
         return [*out, changed]
+
+    def _learn(self, agent: AgentRecord, old: AgentState, new: AgentState, now: datetime) -> None:
+        """What one interaction took of an agent, from the first ring to the end of wrap-up, for the forecasts."""
+        if new in AT_WORK:
+            agent.busy_since = agent.busy_since if old in AT_WORK and agent.busy_since is not None else now
+            return
+        queue = self.picture.queues.get(agent.queue_id) if agent.queue_id is not None else None
+        if queue is not None and agent.busy_since is not None and old is not AgentState.OFFERED:
+            queue.handle_time.learn(max(now - agent.busy_since, timedelta()))
+        agent.busy_since = None
 
     def _let_texts_go(self, agent: AgentRecord, state: AgentState, now: datetime) -> list[Output]:
         """Who goes away is offered no chats any more; who logs out holds none."""
@@ -185,8 +196,6 @@ class Steps:
             ev.TalkEnded(interaction_id=interaction_id, at=now, agent_id=agent.agent_id, offer_id=offer_id, side=side)
         ]
         queue = self.picture.queues.get(queue_id) if queue_id is not None else None
-        if queue is not None and agent.talk_since is not None:
-            queue.handle_time.learn(max(now - agent.talk_since, timedelta()) + queue.config.wrap_up / 2)
         pause = queue.config.wrap_up if queue is not None and not stays else timedelta()
         if pause <= timedelta() and not stays:
             return out + self.after_work(agent, now)

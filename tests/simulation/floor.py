@@ -12,9 +12,10 @@ from callcenter.acd.steps import Output
 from callcenter.acd.waiting import WaitingRecord
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.actions import RingAgent, StopRinging
-from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneStatus
-from callcenter.domain.callbacks import CustomerAnswer, Presence
+from callcenter.domain.actions import CallCustomer, PresentWork, RingAgent, StopRinging
+from callcenter.domain.agents import CALLBACK, VOICE, AgentConfig, AgentState, Phone, PhoneStatus
+from callcenter.domain.callbacks import Callback, CustomerAnswer, Presence
+from callcenter.domain.callers import A_STRANGER, CallerTraits
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.offers import Offer, OfferCause
@@ -74,7 +75,7 @@ def copy_of(thing: object) -> dict[str, object]:
     return copied
 
 
-_LEARNED_ANEW = ("counted_until", "limit_at", "limit_told", "expects")
+_LEARNED_ANEW = ("busy_since", "counted_until", "limit_at", "limit_told", "expects")
 """What of an agent a restart does not give back as it was."""
 
 
@@ -229,6 +230,16 @@ class Floor:
     def agent(self, name: str, skills: dict[str, int] | None = None) -> None:
         self.tell(cmd.ConfigureAgent(config=agent_config(name, skills)))
 
+    def rules(self, config: QueueConfig) -> list[Output]:
+        """A queue, or new rules for it."""
+        return self.tell(cmd.ConfigureQueue(config=config))
+
+    def at_work(self, config: AgentConfig) -> list[Output]:
+        """An agent, who sits down and says that he is ready."""
+        self.tell(cmd.ConfigureAgent(config=config))
+        self.tell(cmd.LogIn(agent_id=config.agent_id))
+        return self.ready(config.agent_id)
+
     def ready_agent(self, name: str, skills: dict[str, int] | None = None) -> list[Output]:
         """An agent who has just sat down and said that he is ready."""
         self.agent(name, skills)
@@ -261,7 +272,15 @@ class Floor:
     # ---- what callers do
 
     def enqueue(
-        self, name: str, queue: str, *needs: SkillRequirement, priority: int = 0, ago: float = 0
+        self,
+        name: str,
+        queue: str,
+        *needs: SkillRequirement,
+        priority: int = 0,
+        ago: float = 0,
+        traits: CallerTraits = A_STRANGER,
+        media_type: str = VOICE,
+        admitted: bool = False,
     ) -> list[Output]:
         return self.tell(
             cmd.Enqueue(
@@ -270,8 +289,46 @@ class Floor:
                 entered_at=self.now - seconds(ago),
                 priority=priority,
                 skills=needs,
+                traits=traits,
+                media_type=media_type,
+                admitted=admitted,
             )
         )
+
+    def callback(
+        self, name: str, queue: str, *, number: str = "1001", ago: float = 0, at: float | None = None
+    ) -> list[Output]:
+        """A caller has hung up and keeps his place; `at` is so many seconds from now when he chose a time."""
+        chosen = None if at is None else self.now + seconds(at)
+        return self.tell(
+            cmd.Enqueue(
+                interaction_id=InteractionId(name),
+                queue_id=QueueId(queue),
+                entered_at=chosen or self.now - seconds(ago),
+                media_type=CALLBACK,
+                callback=Callback(number=number, requested_at=self.now, not_before=chosen),
+            )
+        )
+
+    def customer(self, name: str, answer: CustomerAnswer) -> list[Output]:
+        """What became of the call to a callback's customer."""
+        return self.tell(cmd.ReportCustomerCalled(interaction_id=InteractionId(name), answer=answer))
+
+    def agent_waits(self, agent: str) -> list[Output]:
+        """The agent has answered, and waits for the customer."""
+        return self.tell(cmd.ReportAgentWaits(offer_id=self.offer_to(agent).offer_id))
+
+    def pick(self, name: str, agent: str, within: float = 120) -> list[Output]:
+        """A supervisor keeps a caller for an agent."""
+        return self.tell(
+            cmd.PickForAgent(
+                interaction_id=InteractionId(name), agent_id=AgentId(agent), by="sue", within=seconds(within)
+            )
+        )
+
+    def set_priority(self, name: str, priority: int) -> list[Output]:
+        """A supervisor changes a caller's priority."""
+        return self.tell(cmd.SetPriority(interaction_id=InteractionId(name), priority=priority, by="sue"))
 
     def move(self, name: str, queue: str) -> list[Output]:
         """A supervisor moves a waiting caller."""
@@ -326,6 +383,20 @@ class Floor:
         """The interaction an agent is offered, talks to or wraps up."""
         return self.record(agent).interaction_id
 
+    def place(self, name: str) -> WaitingRecord:
+        """All that the engine holds of somebody who waits."""
+        return self.engine.picture.waiting[InteractionId(name)]
+
+    def sent(self, name: str) -> tuple[str, str] | None:
+        """By which rule, and where, somebody was sent on who is to leave the queues."""
+        told = self.engine.picture.overflowed.get(InteractionId(name))
+        return None if told is None else (str(told.cause), str(told.overflow))
+
+    def place_queue(self) -> QueueId:
+        """The one queue of a small floor."""
+        (queue_id,) = self.engine.picture.queues
+        return queue_id
+
     def waiting(self, queue: str) -> list[str]:
         """Who waits, next first."""
         return [str(record.interaction_id) for record in self.engine.picture.waiting_in(QueueId(queue))]
@@ -347,6 +418,21 @@ def without_queues(outputs: Iterable[Output]) -> list[Output]:
 def rings(outputs: Iterable[Output]) -> list[tuple[str, str]]:
     """Whom these outputs ring for which interaction."""
     return [(str(o.agent_id), str(o.interaction_id)) for o in outputs if isinstance(o, RingAgent)]
+
+
+def rung_by(outputs: Iterable[Output]) -> list[str]:
+    """The agents these outputs ring, in order."""
+    return [agent for agent, _ in rings(outputs)]
+
+
+def shown(outputs: Iterable[Output]) -> list[tuple[str, str]]:
+    """Whom these outputs show which chat or mail."""
+    return [(str(o.agent_id), str(o.interaction_id)) for o in outputs if isinstance(o, PresentWork)]
+
+
+def customers_called(outputs: Iterable[Output]) -> list[tuple[str, int]]:
+    """Which callbacks' customers these outputs call, and the how-manieth time."""
+    return [(str(o.interaction_id), o.attempt) for o in outputs if isinstance(o, CallCustomer)]
 
 
 def stops(outputs: Iterable[Output]) -> list[OfferId]:

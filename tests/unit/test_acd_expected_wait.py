@@ -1,11 +1,15 @@
 """The expected wait: nothing where an agent is free, None where nobody works, longer the further behind."""
 
+from dataclasses import replace
+
 import pytest
 
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import PhoneStatus
 from callcenter.domain.ids import QueueId
-from tests.simulation.floor import Floor, need, queue_config, seconds
+from callcenter.domain.queues import RoutingStep
+from callcenter.domain.rules import InGroup
+from tests.simulation.floor import Floor, agent_config, need, queue_config, seconds
 
 
 def busy_floor(agents: int) -> Floor:
@@ -79,12 +83,13 @@ def test_only_those_who_have_the_interactions_own_skills_count() -> None:
     assert alone > max(shared, 180)
 
 
-def test_a_talk_teaches_the_queue_its_length_and_half_the_wrap_up() -> None:
+def test_an_interaction_teaches_the_queue_what_it_took_from_the_first_ring_to_the_end_of_wrap_up() -> None:
     floor = busy_floor(1)
-    talk_since = floor.record("a0").talk_since
-    assert talk_since is not None
-    floor.now = talk_since + seconds(265)
+    busy_since = floor.record("a0").busy_since
+    assert busy_since is not None
+    floor.now = busy_since + seconds(250)
     floor.hang_up("a0")
+    floor.wait(30)
     assert floor.engine.picture.queue(QueueId("sales")).handle_time.mean == seconds(190)
 
 
@@ -93,6 +98,26 @@ def test_the_administrators_guess_counts_until_something_was_learned() -> None:
     floor.tell(cmd.ConfigureQueue(config=queue_config("sales", expected_handle_time=60)))
     assert floor.expected_wait("c0") == steps(1, 0, handle_time=60)
     floor.hang_up("a0")
+    floor.end_wrap_up("a0")
     learned = floor.engine.picture.queue(QueueId("sales")).handle_time.mean
     floor.tell(cmd.ConfigureQueue(config=queue_config("sales", expected_handle_time=600)))
     assert floor.engine.picture.queue(QueueId("sales")).handle_time.mean == learned
+
+
+def test_a_step_that_is_near_shortens_the_wait_to_its_beginning() -> None:
+    floor = Floor()
+    first = RoutingStep(after=seconds(0), who=need("help"))
+    second = RoutingStep(after=seconds(30), who=InGroup(group="reserve"))
+    floor.tell(cmd.ConfigureQueue(config=replace(queue_config("help"), steps=(first, second))))
+    floor.ready_agent("anna", {"help": 1})
+    floor.enqueue("t1", "help")
+    floor.answer("anna")
+    floor.enqueue("h1", "help")
+    alone = floor.expected_wait("h1")
+    assert alone is not None
+    assert alone > 100
+    floor.tell(cmd.ConfigureAgent(config=replace(agent_config("rex"), groups=frozenset({"reserve"}))))
+    floor.log_in("rex")
+    floor.ready("rex")
+    floor.wait(10)
+    assert floor.expected_wait("h1") == 20
