@@ -20,7 +20,9 @@ from tests.e2e.phones import AgentPhone, CallEnd
 
 HANDED_OVER_WITHIN = timedelta(milliseconds=50)
 """Two records of one agent may touch by this much: the next talk is reported while the last is being closed."""
-RULED_OUTCOMES = frozenset({"closed", "ended_in_menu", "failed"})
+RULED_OUTCOMES = frozenset({"closed", "ended_in_menu", "failed", "callback_taken", "message_left", "transferred_out"})
+CALLS, CALLBACKS = "cc1-%", "cb-%"
+"""Ids of calls that came in, and of callbacks, which are interactions of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,19 @@ class Invariants:
             "SELECT * FROM interactions WHERE interaction_id LIKE 'cc1-%' ORDER BY started_at, interaction_id"
         )
 
+    def callbacks(self) -> list[dict[str, Any]]:
+        """Every record of a callback, oldest first."""
+        return self.rows(
+            "SELECT * FROM interactions WHERE interaction_id LIKE 'cb-%' ORDER BY started_at, interaction_id"
+        )
+
     def open_interactions(self) -> list[str]:
         """Ids of records without an end."""
-        return [row["interaction_id"] for row in self.interactions() if row["ended_at"] is None]
+        return [row["interaction_id"] for row in self.interactions() + self.callbacks() if row["ended_at"] is None]
 
-    def events(self, *names: str) -> list[dict[str, Any]]:
+    def events(self, *names: str, of: str = CALLS) -> list[dict[str, Any]]:
         """Events in the order of the journal, their data decoded."""
-        rows = self.rows("SELECT * FROM events WHERE interaction_id LIKE 'cc1-%' ORDER BY event_id")
+        rows = self.rows("SELECT * FROM events WHERE interaction_id LIKE ? ORDER BY event_id", of)
         return [{**row, "data": json.loads(row["data"])} for row in rows if not names or row["name"] in names]
 
     def outcomes(self) -> Counter[str]:
@@ -110,6 +118,9 @@ class Invariants:
             assert record["outcome"], f"I1: {record['interaction_id']} has no outcome"
             assert ends[record["interaction_id"]] == 1, f"I1: {record['interaction_id']} ended {dict(ends)} times"
         assert len(ends) == len(records), "I1: something ended that has no record"
+        callbacks = {record["interaction_id"]: 1 for record in self.callbacks()}
+        ended = Counter(event["interaction_id"] for event in self.events("InteractionEnded", of=CALLBACKS))
+        assert dict(ended) == callbacks, f"I1: callbacks that did not end once: {ended} of {list(callbacks)}"
 
     def check_nobody_cut_off(self) -> None:
         """I2: whoever did not hang up himself had talked with an agent, or a rule ended the call."""
@@ -125,8 +136,15 @@ class Invariants:
         first_offers: dict[tuple[str, int], list[tuple[datetime, str]]] = defaultdict(list)
         waiting: dict[str, datetime] = {}
         moved = ("InteractionEscalated", "PriorityChanged", "InteractionReserved")
-        for event in self.events("InteractionQueued", "OfferMade", "InteractionEnded", *moved):
+        went = ("InteractionOverflowed", "InteractionEnded")
+        for event in self.events("InteractionQueued", "OfferMade", *went, *moved):
             interaction_id, data = event["interaction_id"], event["data"]
+            if event["name"] == "InteractionOverflowed" or (
+                event["name"] == "InteractionQueued" and data["by"] and interaction_id in waiting
+            ):
+                # He has left that queue, and may come to another one.
+                waiting.pop(interaction_id, None)
+                entered.pop(interaction_id, None)
             if event["name"] == "InteractionReserved":
                 # He waits for one agent, and has no place among the others.
                 waiting.pop(interaction_id, None)
@@ -153,7 +171,8 @@ class Invariants:
     def talks(self) -> list[Talk]:
         """Every talk in the journal."""
         talks: dict[str, Talk] = {}
-        for event in self.events("InteractionConnected", "TalkEnded"):
+        names = ("InteractionConnected", "TalkEnded")
+        for event in sorted(self.events(*names) + self.events(*names, of=CALLBACKS), key=lambda e: e["event_id"]):
             data, at = event["data"], datetime.fromisoformat(event["data"]["at"])
             offer_id = data["offer_id"]
             if event["name"] == "InteractionConnected":
