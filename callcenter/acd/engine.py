@@ -510,6 +510,8 @@ class AcdEngine:
         offer = self.picture.offers.get(message.offer_id)
         if offer is not None:
             out += self._steps.close_offer(offer, OfferOutcome.ANSWERED, None, now)
+            if waiting is not None and waiting.callback is None:
+                self.picture.queues[offer.queue_id].ring_time.learn(max(now - offer.made_at, timedelta()))
         else:
             his = agent.offer_id == message.offer_id
             out += self._steps.close_lost_offer(agent, OfferOutcome.ANSWERED if his else OfferOutcome.WITHDRAWN, now)

@@ -131,6 +131,33 @@ class Patience:
         return self.abandonments / self.exposure.total_seconds()
 
 
+@dataclass(slots=True)
+class RingTime:
+    """How long agents of a queue let it ring before they answer; nothing until the first has."""
+
+    mean: timedelta = timedelta()
+    variance: float = 0.0
+    """In square seconds."""
+    count: int = 0
+
+    def learn(self, rang: timedelta) -> None:
+        """Take one answered offer in."""
+        self.count = min(self.count + 1, MEMORY)
+        weight = 1 / self.count
+        off = (rang - self.mean).total_seconds()
+        self.mean += (rang - self.mean) * weight
+        self.variance = (1 - weight) * (self.variance + weight * off * off)
+
+    def after(self, wait: Prediction) -> Prediction:
+        """The wait until the talk, of the wait until somebody rings: the two are independent, so their variances add."""
+        seconds = math.sqrt(self.variance) * _Z
+        expected = wait.expected + self.mean
+        below, above = (wait.expected - wait.low).total_seconds(), (wait.high - wait.expected).total_seconds()
+        low = expected - timedelta(seconds=math.hypot(max(below, 0.0), seconds))
+        high = expected + timedelta(seconds=math.hypot(max(above, 0.0), seconds))
+        return Prediction(expected=expected, low=max(low, timedelta()), high=high)
+
+
 def predict(
     *,
     ahead: float,

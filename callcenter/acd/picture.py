@@ -36,6 +36,7 @@ class QueueRecord:
     waiting: PlaceList
     handle_time: estimate.HandleTime
     patience: estimate.Patience
+    ring_time: estimate.RingTime = field(default_factory=estimate.RingTime)
     pools: tuple[Pool, ...] = ()
     """Who may serve at each step, whoever calls."""
     delays: tuple[timedelta, ...] = ()
@@ -145,7 +146,7 @@ class Picture:
             return None
         queue = self.queues[record.queue_id]
         if record.offer_ids:
-            return estimate.NO_WAIT
+            return queue.ring_time.after(estimate.NO_WAIT)
         best = self._predict(record.pool, queue, self._ahead(record.pool, record), 0, now)
         steps = queue.config.routing
         for index in range(record.step + 1, len(steps)):
@@ -153,7 +154,7 @@ class Picture:
             rule = for_caller(steps[index].who, record.traits.language, record.skills)
             pool = self.pool(rule, on_the_phone=record.on_the_phone)
             best = self._or_later(best, pool, queue, self._ahead(pool, record), begins, now)
-        return best
+        return None if best is None else queue.ring_time.after(best)
 
     def _or_later(
         self,
@@ -195,7 +196,7 @@ class Picture:
         for step in queue.config.routing[1:]:
             later = self.pool(for_caller(step.who, "", skills), on_the_phone=True)
             best = self._or_later(best, later, queue, self._ahead(later, None), step.after, now)
-        return best
+        return None if best is None else queue.ring_time.after(best)
 
     def _first_pool(self, queue_id: QueueId, skills: tuple[SkillRequirement, ...]) -> Pool:
         queue = self.queue(queue_id)

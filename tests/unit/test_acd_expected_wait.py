@@ -121,3 +121,17 @@ def test_a_step_that_is_near_shortens_the_wait_to_its_beginning() -> None:
     floor.ready("rex")
     floor.wait(10)
     assert floor.expected_wait("h1") == 20
+
+
+def test_how_long_agents_let_it_ring_belongs_to_the_wait() -> None:
+    floor = Floor()
+    floor.queue("sales")
+    floor.ready_agent("anna")
+    for number in range(5):
+        floor.enqueue(f"c{number}", "sales")
+        floor.wait(4)
+        floor.answer("anna")
+        floor.hang_up("anna")
+        floor.end_wrap_up("anna")
+    floor.enqueue("c9", "sales")
+    assert floor.expected_wait("c9") == 4
