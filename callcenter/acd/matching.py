@@ -83,8 +83,19 @@ class Matching:
             if self._steps.must_be_called_first(record):
                 out += self.call_customer(record, now, because_of=agent)
             else:
-                out += self._offer(agent, record, 1, now)
+                other, able = self._rather(agent, record, now)
+                out += self._offer(other or agent, record, able, now)
         return out
+
+    def _rather(self, agent: AgentRecord, record: WaitingRecord, now: datetime) -> tuple[AgentRecord | None, int]:
+        """Of an interaction that has just become open: who was free before `agent`, and is preferred by its queue."""
+        if record.interaction_id not in self.picture.unmatched or record.reserved_for is not None:
+            return None, 1
+        queue = self.picture.queues[record.queue_id]
+        found, able = self._choose(queue, record, 1, now)
+        if not found or self._rank(queue, record, agent, now) < self._rank(queue, record, found[0], now):
+            return None, able + 1
+        return found[0], able + 1
 
     def _first_for(self, agent: AgentRecord, now: datetime) -> WaitingRecord | None:
         picture = self.picture
@@ -194,9 +205,8 @@ class Matching:
                     break
             return found, count
         everyone = list(able)
-        if len(everyone) > 1:
-            everyone = nsmallest(wanted, everyone, key=lambda agent: self._rank(queue, record, agent, now))
-        return everyone[:wanted], len(everyone)
+        preferred = nsmallest(wanted, everyone, key=lambda agent: self._rank(queue, record, agent, now))
+        return preferred, len(everyone)
 
     def _able(self, queue: QueueRecord, record: WaitingRecord, now: datetime) -> Iterator[AgentRecord]:
         members = record.pool.agents

@@ -358,8 +358,10 @@ class Steps:
     def withdraw(self, offer: Offer, now: datetime, cause: OfferCause | None = None) -> list[Output]:
         """Take an offer back; its agent is ready again."""
         agent = self.picture.agents[offer.agent_id]
+        is_text = offer.offer_id in agent.texts_offered
         out = self.close_offer(offer, OfferOutcome.WITHDRAWN, cause, now)
-        out.append(StopRinging(offer_id=offer.offer_id))
+        if not is_text:
+            out.append(StopRinging(offer_id=offer.offer_id))
         if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
             out += self.become(agent, AgentState.READY, now)
         return out
@@ -380,7 +382,7 @@ class Steps:
             offer = self.picture.offers[offer_id]
             agent = self.picture.agents[offer.agent_id]
             out += self.close_offer(offer, outcome, cause, now)
-            if offer_id != silent:
+            if record.on_the_phone and offer_id != silent:
                 out.append(StopRinging(offer_id=offer_id))
             if agent.state is AgentState.OFFERED and agent.offer_id == offer_id:
                 out += self.become(agent, AgentState.READY, now)

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from callcenter.domain.agents import AgentConfig, NotReadyReason, QueuePreference
+from callcenter.domain import commands as cmd
+from callcenter.domain.agents import CHAT, VOICE, AgentConfig, NotReadyReason, QueuePreference
 from callcenter.domain.callbacks import Callback, CallbackRules, CalledFirst
 from callcenter.domain.callers import CallerTraits
-from callcenter.domain.ids import AgentId, QueueId, SkillId
+from callcenter.domain.ids import AgentId, InteractionId, QueueId, SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.overflows import Overflow, OverflowKind
 from callcenter.domain.queues import AgentChoice, Boosts, CallerOrder, QueueConfig, QueueLimits, RoutingStep
@@ -161,7 +162,7 @@ def agent_configs(draw: st.DrawFn, agent_id: AgentId | None = None) -> AgentConf
         preferences=draw(st.just({}) | preferences),
         order=draw(st.integers(0, 2)),
         weight=draw(st.integers(1, 3)),
-        chats=draw(st.integers(0, 2)),
+        chats=draw(st.sampled_from([1, 2, 0])),
         voice_interrupts=draw(st.booleans()),
     )
 
@@ -180,3 +181,14 @@ callbacks = st.builds(
     requested_at=st.just(MORNING),
     not_before=st.none() | times(1, 30).map(lambda later: MORNING + later),
 )
+newcomers = st.builds(
+    cmd.Enqueue,
+    interaction_id=st.just(InteractionId("named when he comes")),
+    queue_id=queues,
+    entered_at=st.integers(0, 5).map(lambda ago: MORNING - seconds(ago)),
+    priority=st.integers(0, 1),
+    skills=st.just(()) | needs,
+    traits=traits,
+    media_type=st.sampled_from([VOICE, CHAT, VOICE]),
+)
+"""Who comes, as if it were morning."""

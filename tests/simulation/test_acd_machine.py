@@ -14,8 +14,6 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import (
     CALLBACK,
-    CHAT,
-    VOICE,
     AgentConfig,
     AgentState,
     Phone,
@@ -39,6 +37,7 @@ from tests.simulation.acd_strategies import (
     agents,
     callbacks,
     needs,
+    newcomers,
     queue_configs,
     queues,
     times,
@@ -47,7 +46,8 @@ from tests.simulation.acd_strategies import (
 from tests.simulation.floor import MORNING, entry_of, seconds, state_of, words_after_restart
 from tests.simulation.ledger import Ledger, check_order_of_service
 
-ADMINISTERED = ("reasons", "day", "queue", "agent", "phone", "routing")
+_AWAY = frozenset({AgentState.LOGGED_OUT, AgentState.NOT_READY, AgentState.WRAP_UP})
+ADMINISTERED = ("emergency", "reasons", "day", "queue", "agent", "phone", "routing")
 SEEDS = int(os.environ.get("CALLCENTER_SEEDS", "200"))
 
 
@@ -110,15 +110,6 @@ class AcdMachine(RuleBasedStateMachine):
     def configure_queue(self, config: QueueConfig) -> None:
         self.tell(cmd.ConfigureQueue(config=config))
 
-    @rule(queue_id=queues)
-    def close_and_open(self, queue_id: QueueId) -> None:
-        """An emergency, and its end a moment later."""
-        for by in ("sue", ""):
-            queue = self.engine.picture.queues.get(queue_id)
-            if queue is not None:
-                self.tell(cmd.ConfigureQueue(config=replace(queue.config, closed_by=by)))
-                self.the_laws_hold()
-
     @rule(config=agent_configs())
     def configure_agent(self, config: AgentConfig) -> None:
         self.tell(cmd.ConfigureAgent(config=config))
@@ -132,6 +123,8 @@ class AcdMachine(RuleBasedStateMachine):
             case "reasons":
                 others = tuple(REASONS[: len(self.log) % (len(REASONS) + 1)])
                 self.tell(cmd.ConfigureReasons(reasons=others))
+            case "emergency":
+                self.close_and_open(queue_id)
             case "day":
                 self.tell(cmd.BeginDay())
             case "queue":
@@ -142,6 +135,14 @@ class AcdMachine(RuleBasedStateMachine):
                 self.tell(cmd.ChangePhone(agent_id=agent_id, phone=Phone(kind=PhoneKind.BROWSER)))
             case _:
                 self.tell(cmd.StopRouting() if self.engine.routing else cmd.StartRouting())
+
+    def close_and_open(self, queue_id: QueueId) -> None:
+        """An emergency, and its end a moment later."""
+        for by in ("sue", ""):
+            queue = self.engine.picture.queues.get(queue_id)
+            if queue is not None:
+                self.tell(cmd.ConfigureQueue(config=replace(queue.config, closed_by=by)))
+                self.the_laws_hold()
 
     # ---- agents
 
@@ -159,9 +160,13 @@ class AcdMachine(RuleBasedStateMachine):
 
     @rule()
     def all_to_work(self) -> None:
+        """Whoever is away comes back, with a phone that works."""
         for agent_id in AGENTS:
-            self.tell(cmd.LogIn(agent_id=agent_id))
-            self.tell(cmd.SetReady(agent_id=agent_id))
+            agent = self.engine.picture.agents.get(agent_id)
+            if agent is not None and (agent.state in _AWAY or not agent.serving):
+                self.tell(cmd.LogIn(agent_id=agent_id))
+                self.tell(cmd.SetReady(agent_id=agent_id))
+                self.tell(cmd.ReportPhone(agent_id=agent_id, status=PhoneStatus.FREE))
 
     @rule(agent_id=agents, reason=st.sampled_from(["lunch", "short", "rona", ""]), by=st.sampled_from([None, "sue"]))
     def set_not_ready(self, agent_id: AgentId, reason: str, by: str | None) -> None:
@@ -180,41 +185,18 @@ class AcdMachine(RuleBasedStateMachine):
     def extend_wrap_up(self, agent_id: AgentId, by: timedelta) -> None:
         self.tell(cmd.ExtendWrapUp(agent_id=agent_id, by=by))
 
-    @rule(agent_id=agents, status=st.sampled_from(PhoneStatus))
+    @rule(agent_id=agents, status=st.sampled_from([*PhoneStatus, PhoneStatus.FREE]))
     def report_phone(self, agent_id: AgentId, status: PhoneStatus) -> None:
         self.tell(cmd.ReportPhone(agent_id=agent_id, status=status))
 
     # ---- callers
 
-    @rule(
-        queue_id=queues,
-        ago=st.integers(0, 5),
-        priority=st.integers(0, 1),
-        skills=needs,
-        who=traits,
-        media_type=st.sampled_from([VOICE, VOICE, VOICE, CHAT]),
-    )
-    def come(
-        self,
-        queue_id: QueueId,
-        ago: int,
-        priority: int,
-        skills: tuple[SkillRequirement, ...],
-        who: CallerTraits,
-        media_type: str,
-    ) -> None:
-        self.arrived += 1
-        self.enter(
-            cmd.Enqueue(
-                interaction_id=InteractionId(f"c{self.arrived}"),
-                queue_id=queue_id,
-                entered_at=self.now - seconds(ago),
-                priority=priority,
-                skills=skills,
-                traits=who,
-                media_type=media_type,
-            )
-        )
+    @rule(coming=st.lists(newcomers, min_size=1, max_size=3))
+    def come(self, coming: list[cmd.Enqueue]) -> None:
+        for newcomer in coming:
+            self.arrived += 1
+            entered_at = self.now - (MORNING - newcomer.entered_at)
+            self.enter(replace(newcomer, interaction_id=InteractionId(f"c{self.arrived}"), entered_at=entered_at))
 
     @rule(queue_id=queues, ago=st.integers(0, 30), callback=callbacks, skills=needs, who=traits)
     def want_callback(
@@ -438,5 +420,5 @@ class AcdMachine(RuleBasedStateMachine):
         assert all(count == 1 for count in self.ledger.ended_offers.values())
 
 
-AcdMachine.TestCase.settings = settings(max_examples=100 * max(1, SEEDS // 200), stateful_step_count=50, deadline=None)
+AcdMachine.TestCase.settings = settings(max_examples=150 * max(1, SEEDS // 200), stateful_step_count=60, deadline=None)
 TestAcdMachine = AcdMachine.TestCase
