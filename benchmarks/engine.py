@@ -87,7 +87,7 @@ class Result:
     reference_ms: float
     rss_mb: float
     rss_before_mb: float
-    gc_full: int
+    gc_collections: int
     gc_longest_ms: float
     gc_share: float
     interruptions: int
@@ -165,7 +165,7 @@ def measure(size: Size, plan: Plan, profile: cProfile.Profile | None = None) -> 
         reference_ms=1000 * min(references),
         rss_mb=rss,
         rss_before_mb=before,
-        gc_full=pauses.full,
+        gc_collections=pauses.collections,
         gc_longest_ms=1000 * pauses.longest_seconds,
         gc_share=pauses.seconds / took,
         interruptions=interrupted,
@@ -248,7 +248,7 @@ def as_text(results: list[Result], plan: Plan, load_before: float) -> str:
         f"changed while it runs, the most of {RECONFIGURATIONS}: {reconfigure}",
         f"memory: {largest.rss_mb:.0f} MB, {largest.rss_before_mb:.0f} MB of it before the floor opened; "
         "callers and phones of the simulation included",
-        f"garbage collection {'on' if plan.gc_on else 'OFF'}: {largest.gc_full} full ones, the longest pause "
+        f"garbage collection {'on' if plan.gc_on else 'OFF'}: {largest.gc_collections} times, the longest pause "
         f"{largest.gc_longest_ms:.1f} ms, {largest.gc_share:.1%} of the run; it falls into decisions and counts there",
         f"reading the clocks costs {1e6 * clock_seconds():.2f} us a decision, which is not taken off; "
         f"the reference took {largest.reference_ms:.3f} ms ({REFERENCE_ITEMS} numbers)",

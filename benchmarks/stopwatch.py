@@ -69,12 +69,12 @@ def _reference() -> float:
 class Pauses:
     """What Python's garbage collector took."""
 
-    full: int = 0
+    collections: int = 0
     seconds: float = 0.0
     longest_seconds: float = 0.0
     _started: float = 0.0
 
-    def __call__(self, phase: str, info: Mapping[str, int]) -> None:
+    def __call__(self, phase: str, _info: Mapping[str, int]) -> None:
         """As `gc.callbacks` has it."""
         if phase == "start":
             self._started = time.perf_counter()
@@ -82,7 +82,7 @@ class Pauses:
         pause = time.perf_counter() - self._started
         self.seconds += pause
         self.longest_seconds = max(self.longest_seconds, pause)
-        self.full += info["generation"] == 2
+        self.collections += 1
 
 
 @contextmanager
