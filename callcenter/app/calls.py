@@ -5,14 +5,14 @@ Law: a question carries the whole state of its call; an answer never depends on 
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from callcenter.app.call_state import CallStage, CallState, place_of
 from callcenter.app.callbacks import CustomerLines
-from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question
+from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
 from callcenter.app.floor import CallEnded, Floor
 from callcenter.app.menu import Voice, run_flow
 from callcenter.app.ports import Clock, CustomerCard, Customers
@@ -22,6 +22,7 @@ from callcenter.domain import events as ev
 from callcenter.domain.callbacks import Presence
 from callcenter.domain.callers import CallerTraits
 from callcenter.domain.errors import CallcenterError
+from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import InteractionId, QueueId
 from callcenter.domain.interactions import Interaction, Stage
 from callcenter.ivr import messages as ivr
@@ -50,6 +51,8 @@ class Lines:
     default_flow: str | None
     waiting_prompts: WaitingPrompts
     default_language: str
+    hours: Mapping[str, OpeningHours] = field(default_factory=dict)
+    """The opening hours that flows name by their ids."""
 
     def flow_for(self, dnis: str) -> Flow | None:
         """The flow of a dialled number, of the default when the number has none."""
@@ -209,6 +212,9 @@ class Calls:
             variables=_variables(question, cards),
             language=state.language or _language_of(cards) or None,
             at_node=state.node if resumed else None,
+            transfer_failed=question.transfer is not None,
+            flows=self.lines.flows,
+            hours=self.lines.hours,
         )
         ended = await run_flow(channel, start, voice=self._voice, clock=self._clock, report=walk.report)
         language = ended.language or walk.state.language or self.lines.default_language
@@ -224,6 +230,18 @@ class Calls:
         match ended.result:
             case ivr.ToQueue():
                 await self._new_place(channel, state, cards, ended.result)
+            case ivr.ToCallback() | ivr.ToVoicemail():
+                # The queue asks and records by its own rules; who leads there directly waits in it meanwhile.
+                log.warning("flow_result_queued", result=type(ended.result).__name__)
+                queue = ivr.ToQueue(queue=ended.result.queue, priority=0, skills=())
+                await self._new_place(channel, state, cards, queue)
+            case ivr.ToAgent(agent=agent):
+                log.warning("flow_agent_not_rung", agent=agent)
+                question = replace(channel.question, state=state, transfer=TransferResult.FAILED)
+                await self._menu(channel, question, cards)
+            case ivr.ToNumber(number=number, ring=ring):
+                # The channel still carries the node: who is reached by nobody goes on there.
+                await channel.decide(TransferVerdict(number=number, ring_timeout=ring), state)
             case ivr.HangUp():
                 await close_call(self._floor, channel, state, (), ev.Outcome.ENDED_IN_MENU, CAUSE_NORMAL)
             case ivr.CallerLeft():
@@ -348,7 +366,7 @@ class _Walk:
                 self._calls.say(
                     ev.MenuChosen(interaction_id=self._interaction_id, at=at, node=node, key=key, label=label)
                 )
-            case ivr.ConditionFailed() | ivr.StepLimitReached():
+            case ivr.ConditionFailed() | ivr.StepLimitReached() | ivr.PartMissing():
                 log.error("flow_fault", flow_event=type(event).__name__, node=event.node)
             case _:
                 log.debug("flow_event", flow_event=type(event).__name__)
@@ -362,8 +380,22 @@ def _variables(question: Question, cards: tuple[CustomerCard, ...]) -> dict[str,
         "customer_known": only is not None,
         "customer_name": only.customer.name if only is not None else "",
         "customer_class": (only.customer.segment or "") if only is not None else "",
-        "open_cases": len(only.open_cases) if only is not None else 0,
+        **_history(only),
     }
+
+
+def _history(card: CustomerCard | None) -> dict[str, Value]:
+    """What a card tells a flow of the last contact and of the newest open case."""
+    if card is None:
+        return {}
+    newest = max(card.open_cases, key=lambda case: case.opened_at, default=None)
+    last = max((seen.started_at for seen in card.last_interactions), default=None)
+    told: dict[str, Value] = {"open_cases": len(card.open_cases), "contacted_before": last is not None}
+    if last is not None:
+        told["last_contact"] = last.date()
+    if newest is not None:
+        told |= {"case_subject": newest.subject, "case_state": newest.state}
+    return told
 
 
 def _traits(cards: tuple[CustomerCard, ...], language: str) -> CallerTraits:

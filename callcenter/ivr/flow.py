@@ -1,145 +1,52 @@
-"""A flow: its nodes, what they say, and where each may lead; plain data that the interpreter runs."""
+"""A flow: its nodes by name, what they say, and where each may lead."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
-from callcenter.domain.labels import Label
-from callcenter.domain.skills import SkillRequirement
-from callcenter.ivr.conditions import Condition
+from callcenter.ivr.nodes import (
+    AskingNode,
+    BranchNode,
+    CollectNode,
+    ConfirmNode,
+    FlowNode,
+    HoursNode,
+    HttpNode,
+    LanguageNode,
+    LastNode,
+    LookupNode,
+    MenuNode,
+    Node,
+    ReturnNode,
+    SayNode,
+    SetNode,
+    SurveyNode,
+    SwitchLanguageNode,
+    TransferNode,
+)
 from callcenter.ivr.prompts import PromptSet
-from callcenter.ivr.variables import CALLER_VARIABLES, COLLECTED, Variables
+from callcenter.ivr.variables import CALLER_VARIABLES, COLLECTED, HOURS_VARIABLES, KINDS, LOOKUP_VARIABLES, Variables
 
 KEYS: Final = "0123456789*#"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """How a node waits for keys: `retries` is how often it asks again before it goes to `give_up`."""
-
-    timeout: timedelta
-    retries: int
-    invalid: str | None
-    silent: str | None
-    give_up: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SayNode:
-    """Says something and goes on."""
-
-    name: str
-    prompts: tuple[str, ...]
-    interruptible: bool
-    next: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MenuKey:
-    """A choice in a menu; agents read `label`."""
-
-    label: Label
-    go: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MenuNode:
-    """Asks for one key."""
-
-    name: str
-    prompts: tuple[str, ...]
-    keys: Mapping[str, MenuKey]
-    asking: Asking
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanguageNode:
-    """Asks for the language, each language in its own words; passed by when it is known, unless `always`."""
-
-    name: str
-    prompts: tuple[str, ...]
-    keys: Mapping[str, str]
-    always: bool
-    next: str
-    asking: Asking
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchLanguageNode:
-    """Changes to the language `to`; None is the next one of the flow's list."""
-
-    name: str
-    to: str | None
-    next: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectNode:
-    """Takes digits into the variable `into`; `end_key` ends them early, `secret` digits are never shown or logged."""
-
-    name: str
-    prompts: tuple[str, ...]
-    into: str
-    min_digits: int
-    max_digits: int
-    end_key: str | None
-    between_digits: timedelta
-    secret: bool
-    next: str
-    asking: Asking
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One way out of a branch."""
-
-    when: Condition
-    go: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BranchNode:
-    """Goes where the first condition that holds points to."""
-
-    name: str
-    cases: tuple[Case, ...]
-    otherwise: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueNode:
-    """The caller leaves the flow for a queue, with a priority and skills beyond those of the queue."""
-
-    name: str
-    prompts: tuple[str, ...]
-    queue: str
-    priority: int
-    skills: tuple[SkillRequirement, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndNode:
-    """Says good-bye and hangs up."""
-
-    name: str
-    prompts: tuple[str, ...]
-
-
-AskingNode = MenuNode | LanguageNode | CollectNode
-LastNode = QueueNode | EndNode
-Node = SayNode | AskingNode | SwitchLanguageNode | BranchNode | LastNode
+PERSON_KEY: Final = "0"
+BACK_KEY: Final = "*"
+DEEPEST_FLOW: Final = 5
+"""How many flows may lead into one another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """One way from a node to another; `path` names the field that says so, `by_key` whether a key press takes it."""
+    """One way from a node to another; `path` names the field that says so, `by_key` whether a key press takes it.
+
+    `way` is what takes it, for pictures: a key, a condition, or a word such as `next`.
+    """
 
     to: str
     path: str
     by_key: bool = False
+    way: str = "next"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +60,8 @@ class Flow:
     rescue: str
     prompts: PromptSet
     nodes: Mapping[str, Node]
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """The kinds of the variables that the flow declares as its own."""
     filename: str
     lines: Mapping[str, int] = field(compare=False, repr=False)
 
@@ -163,47 +72,136 @@ class Flow:
         return self.lines.get(path, 1)
 
     def variables(self) -> Variables:
-        """Every variable this flow may use, with its value when nothing is known."""
-        collected = {node.into: COLLECTED for node in self.nodes.values() if isinstance(node, CollectNode)}
-        return {**CALLER_VARIABLES, **collected}
+        """Every variable this flow may use, with its value when nothing is known; secrets are none of them."""
+        found = {**CALLER_VARIABLES, **{name: KINDS[kind] for name, kind in self.declared.items()}}
+        for node in self.nodes.values():
+            match node:
+                case CollectNode(secret=False):
+                    found[node.into] = COLLECTED
+                case LookupNode():
+                    found |= LOOKUP_VARIABLES[node.of]
+                case HoursNode():
+                    found |= HOURS_VARIABLES
+                case HttpNode():
+                    found |= {name: KINDS[extract.kind] for name, extract in node.into.items()}
+                case _:
+                    pass
+        return found
+
+    def secrets(self) -> frozenset[str]:
+        """The names of what callers type as a secret."""
+        return frozenset(node.into for node in self.nodes.values() if isinstance(node, CollectNode) and node.secret)
+
+    @property
+    def returns(self) -> bool:
+        """Whether it is made to be led into by other flows."""
+        return any(isinstance(node, ReturnNode) for node in self.nodes.values())
+
+    def flows_used(self) -> dict[str, str]:
+        """The flows it leads into, each with the path of the field that names it first."""
+        used: dict[str, str] = {}
+        for node in self.nodes.values():
+            if isinstance(node, FlowNode):
+                used.setdefault(node.flow, f"nodes.{node.name}.flow")
+        return used
 
 
 def exits(node: Node) -> Iterator[Exit]:
     """Every way out of `node`."""
     at = f"nodes.{node.name}"
     match node:
-        case SayNode() | SwitchLanguageNode():
+        case SayNode() | SwitchLanguageNode() | SetNode() | FlowNode():
             yield Exit(to=node.next, path=f"{at}.next")
         case BranchNode():
             for index, case in enumerate(node.cases):
-                yield Exit(to=case.go, path=f"{at}.cases.{index}.go")
-            yield Exit(to=node.otherwise, path=f"{at}.otherwise")
+                yield Exit(to=case.go, path=f"{at}.cases.{index}.go", way=case.when.text)
+            yield Exit(to=node.otherwise, path=f"{at}.otherwise", way="otherwise")
+        case HoursNode():
+            yield Exit(to=node.open, path=f"{at}.open", way="open")
+            yield Exit(to=node.closed, path=f"{at}.closed", way="closed")
+        case LookupNode():
+            for way, to in (("found", node.found), ("missing", node.missing), ("failed", node.failed)):
+                yield Exit(to=to, path=f"{at}.{way}", way=way)
+        case HttpNode():
+            for way, to in (("next", node.next), ("missing", node.missing), ("failed", node.failed)):
+                yield Exit(to=to, path=f"{at}.{way}", way=way)
+        case TransferNode():
+            yield Exit(to=node.failed, path=f"{at}.failed", way="failed")
+        case MenuNode() | LanguageNode() | CollectNode() | ConfirmNode() | SurveyNode():
+            yield from _answers(node, at)
+            if node.asking.person is not None and uses_person_key(node):
+                yield Exit(to=node.asking.person, path=f"{at}.person", by_key=True, way=PERSON_KEY)
+            yield Exit(to=node.asking.give_up, path=f"{at}.give_up", way="give_up")
+        case _:
+            return
+
+
+def _answers(node: AskingNode, at: str) -> Iterator[Exit]:
+    match node:
         case MenuNode():
             for key, choice in node.keys.items():
-                yield Exit(to=choice.go, path=f"{at}.keys.{key}.go", by_key=True)
-            yield Exit(to=node.asking.give_up, path=f"{at}.give_up")
+                yield Exit(to=choice.go, path=f"{at}.keys.{key}.go", by_key=True, way=key)
         case LanguageNode():
             # Who speaks a known language passes through without a key.
             yield Exit(to=node.next, path=f"{at}.next", by_key=node.always)
-            yield Exit(to=node.asking.give_up, path=f"{at}.give_up")
+        case ConfirmNode():
+            yield Exit(to=node.yes, path=f"{at}.yes", by_key=True, way=node.yes_key)
+            yield Exit(to=node.no, path=f"{at}.no", by_key=True, way=node.no_key)
         case CollectNode():
             yield Exit(to=node.next, path=f"{at}.next", by_key=True)
-            yield Exit(to=node.asking.give_up, path=f"{at}.give_up")
-        case QueueNode() | EndNode():
-            return
+        case SurveyNode():
+            yield Exit(to=node.next, path=f"{at}.next", by_key=True)
+
+
+def own_keys(node: AskingNode) -> frozenset[str]:
+    """The keys that mean something of their own in a node."""
+    match node:
+        case MenuNode() | LanguageNode():
+            return frozenset(node.keys)
+        case ConfirmNode():
+            return frozenset({node.yes_key, node.no_key})
+        case SurveyNode():
+            return frozenset(
+                str(key) for question in node.questions for key in _keys_of(question.lowest, question.highest)
+            )
+        case CollectNode():
+            # A lone 0 is no number where two digits are the least.
+            return frozenset("0123456789") - ({PERSON_KEY} if node.min_digits > 1 else set()) | {node.end_key or ""}
+
+
+def _keys_of(lowest: int, highest: int) -> range:
+    return range(lowest, highest + 1)
+
+
+def uses_person_key(node: AskingNode) -> bool:
+    """Whether `0` leads to a person in this node."""
+    return node.asking.person is not None and PERSON_KEY not in own_keys(node)
+
+
+def goes_back(node: AskingNode) -> bool:
+    """Whether `*` leads to the question before."""
+    return node.asking.back and BACK_KEY not in own_keys(node)
 
 
 def prompts_of(node: Node) -> Iterator[tuple[str, str]]:
     """Every prompt that `node` says, with the path of the field that names it."""
     at = f"nodes.{node.name}"
+    if isinstance(node, AskingNode):
+        for name, prompt in (("invalid", node.asking.invalid), ("silent", node.asking.silent)):
+            if prompt is not None:
+                yield prompt, f"{at}.{name}"
     match node:
-        case SwitchLanguageNode() | BranchNode():
+        case SurveyNode():
+            for index, question in enumerate(node.questions):
+                for prompt in question.prompts:
+                    yield prompt, f"{at}.questions.{index}.say"
+        case SwitchLanguageNode() | BranchNode() | SetNode() | HoursNode() | FlowNode() | ReturnNode():
             return
-        case MenuNode() | LanguageNode() | CollectNode():
-            for name, prompt in (("invalid", node.asking.invalid), ("silent", node.asking.silent)):
-                if prompt is not None:
-                    yield prompt, f"{at}.{name}"
         case _:
-            pass
-    for prompt in node.prompts:
-        yield prompt, f"{at}.say"
+            for prompt in node.prompts:
+                yield prompt, f"{at}.say"
+
+
+def is_last(node: Node) -> bool:
+    """Whether the flow ends here, or returns."""
+    return isinstance(node, LastNode | ReturnNode)

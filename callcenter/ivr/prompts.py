@@ -13,6 +13,8 @@ from callcenter.ivr.variables import Variables
 
 PROMPT_MAX_CHARACTERS: Final = 600
 VARIABLE_MAX_CHARACTERS: Final = 60
+"""Of a text from outside; digits of it may be said in so many letters as they take."""
+SPOKEN_MAX_CHARACTERS: Final = 300
 
 PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+))?\}")
 """`{customer_name}`, or with the way to say it, `{position:number}`."""
@@ -46,6 +48,8 @@ class PromptSet:
     name: str
     languages: tuple[str, ...]
     texts: Mapping[str, Mapping[str, PromptText]]
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What codes such as the state of a case are called in each language, for `{case_state:word}`."""
     filename: str = ""
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -55,11 +59,18 @@ class PromptSet:
 
         def fill(found: re.Match[str]) -> str:
             value = variables.get(found[1], "")
-            return _clean(say_value(value, found[2], text.voice))
+            if found[2] == "word" and isinstance(value, str):
+                value = self.word(value, text.voice)
+            at_most = VARIABLE_MAX_CHARACTERS if isinstance(value, str) else SPOKEN_MAX_CHARACTERS
+            return _clean(say_value(value, found[2], text.voice), at_most)
 
         words = PLACEHOLDER.sub(fill, text.text)
         fixed = PLACEHOLDER.search(text.text) is None
         return Utterance(language=text.voice, prompt_id=f"{self.name}.{prompt}" if fixed else None, text=words)
+
+    def word(self, code: str, language: str) -> str:
+        """What a code is called in a language; the code itself when nobody has said."""
+        return self.words.get(code, {}).get(language, code)
 
     def fixed_utterances(self) -> tuple[Utterance, ...]:
         """Every utterance without variables, once: these can be built before anybody calls."""
@@ -72,8 +83,8 @@ class PromptSet:
         return tuple(made)
 
 
-def _clean(value: str) -> str:
+def _clean(value: str, at_most: int) -> str:
     # What comes from outside may hold anything; the voice gets one short line of printable signs. Double square
     # brackets would be taken for phonemes.
     printable = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in value)
-    return " ".join(re.sub(r"[\[\]{}<>]", " ", printable).split())[:VARIABLE_MAX_CHARACTERS]
+    return " ".join(re.sub(r"[\[\]{}<>]", " ", printable).split())[:at_most]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callcenter.domain.hours import OpeningHours
 from callcenter.ivr.faults import FlowAlreadyStarted
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.interpreter import STEP_LIMIT, Interpreter, Phase
@@ -62,11 +63,24 @@ class Call:
         language: str | None = None,
         at_node: str | None = None,
         step_limit: int = STEP_LIMIT,
+        transfer_failed: bool = False,
+        flows: Mapping[str, Flow] | None = None,
+        hours: Mapping[str, OpeningHours] | None = None,
+        now: datetime = NOON,
     ) -> None:
         self.interpreter = Interpreter(step_limit=step_limit)
-        self.now = NOON
+        self.now = now
         self.all: list[Action | Event] = []
-        self.send(StartFlow(flow=flow, variables=known or {}, language=language, at_node=at_node))
+        start = StartFlow(
+            flow=flow,
+            variables=known or {},
+            language=language,
+            at_node=at_node,
+            transfer_failed=transfer_failed,
+            flows=flows or {},
+            hours=hours or {},
+        )
+        self.send(start)
 
     def send(self, message: Message) -> list[Action | Event]:
         came = self.interpreter.handle(message, self.now)
@@ -329,7 +343,6 @@ nodes:
     between_digits_seconds: 2
     retries: 1
     invalid: wrong
-    secret: yes
     next: fork
   fork:
     kind: branch
@@ -349,7 +362,7 @@ def test_digits_are_collected_to_their_number_and_read_back() -> None:
     call = Call(ACCOUNT)
     call.hear()
     call.press("12345")
-    assert call.of(DigitsCollected) == [DigitsCollected(node="ask", variable="account", digits="12345", secret=True)]
+    assert call.of(DigitsCollected) == [DigitsCollected(node="ask", variable="account", digits="12345", secret=False)]
     assert call.hear() == ["en: You typed one two three four five.", "en: Goodbye."]
     assert call.result == HangUp(prompt="bye")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.ivr.faults import Fault, FlowError
-from callcenter.ivr.flow import CollectNode, MenuNode, QueueNode
+from callcenter.ivr.nodes import CollectNode, MenuNode, QueueNode
 from callcenter.ivr.reader import parse_flow, parse_prompts
 
 FLOWS = Path(__file__).parents[2] / "ivr_flows"
@@ -183,7 +183,8 @@ def test_fields_have_their_usual_values_and_their_own() -> None:
     assert (ask.secret, ask.end_key, ask.asking.timeout.total_seconds(), ask.asking.retries) == (True, None, 7.5, 1)
     assert (menu.asking.timeout.total_seconds(), menu.asking.retries) == (3, 1)
     assert (str(queue.skills[0]), queue.priority) == ("billing>=3", 20)
-    assert flow.variables()["account"] == ""
+    assert "account" not in flow.variables()
+    assert flow.secrets() == {"account"}
 
 
 @pytest.mark.parametrize("text", ["", "just words", "[" * 4_000, "a: b\n" * 60_000, "\x00", "- 1\n- 2\n", "{[a]: b}"])

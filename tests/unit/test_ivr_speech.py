@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callcenter.ivr.numerals import HIGHEST_NUMBER, say_digits, say_number
 from callcenter.ivr.speech import (
-    HIGHEST_NUMBER,
     WAIT_RANGES,
-    say_digits,
     say_duration,
-    say_number,
     say_range,
     say_value,
     wait_range,
