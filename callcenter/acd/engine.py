@@ -70,10 +70,13 @@ class AcdEngine:
         return self._deadlines.next()
 
     def handle_deadline(self, now: datetime) -> list[Output]:
-        """Do what has become due by `now`."""
+        """Do what has become due by `now`; who comes free or open at one moment is matched together."""
         out: list[Output] = []
         while (due := self._deadlines.pop_due(now)) is not None:
-            out += self._settled(self._meet(*due, now), now)
+            out += self._meet(*due, now)
+            while (due := self._deadlines.pop_due(now)) is not None:
+                out += self._meet(*due, now)
+            out = self._settled(out, now)
         return out
 
     def _meet(self, kind: DeadlineKind, key: str, now: datetime) -> list[Output]:
@@ -162,7 +165,7 @@ class AcdEngine:
     def _nobody_came(self, queue: QueueRecord, now: datetime) -> list[Output]:
         queue.nobody_at = None
         where = queue.config.limits.when_nobody
-        return [] if where is None else self._send_all_on(queue, [(OverflowCause.NOBODY, where)], now)
+        return [] if where is None or queue.served else self._send_all_on(queue, [(OverflowCause.NOBODY, where)], now)
 
     def _send_all_on(self, queue: QueueRecord, rules: list[Due], now: datetime) -> list[Output]:
         """Everybody who waits goes where the first rule sends him that can."""

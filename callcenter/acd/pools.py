@@ -23,7 +23,7 @@ class Pool:
 
     rule: Rule
     on_the_phone: bool
-    agents: dict[AgentId, AgentRecord] = field(default_factory=dict)
+    agents: dict[AgentId, AgentRecord] = field(default_factory=dict, repr=False)
     serving: int = 0
     """How many of them are at work."""
     version: int = 0

@@ -87,7 +87,7 @@ class AgentRecord:
     expects: InteractionId | None = None
     """The callback whose customer is called because he is free: one at a time."""
     texts_offered: set[OfferId] = field(default_factory=set)
-    pools: list[Pool] = field(default_factory=list)
+    pools: list[Pool] = field(default_factory=list, repr=False)
     counted: bool = False
     """Whether his pools count him as serving."""
     indexed: datetime | None = None

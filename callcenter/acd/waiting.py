@@ -3,7 +3,7 @@
 Law: an interaction keeps its place while it is offered; only answer, leaving or moving takes it out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
@@ -53,7 +53,7 @@ class WaitingRecord:
     """What the steps that have begun add."""
     aged: bool = False
     place: Place
-    pool: Pool
+    pool: Pool = field(repr=False)
     """Who may serve it at its present step."""
     stand: Stand = Stand.NOWHERE
     offer_ids: tuple[OfferId, ...] = ()

@@ -5,7 +5,8 @@ Law: the same seed is the same day.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from heapq import heappop, heappush
@@ -16,47 +17,24 @@ from callcenter.acd.engine import AcdEngine
 from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.actions import RingAgent, StopRinging
+from callcenter.domain.actions import CallCustomer, RingAgent, StopRinging
 from callcenter.domain.agents import AgentState, PhoneStatus
-from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.callbacks import CustomerAnswer
+from callcenter.domain.errors import CallcenterError
+from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import Stage
 from callcenter.domain.offers import Offer, OfferCause
-from callcenter.domain.skills import SkillRequirement
-from tests.simulation.floor import MORNING, agent_config, need, queue_config, seconds, status_of
+from callcenter.domain.overflows import OverflowKind
+from tests.simulation.floor import MORNING, seconds, status_of
 from tests.simulation.ledger import Ledger, check_order_of_service
+from tests.simulation.random_callers import Caller, Line, callback_of, random_caller
+from tests.simulation.random_floor import AGENT_IDS, AGENTS, QUEUES
 
-QUEUES = (
-    queue_config("sales", wrap_up=15, ring_timeout=15),
-    queue_config("support", need("support", 2), wrap_up=30, ring_timeout=20),
-    queue_config("billing", need("billing"), wrap_up=0, ring_timeout=10),
-)
-AGENTS = (
-    agent_config("a1", {"support": 5}),
-    agent_config("a2", {"support": 1, "zh": 3}),
-    agent_config("a3", {"billing": 2, "support": 2}),
-    agent_config("a4", {"zh": 5}),
-    agent_config("a5", {"support": 9, "billing": 9, "zh": 9}),
-    agent_config("a6"),
-)
 RECONCILE_EVERY = 5.0
 ASK_EVERY = 15.0
 WRITTEN_EVERY = seconds(1)
 LONG_TALK = seconds(90)
 """Longer than the server is ever away: such a talk cannot escape it."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Caller:
-    """A caller's channel: it carries his own state and outlives every crash."""
-
-    interaction_id: InteractionId
-    queue_id: QueueId
-    entered_at: datetime
-    priority: int
-    skills: tuple[SkillRequirement, ...]
-    here: bool = True
-    talks: int = 0
-    talked_long: bool = False
 
 
 @dataclass(slots=True)
@@ -77,6 +55,8 @@ class World:
     """Callers who came and went in the moment that a crash took away."""
     callers: dict[InteractionId, Caller] = field(default_factory=dict)
     legs: dict[OfferId, Offer] = field(default_factory=dict)
+    waiting_agents: dict[OfferId, Offer] = field(default_factory=dict)
+    """Agents who have answered, and hear a callback's customer being called."""
     bridges: dict[OfferId, Offer] = field(default_factory=dict)
     arrived: int = 0
     crashes: int = 0
@@ -104,6 +84,7 @@ class World:
         self.later(RECONCILE_EVERY, self.reconcile_regularly)
         self.later(self.random.expovariate(1 / 900), self.crash)
         self.later(self.random.expovariate(1 / 900), self.cut_link)
+        self.later(self.random.expovariate(1 / 60), self.supervisor_acts)
         while self.arrived < self.callers_today or any(caller.here for caller in self.callers.values()):
             self.step()
         while self.engine is None or not self.linked:
@@ -151,8 +132,15 @@ class World:
                     self.statuses[output.agent_id] = status_of(engine.picture.agents[output.agent_id])
                 case RingAgent():
                     self.ring(output, engine.picture.offers.get(output.offer_id))
-                case StopRinging():
+                case CallCustomer():
+                    self.dial(output)
+                case StopRinging() if self.linked:
                     self.legs.pop(output.offer_id, None)
+                    self.waiting_agents.pop(output.offer_id, None)
+                case ev.InteractionQueued() if self.linked:
+                    self.callers[output.interaction_id].note(output)
+                case ev.InteractionEnded():
+                    self.callers[output.interaction_id].here = False
                 case _:
                     pass
 
@@ -194,6 +182,9 @@ class World:
         self.engine = AcdEngine()
         for queue in QUEUES:
             self.tell(cmd.ConfigureQueue(config=queue))
+        for caller in self.callers.values():
+            # Calls to customers that ring are ended: whoever is at work then calls them anew.
+            caller.line = Line.AWAY if caller.line is Line.RINGING else caller.line
         for agent in AGENTS:
             self.tell(cmd.ConfigureAgent(config=agent))
         for agent_id in sorted(self.statuses):
@@ -222,27 +213,32 @@ class World:
             if not self.callers[interaction_id].here:
                 self.tell(cmd.Leave(interaction_id=interaction_id))
                 self.ledger.end(interaction_id, self.now)
-        for offer in list(self.legs.values()):
+        self.reconcile_callbacks()
+        for offer in [*self.legs.values(), *self.waiting_agents.values()]:
             self.tell(cmd.RestoreOffer(offer=offer))
-        for offer_id in sorted(set(picture.offers) - set(self.legs)):
+        for offer_id in sorted(self.waiting_agents):
+            self.tell(cmd.ReportAgentWaits(offer_id=offer_id))
+        for offer_id in sorted(set(picture.offers) - set(self.legs) - set(self.waiting_agents)):
             self.tell(cmd.ReportOfferFailed(offer_id=offer_id, cause=OfferCause.NO_ANSWER))
         self.reconciliations += 1
         self.reconciled_at = self.now
         if self.engine.routing and self.reconciliations % 3 == 0:
             self.ledger.check(self.engine, self.now)
 
+    def reconcile_callbacks(self) -> None:
+        """Who was promised a callback waits for it, and whose customer is on the line is there."""
+        assert self.engine is not None
+        for caller in [caller for caller in self.callers.values() if caller.callback is not None and caller.here]:
+            self.ask(caller)
+            if caller.line is Line.HERE and not caller.talks:
+                answered = CustomerAnswer.ANSWERED
+                self.tell(cmd.ReportCustomerCalled(interaction_id=caller.interaction_id, answer=answered))
+
     # ---- callers
 
     def call_comes(self) -> None:
         self.arrived += 1
-        queue = self.random.choice(QUEUES)
-        caller = Caller(
-            interaction_id=InteractionId(f"c{self.arrived}"),
-            queue_id=queue.queue_id,
-            entered_at=self.now,
-            priority=self.random.choice([0, 0, 0, 0, 5]),
-            skills=(need("zh", 2),) if self.random.random() < 0.15 else (),
-        )
+        caller = random_caller(self.arrived, self.now, self.random)
         self.callers[caller.interaction_id] = caller
         self.later(self.random.expovariate(1 / 120), lambda: self.lose_patience(caller))
         self.ask_regularly(caller)
@@ -251,34 +247,81 @@ class World:
 
     def ask_regularly(self, caller: Caller) -> None:
         """The hold loop's short question, which carries the caller's whole state."""
-        if caller.here and not caller.talks:
+        if caller.here and not caller.talks and caller.line is Line.HERE:
             self.ask(caller)
             self.later(ASK_EVERY, lambda: self.ask_regularly(caller))
 
     def ask(self, caller: Caller) -> None:
         if self.engine is None or not caller.here or caller.talks:
             return
+        sent_on = self.engine.picture.overflowed.get(caller.interaction_id)
+        if sent_on is not None:
+            self.carry_out(caller, sent_on.overflow.kind)
+            return
         self.ledger.arrive(caller.interaction_id, self.now)
-        self.tell(
-            cmd.Enqueue(
-                interaction_id=caller.interaction_id,
-                queue_id=caller.queue_id,
-                entered_at=caller.entered_at,
-                priority=caller.priority,
-                skills=caller.skills,
-            )
-        )
+        self.tell(caller.entry(self.ledger.records.get(caller.interaction_id)))
+
+    def carry_out(self, caller: Caller, kind: OverflowKind) -> None:
+        """What the dialplan does with a caller whom his queue sends elsewhere."""
+        if kind is OverflowKind.CALLBACK:
+            self.promise_callback(caller)
+        self.hang_up(caller)
+
+    def promise_callback(self, caller: Caller) -> None:
+        """The caller wants to be called back, soon or at a time he chose, unless his number is promised it already."""
+        others = (other for other in self.callers.values() if other.callback is not None and other.here)
+        if caller.callback is not None or any(other.number == caller.number for other in others):
+            return
+        later = self.now + seconds(self.random.uniform(10, 90)) if self.random.random() < 0.3 else None
+        callback = callback_of(caller, self.now, later)
+        self.callers[callback.interaction_id] = callback
+        self.ask(callback)
 
     def lose_patience(self, caller: Caller) -> None:
-        if caller.here and not caller.talks:
+        if caller.here and not caller.talks and caller.line is Line.HERE:
+            if caller.callback is None and self.engine is not None and self.random.random() < 0.3:
+                self.promise_callback(caller)
             self.hang_up(caller)
 
     def hang_up(self, caller: Caller) -> None:
-        caller.here = False
+        caller.here, caller.line = False, Line.AWAY
         known = len(self.ledger.journal)
         self.report(cmd.Leave(interaction_id=caller.interaction_id))
         if self.engine is not None and (self.linked and len(self.ledger.journal) != known):
             self.ledger.end(caller.interaction_id, self.now)
+
+    # ---- the supervisor
+
+    def supervisor_acts(self) -> None:
+        """Now and then he steps in; what he may not do is refused, and that is all."""
+        if self.engine is not None and self.linked:
+            word = self.supervisors_word()
+            if word is not None:
+                with suppress(CallcenterError):
+                    self.tell(word)
+        self.later(self.random.expovariate(1 / 30), self.supervisor_acts)
+
+    def supervisors_word(self) -> cmd.Command | None:
+        assert self.engine is not None
+        agent_id = self.random.choice(AGENT_IDS)
+        queue = self.random.choice(QUEUES)
+        waiting = sorted(self.engine.picture.waiting)
+        one = self.random.choice(waiting) if waiting else None
+        match self.random.choice(["force", "close", "move", "priority", "pick", "pick"]):
+            case "force":
+                return cmd.SetNotReady(agent_id=agent_id, reason="forced", by="sue")
+            case "close":
+                self.later(self.random.uniform(1, 20), lambda: self.tell(cmd.ConfigureQueue(config=queue)))
+                closed = self.random.random() < 0.2 and self.arrived < self.callers_today
+                return cmd.ConfigureQueue(config=replace(queue, closed_by="sue" if closed else "", ring_several=3))
+            case _ if one is None:
+                return None
+            case "move":
+                return cmd.MoveInteraction(interaction_id=one, queue_id=queue.queue_id, by="sue")
+            case "priority":
+                return cmd.SetPriority(interaction_id=one, priority=self.random.choice([-1, 3]), by="sue")
+            case _:
+                return cmd.PickForAgent(interaction_id=one, agent_id=agent_id, by="sue", within=seconds(30))
 
     # ---- agents and their phones
 
@@ -314,6 +357,7 @@ class World:
             return  # Taken back in the same breath; or the order goes nowhere, and reconciliation will say so.
         assert order.offer_id not in self.legs, f"{order.offer_id} rings twice"
         assert not self.agent_in(self.legs, order.agent_id), f"{order.agent_id} is rung while he rings"
+        assert not self.agent_in(self.waiting_agents, order.agent_id), f"{order.agent_id} is rung while he waits"
         self.legs[order.offer_id] = offer
         if self.agent_in(self.bridges, order.agent_id):
             # Only a talk whose report was lost may be overlooked, and only until the next reconciliation.
@@ -347,9 +391,57 @@ class World:
             self.leg_ends(offer, OfferCause.CALLER_LEFT)
             return
         if caller.talks:
-            self.leg_ends(offer, OfferCause.BRIDGE_FAILED)
+            self.leg_ends(offer, self.random.choice([OfferCause.BRIDGE_FAILED, OfferCause.TAKEN]))
             return
         del self.legs[offer.offer_id]
+        if caller.line is not Line.HERE:
+            self.waiting_agents[offer.offer_id] = offer
+            self.later(self.random.expovariate(1 / 60), lambda: self.agent_gives_up(offer))
+            self.report(cmd.ReportAgentWaits(offer_id=offer.offer_id))
+            return
+        self.connect(offer, caller)
+
+    def agent_gives_up(self, offer: Offer) -> None:
+        """The agent does not wait for the customer any longer."""
+        if self.waiting_agents.pop(offer.offer_id, None) is not None:
+            cause = self.random.choice([OfferCause.REJECTED, OfferCause.CUSTOMER_NOT_REACHED])
+            self.report(cmd.ReportOfferFailed(offer_id=offer.offer_id, cause=cause))
+
+    def dial(self, order: CallCustomer) -> None:
+        """The customer's phone rings, if the order gets so far."""
+        caller = self.callers[order.interaction_id]
+        if not self.linked or not caller.here:
+            return
+        if caller.line is Line.HERE:
+            # That he answered was lost on the way; his phone is busy with our own call until that is found.
+            self.later(0.1, lambda: self.report_customer(caller, CustomerAnswer.BUSY))
+            return
+        caller.line, caller.call = Line.RINGING, caller.call + 1
+        call = caller.call
+        self.later(self.random.uniform(1, 15), lambda: self.customer_decides(caller, call, order.offer_id))
+
+    def customer_decides(self, caller: Caller, call: int, offer_id: OfferId | None) -> None:
+        """He answers, or not; the agent who waits for him has him at once."""
+        if caller.line is not Line.RINGING or caller.call != call:
+            return
+        if self.random.random() < 0.4:
+            caller.line = Line.AWAY
+            self.report_customer(caller, self.random.choice([CustomerAnswer.BUSY, CustomerAnswer.NO_ANSWER]))
+            return
+        caller.line = Line.HERE
+        self.report_customer(caller, CustomerAnswer.ANSWERED)
+        offer = self.waiting_agents.pop(offer_id, None) if offer_id is not None else None
+        if offer is not None:
+            self.connect(offer, caller)
+            return
+        self.later(self.random.expovariate(1 / 120), lambda: self.lose_patience(caller))
+        self.later(ASK_EVERY, lambda: self.ask_regularly(caller))
+
+    def report_customer(self, caller: Caller, answer: CustomerAnswer) -> None:
+        self.report(cmd.ReportCustomerCalled(interaction_id=caller.interaction_id, answer=answer))
+
+    def connect(self, offer: Offer, caller: Caller) -> None:
+        """Caller and agent share a bridge."""
         assert not self.agent_in(self.bridges, offer.agent_id), f"{offer.agent_id} answers in a talk"
         self.bridges[offer.offer_id] = offer
         caller.talks += 1
@@ -357,6 +449,9 @@ class World:
         length = self.random.expovariate(1 / 60)
         caller.talked_long = seconds(length) > LONG_TALK
         self.later(length, lambda: self.talk_ends(offer))
+        if self.random.random() < 0.2:
+            self.report(cmd.ReportHold(offer_id=offer.offer_id, on_hold=True))
+            self.later(length / 2, lambda: self.report(cmd.ReportHold(offer_id=offer.offer_id, on_hold=False)))
 
     def tell_of_talk(self, say: Callable[[cmd.Command], None], offer: Offer) -> None:
         if self.engine is not None:
@@ -386,6 +481,9 @@ class World:
         assert not picture.waiting
         assert not picture.offers
         assert not picture.talks
+        assert not picture.callbacks
+        assert not picture.kept_for
+        assert not self.waiting_agents
         assert not self.ledger.open_offers
         for interaction_id, record in self.ledger.records.items():
             assert record.stage is Stage.ENDED, record

@@ -215,3 +215,12 @@ def test_a_caller_restored_with_the_time_he_came_to_the_queue_keeps_both_times()
     assert floor.place("c1").step == 0
     floor.ready_agent("anna")
     assert rings(floor.wait(15)) == [("anna", "c1")]
+
+
+def test_those_whose_steps_begin_at_one_moment_are_served_by_their_places() -> None:
+    floor = Floor()
+    floor.rules(stepped((0, need("billing")), (20, Anyone())))
+    floor.ready_agent("anna")
+    floor.enqueue("a-plain", "billing")
+    floor.enqueue("b-vip", "billing", priority=5)
+    assert rings(floor.wait(20)) == [("anna", "b-vip")]

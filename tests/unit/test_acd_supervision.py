@@ -7,12 +7,13 @@ import pytest
 
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import AgentState
+from callcenter.domain.callers import CallerTraits
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.events import InteractionQueued, InteractionReserved
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.offers import OfferCause
 from callcenter.domain.overflows import Overflow, OverflowKind
-from callcenter.domain.queues import QueueLimits
+from callcenter.domain.queues import Boosts, QueueLimits
 from tests.simulation.floor import Floor, ended_offers, need, queue_config, rings, seconds, state_of
 
 
@@ -206,6 +207,19 @@ def test_who_comes_open_at_once_with_an_agent_goes_to_whom_the_queue_prefers() -
     floor.enqueue("c1", "sales")
     floor.fail("anna", OfferCause.BRIDGE_FAILED)
     assert floor.record("bo").state is AgentState.OFFERED
+
+
+def test_an_emergency_sends_several_to_a_queue_that_serves_them_in_its_own_order() -> None:
+    floor = Floor()
+    limits = QueueLimits(when_emergency=Overflow(kind=OverflowKind.QUEUE, target="backup"))
+    sales = replace(queue_config("sales", need("zh")), limits=limits)
+    floor.rules(sales)
+    floor.rules(replace(queue_config("backup"), boosts=Boosts(classes={"A": 9})))
+    floor.ready_agent("anna")
+    floor.enqueue("plain", "sales")
+    floor.enqueue("valued", "sales", traits=CallerTraits(customer_class="A"))
+    assert floor.waiting("sales") == ["plain", "valued"]
+    assert rings(floor.rules(replace(sales, closed_by="sue"))) == [("anna", "valued")]
 
 
 def test_several_who_come_open_at_once_are_served_by_their_places_in_the_new_queue() -> None:
