@@ -58,7 +58,8 @@ SKILLS = "skills: {billing: {zh: 账务, en: Billing}, tech: {zh: 技术, en: Te
 class RoutingHouse(House):
     """`queues` are the fields of each queue as in a business's file; `agents` those of agents besides the usual name.
 
-    `rest` is more of the file, whole parts of it. `priorities` are flows' own, by queue.
+    Each queue has a line of its name; `lines` are more of them, by name: the queue, and the priority that the flow
+    gives. `rest` is more of the file, whole parts of it.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class RoutingHouse(House):
         queues: Mapping[str, str],
         agents: Mapping[str, str],
         rest: str = "",
-        priorities: Mapping[str, int] | None = None,
+        lines: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         self.outside_port = free_ports(1, AGENTS_HOST)[0]
         recorded = base / "recorded"
@@ -78,18 +79,18 @@ class RoutingHouse(House):
         }
         super().__init__(base, environment, config=TRUNKS.format(host=AGENTS_HOST, port=self.outside_port))
         self._queues, self._agents, self._rest = queues, agents, rest
-        self._priorities = priorities or {}
+        self._lines = {queue: (queue, 0) for queue in queues} | dict(lines or {})
         self._board: Desktop | None = None
-        self._numbers = {queue: str(4_801 + index) for index, queue in enumerate(queues)}
+        self._numbers = {line: str(4_801 + index) for index, line in enumerate(self._lines)}
         self.tones = PromptTones(queue_prompts(PROJECT / "ivr_flows"))
         self.tones.write(recorded)
 
     async def _arrange_for_tests(self) -> None:
         await super()._arrange_for_tests()
         flows = Path(self.environment["CALLCENTER_FLOWS_DIRECTORY"])
-        for queue in self._queues:
-            text = FLOW.format(name=f"to_{queue}", queue=queue, priority=self._priorities.get(queue, 0))
-            (flows / f"to_{queue}.yaml").write_text(text, encoding="utf-8")
+        for line, (queue, priority) in self._lines.items():
+            text = FLOW.format(name=f"to_{line}", queue=queue, priority=priority)
+            (flows / f"to_{line}.yaml").write_text(text, encoding="utf-8")
         await self.apply(self.business())
 
     def business(self) -> str:
@@ -101,8 +102,8 @@ class RoutingHouse(House):
         lines.append("agents:\n")
         lines += [f"  '{agent}': {{name: Agent {agent}, {fields}}}\n" for agent, fields in self._agents.items()]
         lines.append("numbers:\n")
-        for queue, number in self._numbers.items():
-            lines.append(f"  '{number}': {{flow: to_{queue}, label: {{zh: {queue}, en: {queue}}}}}\n")
+        for line, number in self._numbers.items():
+            lines.append(f"  '{number}': {{flow: to_{line}, label: {{zh: {line}, en: {line}}}}}\n")
         return "".join(lines)
 
     async def apply(self, business: str) -> str:
@@ -125,15 +126,15 @@ class RoutingHouse(House):
 
     # ---- people
 
-    def number(self, queue: str) -> str:
-        """The number that leads to a queue."""
-        return self._numbers[queue]
+    def number(self, line: str) -> str:
+        """The number of a line."""
+        return self._numbers[line]
 
-    def dialled(self, queue: str, ani: str | None = UNKNOWN, *, keys: Sequence[KeyStep] = ()) -> Caller:
-        """Somebody who calls a queue and says a tone; use it with `async with`."""
+    def dialled(self, line: str, ani: str | None = UNKNOWN, *, keys: Sequence[KeyStep] = ()) -> Caller:
+        """Somebody who calls a line and says a tone; use it with `async with`."""
         caller = Caller(
             server=self.sip,
-            dnis=self.number(queue),
+            dnis=self.number(line),
             ani=ani,
             keys=keys,
             sound=CALLERS_TONE,
@@ -174,15 +175,32 @@ class RoutingHouse(House):
     # ---- what is known
 
     async def waiting(self, queue: str, count: int, *, seconds: float = 20.0) -> list[dict[str, Any]]:
-        """Wait until so many wait in a queue; their rows, next first."""
+        """Wait until the board shows so many who wait in a queue, each with his place; their rows, next first."""
         board = await self.board()
 
         def rows() -> list[dict[str, Any]]:
             found = [row for row in board.documents.get("waiting", {}).values() if row["queue_id"] == queue]
             return sorted(found, key=lambda row: int(row["position"]))
 
-        await board.until(lambda: len(rows()) == count, f"{count} wait in {queue}", seconds)
+        def are_all_drawn() -> bool:
+            # Rows come one by one: while they do, two may show the same place.
+            return [row["position"] for row in rows()] == list(range(1, count + 1))
+
+        await board.until(are_all_drawn, f"{count} wait in {queue}", seconds)
         return rows()
+
+    async def row_when(
+        self, interaction_id: str, holds: Callable[[dict[str, Any]], bool], what: str, *, seconds: float = 20.0
+    ) -> dict[str, Any]:
+        """Wait until the board's row of somebody who waits says something; the board is a moment behind."""
+        board = await self.board()
+
+        def says() -> bool:
+            row = board.documents.get("waiting", {}).get(interaction_id)
+            return row is not None and holds(row)
+
+        await board.until(says, f"{interaction_id}: {what}", seconds)
+        return board.documents["waiting"][interaction_id]
 
     async def board(self) -> Desktop:
         """The supervisor's board."""

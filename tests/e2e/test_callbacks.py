@@ -157,8 +157,7 @@ async def test_a_busy_customer_is_tried_again_and_keeps_his_place(house: Routing
         # Meanwhile the agent is not kept waiting: the next in line is his.
         second = await agent.talks(seconds=20)
         assert (await agent.desktop.pops(stage="talking"))["ani"]["e164"] == LATER
-        (row,) = await house.waiting("agent_first", 1)
-        assert row["callback"]["attempt"] == 2
+        await house.row_when(now.callback_id, lambda row: row["callback"]["attempt"] == 2, "a second attempt follows")
         await second.hang_up()
         again = await outside.talking(30)
         await agent.desktop.state_becomes("talking", seconds=20)
@@ -219,10 +218,7 @@ async def test_the_customer_first_and_then_the_agent(house: RoutingHouse) -> Non
         await ringing.answer()
         ear = house.ear(ringing)
         await ear.hears("callback_hello")
-        board = await house.board()
-        await board.until(
-            lambda: board.documents["waiting"][now.callback_id]["callback"]["presence"] == "present", "he is there"
-        )
+        await house.row_when(now.callback_id, lambda row: row["callback"]["presence"] == "present", "he is there")
         await ringing.audio.hear_sound(20)
         rung = len(agent.phone.calls)
         await now.talk.hang_up()
@@ -379,7 +375,8 @@ async def test_f1_killed_while_a_customer_who_was_called_first_waits(house: Rout
         await house.kill_server()
         await house.start_server()
         rows = await house.waiting("customer_first", 2)
-        assert (rows[0]["interaction_id"], rows[0]["callback"]["presence"]) == (now.callback_id, "present")
+        assert rows[0]["interaction_id"] == now.callback_id
+        await house.row_when(now.callback_id, lambda row: row["callback"]["presence"] == "present", "he is there")
         await now.talk.hang_up()
         call = await now.agent.talks(seconds=20)
         await hear_each_other(now.agent, call, customer)

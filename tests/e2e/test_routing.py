@@ -32,7 +32,7 @@ QUEUES = {
     "group": f"steps: [{{after_seconds: 0, who: 'billing>=9'}}, {{after_seconds: {STEP_SECONDS}, "
     "who: 'or group backoffice'}]",
     "plain": "skills: {tech: 1}",
-    "urgent": "skills: {tech: 1}",
+    "important": "skills: {tech: 1}",
     "patient": "skills: {tech: 1}, caller_order: service_objective, service_level_threshold_seconds: 300",
     "pressing": "skills: {tech: 1}, caller_order: service_objective, service_level_threshold_seconds: 10",
     "favourite": "skills: {spare: 1}",
@@ -60,7 +60,7 @@ AGENTS = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[RoutingHouse]:
     with tempfile.TemporaryDirectory(prefix="cc-routing-", dir="/tmp") as base:
-        async with RoutingHouse(Path(base), queues=QUEUES, agents=AGENTS, priorities={"urgent": 10}) as house:
+        async with RoutingHouse(Path(base), queues=QUEUES, agents=AGENTS, lines={"urgent": ("important", 10)}) as house:
             yield house
 
 
@@ -164,6 +164,7 @@ async def test_what_a_step_announces_is_heard_and_the_board_shows_the_step(house
     async with house.dialled("relaxing", FIRST) as caller:
         await house.ear(caller).hears("busy")
         (row,) = await house.waiting("relaxing", 1)
+        row = await house.row_when(row["interaction_id"], lambda row: row["step"] > 1, "the second step")
         assert (row["step"], row["steps"], row["priority"], row["base_priority"]) == (2, 2, 5, 0)
         board = await house.board()
         why = await board.get(f"/waiting/{row['interaction_id']}/why")
@@ -182,7 +183,7 @@ async def test_priority_comes_before_age_over_two_queues(house: RoutingHouse) ->
     async with house.dialled("plain", FIRST), house.agent("1004", ready=False) as agent:
         await house.waiting("plain", 1)
         async with house.dialled("urgent", SECOND):
-            await house.waiting("urgent", 1)
+            await house.waiting("important", 1)
             await agent.desktop.set_state("ready")
             assert [await serve(agent), await serve(agent)] == [SECOND, FIRST]
 
