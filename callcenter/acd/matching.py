@@ -12,6 +12,7 @@ from itertools import islice
 
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import AGED, Place, PlaceList
+from callcenter.acd.pools import Pool
 from callcenter.acd.reasons import explain_offer
 from callcenter.acd.roster import AgentRecord
 from callcenter.acd.steps import Output, Steps
@@ -106,12 +107,12 @@ class Matching:
         best = self._first_kept(agent, kept, on_the_phone=True) if kept is not None else None
         if agent.config.preferences:
             return self._first_by_preference(agent, best, now)
+        may_expect = agent.expects is None
         for pool in agent.pools:
             places = pool.open.places
             if places and pool.on_the_phone and (best is None or places[0] < best):
                 best = places[0]
-            places = pool.to_call.places
-            if places and agent.expects is None and (best is None or places[0] < best):
+            if may_expect and (places := pool.to_call.places) and (best is None or places[0] < best):
                 best = places[0]
         if best is None:
             for pool in agent.pools:
@@ -135,8 +136,11 @@ class Matching:
         for pool in agent.pools:
             if not pool.on_the_phone:
                 continue
-            for queue_id, places in pool.by_queue.items():
-                place = self._first_old_enough(places, agent.delay_in(queue_id), now)
+            place = self._first_unpreferred(agent, pool, best[0] if best is not None else None)
+            if place is not None:
+                best = (place, place[3])
+            for queue_id in agent.config.preferences.keys() & pool.by_queue.keys():
+                place = self._first_old_enough(pool.by_queue[queue_id], agent.delay_in(queue_id), now)
                 if place is not None and (best is None or _weighed(place, agent, queue_id) < best[0]):
                     best = (_weighed(place, agent, queue_id), place[3])
             if agent.expects is None:
@@ -151,6 +155,15 @@ class Matching:
         within = (record for record in more if now - record.entered_at >= agent.delay_in(record.queue_id))
         return min(within, key=lambda record: record.place, default=None)
 
+    def _first_unpreferred(self, agent: AgentRecord, pool: Pool, before: Place | None) -> Place | None:
+        """The first of a pool before a place who is in no queue that the agent has a preference for."""
+        for place in pool.open.places:
+            if before is not None and place >= before:
+                return None
+            if self.picture.waiting[place[3]].queue_id not in agent.config.preferences:
+                return place
+        return None
+
     def _first_old_enough(self, places: PlaceList, delay: timedelta, now: datetime) -> Place | None:
         """The first of a queue who has waited so long."""
         index = 0
@@ -159,7 +172,7 @@ class Matching:
             if now - self.picture.waiting[place[3]].entered_at >= delay:
                 return place
             # Those behind him of the same priority came later still.
-            index = bisect_right(places.places, (place[0], place[1] + 1), lo=index, key=lambda other: other[:2])
+            index = bisect_right(places.places, (place[0], place[1]), lo=index, key=lambda other: other[:2])
         return None
 
     # ---- from the interaction's side

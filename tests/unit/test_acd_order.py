@@ -99,6 +99,15 @@ def test_a_reserve_who_becomes_free_passes_over_the_young_ones_only() -> None:
     assert rings(floor.ready_agent("anna")) == [("anna", "young")]
 
 
+def test_a_young_caller_of_the_next_higher_priority_hides_no_old_one() -> None:
+    floor = Floor()
+    floor.queue("sales")
+    for priority in (3, 2, 1):
+        floor.enqueue(f"young{priority}", "sales", priority=priority)
+    floor.enqueue("old", "sales", ago=40)
+    assert rings(floor.at_work(preferring("bo", "sales", delay=30))) == [("bo", "old")]
+
+
 def test_a_delay_that_is_set_while_somebody_waits_is_kept() -> None:
     floor = Floor()
     floor.queue("sales", need("zh"))
