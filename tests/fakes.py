@@ -21,7 +21,7 @@ from callcenter.app.ports import (
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
-from callcenter.domain.errors import Conflict, InvalidValue, NotFound
+from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.events import Event
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
@@ -120,13 +120,23 @@ class FakeCustomers:
             raise Conflict(f"customer {customer_id} exists already", code="customer_exists")
         return self._keep(customer_id, data, at)
 
-    async def update(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
+    async def update(
+        self,
+        customer_id: CustomerId,
+        data: CustomerInput,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> Customer:
         known = self.customers.get(customer_id)
         if known is None:
             raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
-        return self._keep(customer_id, data, known.created_at)
+        if expected_version not in (None, known.version):
+            raise Outdated(f"customer {customer_id} has version {known.version}, not {expected_version}")
+        return self._keep(customer_id, data, known.created_at, known.version + 1)
 
-    def _keep(self, customer_id: CustomerId, data: CustomerInput, created_at: datetime) -> Customer:
+    def _keep(self, customer_id: CustomerId, data: CustomerInput, created_at: datetime, version: int = 1) -> Customer:
         customer = Customer(
             customer_id=customer_id,
             kind=data.kind,
@@ -138,6 +148,9 @@ class FakeCustomers:
             contact_points=data.contact_points,
             notes=data.notes,
             created_at=created_at,
+            consents=data.consents,
+            custom=data.custom,
+            version=version,
         )
         self.customers[customer_id] = customer
         return customer

@@ -238,6 +238,9 @@ def draw_customer(card: CustomerCard) -> CustomerView:
         created_at=customer.created_at,
         last_interactions=card.last_interactions,
         open_cases=card.open_cases,
+        consents=customer.consents,
+        custom=customer.custom,
+        version=customer.version,
     )
 
 

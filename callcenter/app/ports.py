@@ -1,14 +1,14 @@
 """What the use cases want of the world; adapters fill these, tests fake them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from callcenter.app.call_state import CallState
 from callcenter.domain.actions import CallCustomer, RingAgent
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone
-from callcenter.domain.customers import Case, ContactPoint, Customer, CustomerKind
+from callcenter.domain.customers import Case, Consent, ContactPoint, Customer, CustomerKind, CustomValue
 from callcenter.domain.events import Event
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
@@ -251,6 +251,8 @@ class CustomerInput:
     tags: tuple[str, ...] = ()
     contact_points: tuple[ContactPoint, ...] = ()
     notes: str = ""
+    consents: tuple[Consent, ...] = ()
+    custom: Mapping[str, CustomValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,19 +286,27 @@ class Customers(Protocol):
         ...
 
     async def card(self, customer_id: CustomerId) -> CustomerCard | None:
-        """One customer's card."""
+        """One customer's card; of one who was merged into another, that other's."""
         ...
 
     async def customer(self, customer_id: CustomerId) -> Customer | None:
-        """One customer."""
+        """One customer; for one who was merged into another, that other."""
         ...
 
     async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
         """Make a customer under an id that is new."""
         ...
 
-    async def update(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
-        """Change a customer; `NotFound` when there is none."""
+    async def update(
+        self,
+        customer_id: CustomerId,
+        data: CustomerInput,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> Customer:
+        """Change a customer; `NotFound` when there is none, `Outdated` when he has another version than expected."""
         ...
 
 

@@ -1,11 +1,12 @@
 """What the screens are shown: one shape for REST and for the live feed (docs/api.md)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from callcenter.app.ports import CustomerInput, InteractionSummary
 from callcenter.domain.agents import VOICE
-from callcenter.domain.customers import Case, ContactPoint, CustomerKind
+from callcenter.domain.customers import Case, Consent, ContactPoint, CustomerKind, CustomValue
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import MenuStep
 from callcenter.domain.labels import Label
@@ -96,6 +97,9 @@ class CustomerView:
     created_at: datetime
     last_interactions: tuple[InteractionSummary, ...] = ()
     open_cases: tuple[Case, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    custom: Mapping[str, CustomValue] = field(default_factory=dict)
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

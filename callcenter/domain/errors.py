@@ -4,6 +4,7 @@ CallcenterError
 ├── NotFound            unknown_agent, unknown_queue, unknown_interaction, unknown_offer, unknown_customer
 ├── IllegalTransition   illegal_transition
 ├── Conflict            agent_not_logged_in, interaction_not_yours, already_waiting, ...
+│   └── Outdated        outdated
 ├── InvalidValue        invalid_value and narrower codes
 └── Overloaded          overloaded
 """
@@ -36,6 +37,12 @@ class Conflict(CallcenterError):
     """The request is well formed but does not fit what is the case now."""
 
     code = "conflict"
+
+
+class Outdated(Conflict):
+    """Somebody else has changed it since it was read; nothing has happened."""
+
+    code = "outdated"
 
 
 class InvalidValue(CallcenterError):

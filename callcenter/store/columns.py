@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, Text
+from sqlalchemy import JSON, DateTime, Dialect, Double, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 from callcenter.store.encoding import REPLACEMENT, decode_json, encode_json, without_surrogates
@@ -56,6 +56,21 @@ class PlainText(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """PostgreSQL has no NUL in text, and a caller's name may have one."""
         return None if value is None else without_surrogates(value).replace("\x00", REPLACEMENT)
+
+
+class ByteText(TypeDecorator[str]):
+    """Text in the order of its UTF-8 bytes, whatever the database's language: what begins alike stands together."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        """To UTF-8."""
+        return None if value is None else without_surrogates(value).encode()
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        """From UTF-8."""
+        return None if value is None else bytes(value).decode()
 
 
 class Json(TypeDecorator[T], Generic[T]):

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import CustomerCard, CustomerInput, InteractionSummary
 from callcenter.domain.customers import Case, ContactPoint, ContactPointKind, Customer, CustomerKind
-from callcenter.domain.errors import Conflict, NotFound
+from callcenter.domain.errors import Conflict, NotFound, Outdated
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, QueueId
 from callcenter.store import tables
 from callcenter.store.audit import add_audit
+from callcenter.store.changes import add_change, differences
 from callcenter.store.database import Database
+from callcenter.store.search_terms import put_terms
 from callcenter.store.upsert import insert_into
 
 MOST_CARDS = 20
@@ -28,17 +30,17 @@ class StoredCustomers:
     async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
         """Everyone who has this number (E.164) or address, the most recently active first; three statements at most."""
         return await self._database.look(
-            lambda connection: _cards(connection, _customers(connection, _BY_CONTACT_POINT, {"value": value}))
+            lambda connection: _cards(connection, read_customers(connection, _BY_CONTACT_POINT, {"value": value}))
         )
 
     async def card(self, customer_id: CustomerId) -> CustomerCard | None:
         """One customer's card."""
-        cards = await self._database.look(lambda connection: _cards(connection, _by_id(connection, customer_id)))
+        cards = await self._database.look(lambda connection: _cards(connection, by_id(connection, customer_id)))
         return cards[0] if cards else None
 
     async def customer(self, customer_id: CustomerId) -> Customer | None:
         """One customer."""
-        found = await self._database.look(lambda connection: _by_id(connection, customer_id))
+        found = await self._database.look(lambda connection: by_id(connection, customer_id))
         return found[0] if found else None
 
     async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
@@ -49,31 +51,88 @@ class StoredCustomers:
             made = await connection.execute(statement.returning(tables.customers.c.customer_id))
             if made.first() is None:
                 raise Conflict(f"there is a customer {customer_id} already; choose a new id", code="customer_exists")
-            await _put_contact_points(connection, customer_id, data.contact_points)
+            await put_contact_points(connection, customer_id, data.contact_points)
+            customer = (await connection.run_sync(by_id, customer_id))[0]
+            await put_terms(connection, None, customer)
             await add_audit(connection, at=at, by=by, action="customer_created", subject=customer_id)
-            return (await connection.run_sync(_by_id, customer_id))[0]
+            await _note_change(connection, None, customer, at=at, by=by, action="created")
+            return customer
 
-    async def update(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
-        """Change a customer; `NotFound` when there is none. The audit names the fields, not what was in them."""
+    async def update(
+        self,
+        customer_id: CustomerId,
+        data: CustomerInput,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> Customer:
+        """Change a customer; `NotFound` when there is none, `Outdated` when he has another version than expected.
+
+        The audit names the fields, not what was in them; the history of changes has both. The same again is no change.
+        """
         async with self._database.writing() as connection:
-            before = await connection.run_sync(_by_id, customer_id)
-            if not before:
-                raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
-            change = update(tables.customers).where(tables.customers.c.customer_id == customer_id)
-            await connection.execute(change.values(_row(data, at)))
-            await _put_contact_points(connection, customer_id, data.contact_points)
-            after = (await connection.run_sync(_by_id, customer_id))[0]
-            changed = [name for name in _FIELDS if getattr(before[0], name) != getattr(after, name)]
-            await add_audit(
-                connection, at=at, by=by, action="customer_changed", subject=customer_id, detail=", ".join(changed)
-            )
+            before = await lock_customer(connection, customer_id, expected_version=expected_version)
+            after = await rewrite_customer(connection, before, data, at=at)
+            changed = [name for name in FIELDS if getattr(before, name) != getattr(after, name)]
+            if changed:
+                await add_audit(
+                    connection, at=at, by=by, action="customer_changed", subject=customer_id, detail=", ".join(changed)
+                )
+                await _note_change(connection, before, after, at=at, by=by, action="changed")
             return after
 
 
-_FIELDS = ("kind", "name", "language", "segment", "account_manager_id", "tags", "contact_points", "notes")
+FIELDS = (
+    "kind",
+    "name",
+    "language",
+    "segment",
+    "account_manager_id",
+    "tags",
+    "contact_points",
+    "notes",
+    "consents",
+    "custom",
+)
+"""What people fill in."""
 
 
-def _row(data: CustomerInput, at: datetime) -> dict[str, object]:
+async def lock_customer(
+    connection: AsyncConnection, customer_id: CustomerId, *, expected_version: int | None = None
+) -> Customer:
+    """The customer, who stays as he is until the transaction ends.
+
+    Raises `NotFound`, `Outdated`, and `Conflict` for one who was merged into another.
+    """
+    table = tables.customers
+    query = select(table.c.merged_into, table.c.version).where(table.c.customer_id == customer_id).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
+    if row.merged_into is not None:
+        raise Conflict(f"customer {customer_id} was merged into {row.merged_into}; use that", code="customer_merged")
+    if expected_version is not None and row.version != expected_version:
+        raise Outdated(f"customer {customer_id} has version {row.version} now, not {expected_version}; read him again")
+    return (await connection.run_sync(by_id, customer_id))[0]
+
+
+async def rewrite_customer(
+    connection: AsyncConnection, before: Customer, data: CustomerInput | Customer, *, at: datetime
+) -> Customer:
+    """Make a locked customer what `data` says; nothing is written where he is that already."""
+    if all(getattr(before, name) == getattr(data, name) for name in FIELDS):
+        return before
+    change = update(tables.customers).where(tables.customers.c.customer_id == before.customer_id)
+    await connection.execute(change.values({**_row(data, at), "version": before.version + 1}))
+    if before.contact_points != data.contact_points:
+        await put_contact_points(connection, before.customer_id, data.contact_points)
+    after = (await connection.run_sync(by_id, before.customer_id))[0]
+    await put_terms(connection, before, after)
+    return after
+
+
+def _row(data: CustomerInput | Customer, at: datetime) -> dict[str, object]:
     return {
         "kind": data.kind,
         "name": data.name,
@@ -82,11 +141,28 @@ def _row(data: CustomerInput, at: datetime) -> dict[str, object]:
         "account_manager_id": data.account_manager_id,
         "tags": data.tags,
         "notes": data.notes,
+        "consents": data.consents or None,
+        "custom": dict(data.custom) or None,
         "updated_at": at,
     }
 
 
-async def _put_contact_points(
+async def _note_change(
+    connection: AsyncConnection, before: Customer | None, after: Customer, *, at: datetime, by: str, action: str
+) -> None:
+    await add_change(
+        connection,
+        customer_id=after.customer_id,
+        at=at,
+        by=by,
+        entity="customer",
+        entity_id=after.customer_id,
+        action=action,
+        fields=differences(before, after, FIELDS),
+    )
+
+
+async def put_contact_points(
     connection: AsyncConnection, customer_id: CustomerId, points: Sequence[ContactPoint]
 ) -> None:
     """Make these the customer's contact points; one that is said twice is kept once."""
@@ -109,19 +185,19 @@ async def _put_contact_points(
         await connection.execute(insert(table), rows)
 
 
-def _with_contact_points() -> Select[tuple[object, ...]]:
+def with_contact_points() -> Select[tuple[object, ...]]:
     customers, points = tables.customers, tables.contact_points
     columns = (points.c.kind.label("point_kind"), points.c.value, points.c.label)
     joined = customers.outerjoin(points, points.c.customer_id == customers.c.customer_id)
     return select(*customers.c, *columns).select_from(joined)
 
 
-def _by_id(connection: Connection, customer_id: CustomerId) -> tuple[Customer, ...]:
-    query = _with_contact_points().where(tables.customers.c.customer_id == customer_id)
-    return _customers(connection, query.order_by(tables.contact_points.c.position), {})
+def by_id(connection: Connection, customer_id: CustomerId) -> tuple[Customer, ...]:
+    """The customer of this id, or whom he was merged into; nobody where there is none."""
+    return read_customers(connection, _BY_ID, {"customer_id": customer_id})
 
 
-def _customers(
+def read_customers(
     connection: Connection, query: Select[tuple[object, ...]], values: Mapping[str, object]
 ) -> tuple[Customer, ...]:
     """The customers of rows that hold a customer and one of its contact points each, in the rows' order."""
@@ -144,6 +220,9 @@ def _customers(
             contact_points=tuple(mine),
             notes=first_rows[name]["notes"],
             created_at=first_rows[name]["created_at"],
+            consents=first_rows[name]["consents"] or (),
+            custom=first_rows[name]["custom"] or {},
+            version=first_rows[name]["version"],
         )
         for name, mine in points.items()
     )
@@ -196,6 +275,9 @@ def _open_cases(connection: Connection, ids: Sequence[CustomerId]) -> dict[str, 
             subject=row.subject,
             state=row.state,
             opened_at=row.opened_at,
+            priority=row.priority,
+            due_at=row.due_at,
+            owner_id=_agent_id(row.owner_id),
         )
         found.setdefault(row.customer_id, []).append(case)
     return found
@@ -219,8 +301,17 @@ def _by_contact_point() -> Select[tuple[object, ...]]:
         .limit(MOST_CARDS)
         .subquery()
     )
-    query = _with_contact_points().join(found, found.c.customer_id == customers.c.customer_id)
+    query = with_contact_points().join(found, found.c.customer_id == customers.c.customer_id)
     return query.order_by(found.c.place, points.c.position)
+
+
+def _by_id() -> Select[tuple[object, ...]]:
+    customers = tables.customers
+    wanted: BindParameter[str] = bindparam("customer_id")
+    named = customers.alias("named")
+    merged_into = select(named.c.merged_into).where(named.c.customer_id == wanted).scalar_subquery()
+    query = with_contact_points().where(customers.c.customer_id == func.coalesce(merged_into, wanted))
+    return query.order_by(tables.contact_points.c.position)
 
 
 def _last_interactions_of() -> Select[tuple[object, ...]]:
@@ -237,10 +328,12 @@ def _last_interactions_of() -> Select[tuple[object, ...]]:
 def _open_cases_of() -> Select[tuple[object, ...]]:
     table = tables.cases
     mine = table.c.customer_id.in_(bindparam("ids", expanding=True))
-    return table.select().where(mine, table.c.closed_at.is_(None)).order_by(table.c.opened_at.desc(), table.c.case_id)
+    is_open = (table.c.closed_at.is_(None), table.c.resolved_at.is_(None))
+    return table.select().where(mine, *is_open).order_by(table.c.opened_at.desc(), table.c.case_id)
 
 
-# A caller waits for these three; putting such statements together takes longer than running them.
+# A caller waits for these; putting such statements together takes longer than running them.
 _BY_CONTACT_POINT = _by_contact_point()
+_BY_ID = _by_id()
 _LAST_INTERACTIONS_OF = _last_interactions_of()
 _OPEN_CASES_OF = _open_cases_of()

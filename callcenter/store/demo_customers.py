@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from callcenter.crm.names import customer_terms
 from callcenter.domain import events as ev
 from callcenter.domain.customers import ContactPoint, ContactPointKind, CustomerKind
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
@@ -13,7 +14,7 @@ from callcenter.domain.interactions import Interaction, apply, begin
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
-from callcenter.store import tables
+from callcenter.store import crm_tables, tables
 from callcenter.store.batches import make_entry, store_entries
 
 
@@ -236,6 +237,11 @@ async def _load(connection: AsyncConnection, customer: DemoCustomer, now: dateti
             }
             for position, point in enumerate(points)
         ],
+    )
+    terms = customer_terms(customer.name, points)
+    await connection.execute(
+        insert(crm_tables.customer_terms),
+        [{"term": term, "customer_id": customer.customer_id} for term in sorted(terms)],
     )
     for index, case in enumerate(customer.cases):
         closed = None if case.closed_days_ago is None else now - timedelta(days=case.closed_days_ago)

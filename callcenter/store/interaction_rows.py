@@ -15,6 +15,7 @@ from callcenter.domain.interactions import Hold, Interaction, Leg, LegRole, Offe
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome
 from callcenter.store import tables
+from callcenter.store.merged_customers import follow_merges
 from callcenter.store.upsert import insert_into
 
 IDS_A_QUERY = 1000
@@ -128,7 +129,12 @@ async def write_interactions(connection: AsyncConnection, records: Iterable[Inte
         set_={name: statement.excluded[name] for name in columns},
         where=or_(statement.excluded.ended_at.is_not(None), tables.interactions.c.ended_at.is_(None)),
     )
-    await connection.execute(upsert, [interaction_row(record) for record in wanted])
+    named = [(record.interaction_id, record.customer_id) for record in wanted if record.customer_id is not None]
+    into = await follow_merges(connection, named) if named else {}
+    rows_of_records = [interaction_row(record) for record in wanted]
+    for row, record in zip(rows_of_records, wanted, strict=True):
+        row["customer_id"] = into.get(record.customer_id or "", record.customer_id)
+    await connection.execute(upsert, rows_of_records)
     ids = [record.interaction_id for record in wanted]
     for table, rows in (
         (tables.legs, [row for record in wanted for row in leg_rows(record)]),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable, SchemaBehind, SchemaTooNew
+from callcenter.store.search_terms import refresh_terms
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_TURNS = 20
@@ -28,7 +29,7 @@ async def upgrade(url: str, *, revision: str = "head") -> None:
 
 
 async def upgrade_database(database: Database, *, revision: str = "head") -> None:
-    """As `upgrade`, with the database at hand; all of it in one transaction."""
+    """As `upgrade`, with the database at hand; all of it in one transaction, then what customers are found by."""
     for turn in range(1, UPGRADE_TURNS + 1):
         try:
             await _upgrade_once(database, revision)
@@ -37,7 +38,9 @@ async def upgrade_database(database: Database, *, revision: str = "head") -> Non
             if not (database.is_sqlite and "locked" in str(error)) or turn == UPGRADE_TURNS:
                 raise
         else:
-            return
+            break
+    if revision == "head":
+        await refresh_terms(database)
 
 
 async def _upgrade_once(database: Database, revision: str) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from callcenter.domain.callbacks import Callback
+from callcenter.domain.customers import Consent, CustomValue
 from callcenter.domain.interactions import Forecast, Hold, MenuStep, Placement
 from callcenter.domain.offers import OfferReason
 from callcenter.store.columns import Json, PlainText, RawJson, Seconds, UtcDateTime
@@ -49,6 +50,17 @@ customers = Table(
     Column("notes", PlainText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("consents", Json(tuple[Consent, ...])),
+    Column("custom", Json(dict[str, CustomValue])),
+    Column("merged_into", PlainText),
+)
+"""`merged_into`: he was found to be this other one, who is merged into nobody. NULL in `consents`, `custom` is none."""
+Index(
+    "ix_customers_merged_into",
+    customers.c.merged_into,
+    sqlite_where=customers.c.merged_into.is_not(None),
+    postgresql_where=customers.c.merged_into.is_not(None),
 )
 
 contact_points = Table(
@@ -73,6 +85,34 @@ cases = Table(
     Column("state", PlainText, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
+    Column("description", PlainText, nullable=False, server_default=text("''")),
+    Column("priority", PlainText, nullable=False, server_default=text("'normal'")),
+    Column("owner_id", PlainText),
+    Column("opened_by", PlainText, nullable=False, server_default=text("''")),
+    Column("due_at", UtcDateTime),
+    Column("escalated_at", UtcDateTime),
+    Column("escalations", Integer, nullable=False, server_default=text("0")),
+    Column("resolved_at", UtcDateTime),
+    Column("reopened", Integer, nullable=False, server_default=text("0")),
+    Column("reason", PlainText),
+    Column("remedy", PlainText),
+    Column("outcome", PlainText),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Index("ix_cases_opened_at_case_id", "opened_at", "case_id"),
+)
+_UNSETTLED = text("resolved_at IS NULL AND closed_at IS NULL")
+Index(
+    "ix_cases_owner_id_due_at",
+    cases.c.owner_id,
+    cases.c.due_at,
+    sqlite_where=_UNSETTLED,
+    postgresql_where=_UNSETTLED,
+)
+Index(
+    "ix_cases_to_escalate",
+    cases.c.due_at,
+    sqlite_where=text("resolved_at IS NULL AND closed_at IS NULL AND escalated_at IS NULL AND due_at IS NOT NULL"),
+    postgresql_where=text("resolved_at IS NULL AND closed_at IS NULL AND escalated_at IS NULL AND due_at IS NOT NULL"),
 )
 
 # ---- interactions and the journal

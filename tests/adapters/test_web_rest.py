@@ -526,6 +526,9 @@ def test_a_customer_is_made_and_is_the_nameless_caller(li: TestClient, house: We
         ],
         "notes": "",
         "created_at": "2026-11-02T09:00:00Z",
+        "consents": [],
+        "custom": {},
+        "version": 1,
     }
     assert li.get(f"{API}/agents/me/pop").json()["customer_id"] == customer_id
     assert li.get(f"{API}/customers/{customer_id}").json()["name"] == "赵敏"

@@ -1,0 +1,181 @@
+"""What a customer is found by: terms of name, numbers and addresses, so that a part typed is the beginning of a term.
+
+Law: the terms of a text depend on the text alone, and a search for any term's beginning finds it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import phonenumbers
+from phonenumbers import NumberParseException
+
+from callcenter.domain.customers import ContactPoint, ContactPointKind
+
+TERMS_VERSION = "1"
+"""Changes whenever other terms come out: the store then makes them anew."""
+LONGEST_TERM = 32
+MOST_UNITS = 20
+"""Words and Chinese characters of a name that are looked at; no customer is told apart by the twenty-first."""
+MOST_TERMS = 80
+SHORTEST_INFIX = 3
+SHORTEST_NUMBER_END = 4
+SHORTEST_NUMBER_PART = 2
+BACKWARDS = "~"
+"""Before a number that is written from its end: who knows the last four digits types a beginning, too."""
+
+_NUMBER_LIKE = re.compile(r"^[+\d][\d\s().\-/]*$", re.ASCII)
+_SURNAMES = {
+    "单": "shan",
+    "仇": "qiu",
+    "曾": "zeng",
+    "解": "xie",
+    "查": "zha",
+    "盖": "ge",
+    "区": "ou",
+    "朴": "piao",
+    "任": "ren",
+    "翟": "zhai",
+    "乐": "yue",
+    "缪": "miao",
+    "种": "chong",
+    "覃": "qin",
+    "华": "hua",
+    "折": "she",
+    "员": "yun",
+    "宓": "mi",
+    "秘": "bi",
+    "冼": "xian",
+    "燕": "yan",
+    "召": "shao",
+    "繁": "po",
+    "逄": "pang",
+    "卜": "bu",
+    "牟": "mu",
+    "尹": "yin",
+}
+"""Characters that are read otherwise, or in one of several ways, where they are a surname."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A Chinese character with its reading, or a word of other letters, which reads as it is written."""
+
+    text: str
+    reading: str
+    is_chinese: bool
+
+
+def fold(text: str) -> str:
+    """Letters and digits alone, small, without accents: `Müller-Lüdenscheidt` is `mullerludenscheidt`."""
+    return "".join(_words(text))
+
+
+def pinyin_of(text: str) -> str:
+    """The name in pinyin without tones and spaces, "" where nothing in it is Chinese."""
+    units = _units(text)
+    return "".join(unit.reading for unit in units) if any(unit.is_chinese for unit in units) else ""
+
+
+def name_terms(name: str) -> frozenset[str]:
+    """Terms of a name: from each character or word on; in pinyin, in initials; and from within long words."""
+    units = _units(name)
+    texts = [unit.text for unit in units]
+    found = ["".join(texts[start:]) for start in range(len(texts))]
+    if any(unit.is_chinese for unit in units):
+        found += [term for readings in _readings(units) for term in _spoken(readings)]
+    elif len(units) <= 4:
+        # Who types the family name first means the same person.
+        found += ["".join(texts[start:] + texts[:start]) for start in range(1, len(texts))]
+    for unit in units:
+        if not unit.is_chinese:
+            found += [unit.text[start:] for start in range(1, len(unit.text) - SHORTEST_INFIX + 1)]
+    return frozenset(list(dict.fromkeys(term[:LONGEST_TERM] for term in found))[:MOST_TERMS])
+
+
+def _spoken(readings: Sequence[str]) -> list[str]:
+    """In full and in initials, from each character on; a single initial says nothing."""
+    starts = range(len(readings))
+    initials = "".join(reading[0] for reading in readings)
+    return ["".join(readings[start:]) for start in starts] + [initials[start:] for start in starts[:-1]]
+
+
+def point_terms(point: ContactPoint) -> frozenset[str]:
+    """Terms of a contact point: a number from its beginning, with and without its country, and from its end."""
+    if point.kind is ContactPointKind.PHONE:
+        digits = _digits(point.value)
+        if not digits:
+            return frozenset()
+        return frozenset({digits, _national(point.value) or digits, BACKWARDS + digits[::-1]})
+    value = point.value.lower()
+    after = re.split(r"[@:]/*", value, maxsplit=1)[-1]
+    return frozenset(part[:LONGEST_TERM] for part in (value, after) if part)
+
+
+def customer_terms(name: str, points: Iterable[ContactPoint]) -> frozenset[str]:
+    """All terms of a customer."""
+    return name_terms(name).union(*(point_terms(point) for point in points))
+
+
+def search_keys(text: str) -> tuple[str, ...]:
+    """Beginnings of terms to look for, the likeliest first; none where the text holds neither letter nor digit."""
+    text = text.strip()
+    if _NUMBER_LIKE.match(text):
+        digits = _digits(text)
+        forward = digits.lstrip("0")
+        keys = [forward] if len(forward) >= SHORTEST_NUMBER_PART else []
+        if len(digits) >= SHORTEST_NUMBER_END:
+            keys.append(BACKWARDS + digits[::-1])
+        return tuple(keys)
+    lowered = text.lower()[:LONGEST_TERM]
+    if "@" in text:
+        return (lowered.lstrip("@"),) if lowered.strip("@") else ()
+    folded = fold(text)[:LONGEST_TERM]
+    looks_like_address = folded and not re.search(r"\s", text) and re.search(r"[.:]", text)
+    return tuple(key for key in (folded, lowered if looks_like_address else "") if key)
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text[: 8 * MOST_UNITS * LONGEST_TERM].casefold())
+    letters = (character for character in plain if not unicodedata.combining(character))
+    return "".join(character if character.isalnum() else " " for character in letters).split()
+
+
+def _units(text: str) -> list[_Unit]:
+    # Its tables take a quarter of a second to load: not when the server starts.
+    from pypinyin import Style, lazy_pinyin
+
+    units: list[_Unit] = []
+    for word in _words(text):
+        for run in re.findall(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|[^\u3400-\u9fff\U00020000-\U0003ffff]+", word):
+            if not _is_chinese(run[0]):
+                units.append(_Unit(run, run, is_chinese=False))
+                continue
+            # Characters without a reading stand for themselves, one by one, so that every one keeps its place.
+            readings = lazy_pinyin(run, style=Style.NORMAL, errors=list)  # type: ignore[arg-type]
+            units += [_Unit(one, reading, is_chinese=True) for one, reading in zip(run, readings, strict=False)]
+        if len(units) >= MOST_UNITS:
+            break
+    return units[:MOST_UNITS]
+
+
+def _readings(units: Sequence[_Unit]) -> list[list[str]]:
+    usual = [unit.reading for unit in units]
+    surname = _SURNAMES.get(units[0].text)
+    return [usual] if surname in (None, usual[0]) else [[surname or "", *usual[1:]], usual]
+
+
+def _is_chinese(character: str) -> bool:
+    return "\u3400" <= character <= "\u9fff" or "\U00020000" <= character <= "\U0003ffff"
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text, flags=re.ASCII)
+
+
+def _national(e164: str) -> str | None:
+    try:
+        return str(phonenumbers.parse(e164).national_number)
+    except NumberParseException:
+        return None
