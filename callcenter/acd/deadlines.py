@@ -55,11 +55,11 @@ class Deadlines:
 
     def pop_due(self, now: datetime) -> tuple[DeadlineKind, str] | None:
         """Take one that has come by `now`; None when there is none."""
-        moment = self.next()
-        if moment is None or moment > now:
-            return None
-        _, kind, key = heappop(self._heap)
-        return kind, key
+        while self._heap and self._heap[0][0] <= now:
+            at, kind, key = heappop(self._heap)
+            if self._is_armed(at, kind, key):
+                return kind, key
+        return None
 
     def _is_armed(self, at: datetime, kind: DeadlineKind, key: str) -> bool:
         picture = self.picture

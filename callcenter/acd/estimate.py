@@ -149,7 +149,7 @@ class RingTime:
         self.variance = (1 - weight) * (self.variance + weight * off * off)
 
     def after(self, wait: Prediction) -> Prediction:
-        """The wait until the talk, of the wait until somebody rings: the two are independent, so their variances add."""
+        """The wait until the talk, of the wait until somebody rings; the two are independent, so variances add."""
         seconds = math.sqrt(self.variance) * _Z
         expected = wait.expected + self.mean
         below, above = (wait.expected - wait.low).total_seconds(), (wait.high - wait.expected).total_seconds()

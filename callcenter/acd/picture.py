@@ -24,6 +24,8 @@ from callcenter.domain.rules import Rule, for_caller
 from callcenter.domain.skills import SkillRequirement
 
 Preferences = Mapping[QueueId, QueuePreference]
+LANGUAGES_LIMIT = 200
+"""Of so many steps and languages a queue remembers who serves them."""
 ELAPSED_LIMIT = 64
 """In larger pools the remaining work of each agent hardly counts, and it would take long to ask."""
 
@@ -39,6 +41,8 @@ class QueueRecord:
     ring_time: estimate.RingTime = field(default_factory=estimate.RingTime)
     pools: tuple[Pool, ...] = ()
     """Who may serve at each step, whoever calls."""
+    by_language: dict[tuple[int, str], Pool] = field(default_factory=dict)
+    """Who may serve on the phone at a step a caller of some language who needs nothing besides; as far as known."""
     delays: tuple[timedelta, ...] = ()
     """After which waits further agents take its callers, by their own preference; in order."""
     absent: int = 0
@@ -206,14 +210,7 @@ class Picture:
 
     def _ahead(self, pool: Pool, record: WaitingRecord | None) -> float:
         """How many who wait before it compete for the same agents; those who do so in part count in part."""
-        ahead = 0.0
-        for other in self.pools.by_rule.values():
-            if not other.open or other.on_the_phone != pool.on_the_phone:
-                continue
-            before = len(other.open) if record is None else other.open.before(record.place)
-            if before:
-                ahead += before * self.pools.overlap(pool, other)
-        return ahead
+        return self.pools.ahead(pool, None if record is None else record.place)
 
     def _predict(
         self, pool: Pool, queue: QueueRecord, ahead: float, idle: int, now: datetime
@@ -238,13 +235,21 @@ class Picture:
 
     def pool(self, rule: Rule, *, on_the_phone: bool) -> Pool:
         """The pool of a rule."""
-        return self.pools.pool(rule, on_the_phone=on_the_phone, agents=self.agents)
+        return self.pools.pool(rule, on_the_phone=on_the_phone)
 
     def pool_for(self, queue: QueueRecord, record: WaitingRecord) -> Pool:
         """Who may serve this interaction at its present step."""
+        language = record.traits.language
+        usual = not record.skills and record.on_the_phone
+        if usual:
+            known = queue.by_language.get((record.step, language))
+            if known is not None and not known.gone:
+                return known
         step = queue.config.routing[record.step]
-        rule = for_caller(step.who, record.traits.language, record.skills)
-        return self.pool(rule, on_the_phone=record.on_the_phone)
+        pool = self.pool(for_caller(step.who, language, record.skills), on_the_phone=record.on_the_phone)
+        if usual and len(queue.by_language) < LANGUAGES_LIMIT:
+            queue.by_language[record.step, language] = pool
+        return pool
 
     def configure_pools(self, queue: QueueRecord) -> None:
         """After a queue's rules changed: who may serve it, whoever calls."""
@@ -256,6 +261,7 @@ class Picture:
             pools.append(self.pool(for_caller(rule, "", ()), on_the_phone=True))
             pools[-1].needed_by.add(queue_id)
         queue.pools = tuple(pools)
+        queue.by_language.clear()
         self.unsettled_queues[queue_id] = None
 
     def add_waiting(self, record: WaitingRecord) -> None:
@@ -378,10 +384,10 @@ class Picture:
 
     def _count(self, agent: AgentRecord) -> None:
         agent.counted = not agent.counted
+        self.pools.count(agent)
         change = 1 if agent.counted else -1
         for pool in agent.pools:
             pool.serving += change
-            pool.version += 1
             if pool.needed_by and pool.serving == max(change, 0):
                 for queue_id in sorted(pool.needed_by):
                     self.unsettled_queues[queue_id] = None

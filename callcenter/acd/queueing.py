@@ -6,6 +6,7 @@ sends elsewhere is told apart from who left.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from callcenter.acd import overflow
 from callcenter.acd.boosts import boost_of
@@ -17,7 +18,7 @@ from callcenter.acd.waiting import Stand, WaitingRecord, place_in
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import CALLBACK
-from callcenter.domain.callbacks import CustomerAnswer, Presence
+from callcenter.domain.callbacks import CalledFirst, CustomerAnswer, Presence
 from callcenter.domain.errors import Conflict, InvalidValue
 from callcenter.domain.ids import AgentId, OfferId, QueueId
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
@@ -377,13 +378,13 @@ class Queueing:
 
     def call_those_next(self, queue: QueueRecord, now: datetime) -> list[Output]:
         """Customers who are to be called first are called when they are among the next of their queue."""
-        lead = queue.config.callback_rules.lead
-        out: list[Output] = []
-        if not queue.absent:
+        rules, out = queue.config.callback_rules, list[Output]()
+        lead = rules.lead
+        if not queue.absent or rules.first is not CalledFirst.CUSTOMER:
             return out
-        nearest = [self.picture.waiting[place[3]] for place in queue.waiting.places[: lead + HELD_LIMIT]]
-        nearest = [record for record in nearest if record.callback is None or record.callback.not_before is None]
-        for record in nearest[:lead]:
+        within_reach = (self.picture.waiting[place[3]] for place in queue.waiting.places[: lead + HELD_LIMIT])
+        awaited = (one for one in within_reach if one.callback is None or one.callback.not_before is None)
+        for record in list(islice(awaited, lead)):
             is_free = record.stand in (Stand.TO_CALL, Stand.RESERVED)
             if is_free and record.pool.serving and self._steps.must_be_called_first(record):
                 out += self._matching.call_customer(record, now)
