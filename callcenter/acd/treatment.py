@@ -5,6 +5,7 @@ it takes longer. A place is told when it changed, and when it became worse, that
 is told. The call carries the promise (`announced_at`, `announced_position`, `announced_wait`): a new server keeps it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -52,6 +53,8 @@ class Treatment:
     """The range that is said."""
     position: int | None = None
     promise: timedelta | None = None
+    forecast: Prediction | None = None
+    """What it rests on."""
     music: timedelta
 
 
@@ -60,7 +63,7 @@ def treat(
     *,
     waited: timedelta,
     position: int,
-    forecast: Prediction | None,
+    forecast: Callable[[], Prediction | None],
     being_offered: bool,
     announced_at: datetime | None,
     announced_position: int | None,
@@ -69,7 +72,8 @@ def treat(
 ) -> Treatment:
     """The treatment of one caller at this moment.
 
-    `forecast` None means that nobody is at work for this queue; `waited` counts from the queue's entry.
+    `forecast` is asked only when something is to be said; it gives None when nobody is at work for this queue. `waited`
+    counts from the queue's entry.
     """
     if announced_at is None and waited < queue.announce_first_after:
         return Treatment(music=min(QUESTION_INTERVAL, queue.announce_first_after - waited))
@@ -82,15 +86,16 @@ def treat(
     if until_due > timedelta():
         return Treatment(music=min(QUESTION_INTERVAL, max(until_due, timedelta(seconds=1))))
     music = FIRST_MUSIC if announced_at is None else QUESTION_INTERVAL
-    if forecast is None:
+    predicted = forecast()
+    if predicted is None:
         return Treatment(say=(Announcement.NOBODY,), music=music)
     about_place = _about_place(position, announced_position)
     remains = announced_wait
     if announced_at is not None and announced_wait is not None and announced_wait > _SOON_SAID:
         remains = announced_wait - (now - announced_at)
-    about_wait, wait, promise = _about_wait(forecast, announced_wait, remains)
+    about_wait, wait, promise = _about_wait(predicted, announced_wait, remains)
     say = (*about_place, *about_wait) or (Announcement.COMFORT,)
-    return Treatment(say=say, wait=wait, position=position, promise=promise, music=music)
+    return Treatment(say=say, wait=wait, position=position, promise=promise, music=music, forecast=predicted)
 
 
 def announcement_interval(queue: QueueConfig, waited: timedelta) -> timedelta:

@@ -163,29 +163,28 @@ class _Visit:
         """Tell him what is to be told, ask him what is to be asked, and let him wait on."""
         now = self._room.now()
         self._state = _following(self._state, record)
-        forecast = self._picture.forecast(self.interaction_id, now)
         told = self._room.floor.interactions.get(self.interaction_id)
         if told is not None and told.forecast is None:
-            self._tell_forecast(record, forecast, now)
-        if self._must_ask(record, config, forecast, now):
+            self._tell_forecast(record, self._forecast(), now)
+        if self._must_ask(record, config, now):
             self._state = replace(self._state, asked=True)
             await self._channel.remember(self._state)
             if await self._offer_callback(config):
                 return
-            now, forecast = self._room.now(), self._picture.forecast(self.interaction_id, self._room.now())
+            now = self._room.now()
         record = self._picture.waiting.get(self.interaction_id, record)
         treatment = treat(
             config,
             waited=now - record.entered_at,
             position=self._picture.position(self.interaction_id) or 1,
-            forecast=forecast,
+            forecast=self._forecast,
             being_offered=bool(record.offer_ids),
             announced_at=self._state.announced_at,
             announced_position=self._state.announced_position,
             announced_wait=self._state.announced_wait,
             now=now,
         )
-        play = [*await self._of_step(record, config), *await self._announcement(treatment, forecast, config, now)]
+        play = [*await self._of_step(record, config), *await self._announcement(treatment, config, now)]
         music_class = config.music_class
         verdict = WaitVerdict(play=tuple(play), music=treatment.music, music_class=music_class)
         await self._channel.decide(verdict, self._state)
@@ -218,14 +217,17 @@ class _Visit:
             return ()
         return await self._room.paths((prompts.named(name, self._state.language),))
 
-    async def _announcement(
-        self, treatment: Treatment, forecast: Prediction | None, config: QueueConfig, now: datetime
-    ) -> tuple[str, ...]:
+    def _forecast(self) -> Prediction | None:
+        """Asked only when it is needed: with ten thousand waiting, each costs more than all the rest of a question."""
+        return self._picture.forecast(self.interaction_id, self._room.now())
+
+    async def _announcement(self, treatment: Treatment, config: QueueConfig, now: datetime) -> tuple[str, ...]:
         if not treatment.say:
             return ()
         self._state = replace(
             self._state, announced_at=now, announced_position=treatment.position, announced_wait=treatment.promise
         )
+        forecast = treatment.forecast
         if forecast is not None and set(treatment.say) - {Announcement.COMFORT}:
             self._room.floor.tell(
                 ev.PositionAnnounced(
@@ -245,7 +247,7 @@ class _Visit:
 
     # ---- would he rather be called back?
 
-    def _must_ask(self, record: WaitingRecord, config: QueueConfig, forecast: Prediction | None, now: datetime) -> bool:
+    def _must_ask(self, record: WaitingRecord, config: QueueConfig, now: datetime) -> bool:
         if config.callback is None or not self._room.numbers.can_call_out or self._state.asked:
             return False
         if record.media_type != VOICE or record.offer_ids:
@@ -256,6 +258,7 @@ class _Visit:
         if config.offer_callback_after is not None and now - record.placed_at >= config.offer_callback_after:
             return True
         above = config.offer_callback_above
+        forecast = self._forecast() if above is not None else None
         return above is not None and forecast is not None and forecast.expected > above
 
     async def _offer_callback(self, config: QueueConfig) -> bool:
