@@ -1,5 +1,5 @@
-"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `db upgrade`, `asterisk-config`, `demo`, `simulate`,
-`version`.
+"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `flow`, `db upgrade`, `asterisk-config`, `demo`,
+`simulate`, `version`.
 
 Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
 0 done, 1 something is not well (doctor) or failed unexpectedly, 2 the settings or what they name cannot be used,
@@ -18,7 +18,7 @@ from typing import Annotated, Final
 import structlog
 import typer
 
-from callcenter import __version__, administer
+from callcenter import __version__, administer, flows
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.bootstrap import WatchGone, run_server
 from callcenter.demo import DemoError, demo_info_from_environment, run_demo
@@ -48,10 +48,12 @@ config_app = typer.Typer(
 )
 user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may sign in.")
 phone_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The agents' SIP accounts.")
+flow_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The flows of the IVR: tools to write them.")
 db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The database.")
 app.add_typer(config_app, name="config")
 app.add_typer(user_app, name="user")
 app.add_typer(phone_app, name="phone")
+app.add_typer(flow_app, name="flow")
 app.add_typer(db_app, name="db")
 
 ConfigOption = Annotated[
@@ -63,6 +65,8 @@ ConfigOption = Annotated[
 
 ByOption = Annotated[str | None, typer.Option("--by", help="Who does it, for the audit log; else the system's user.")]
 StdinPassword = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+FlowsOption = Annotated[Path, typer.Option("--flows", help="The directory of all flows.")]
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -339,6 +343,79 @@ def phone_secret(
     _print(administer.set_phone_secret(settings, agent, secret=secret, by=_by(by)))
     if show:
         typer.echo(secret)
+
+
+@flow_app.command("check")
+def flow_check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files that join the others; none: all of them.")] = None,
+    directory: FlowsOption = Path("ivr_flows"),
+    business: Annotated[
+        Path | None, typer.Option(help="What `config export` wrote: its queues, agents and hours are checked too.")
+    ] = None,
+) -> None:
+    """Tell everything that is wrong with flows, with file and line, before they run."""
+
+    async def run() -> int:
+        for line in await asyncio.to_thread(flows.check_files, directory, files or [], business):
+            typer.echo(line)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@flow_app.command("graph")
+def flow_graph(
+    file: Annotated[Path, typer.Argument(help="The flow.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="An .svg file, or .mmd for Mermaid.")] = None,
+    language: Annotated[str, typer.Option(help="zh or en.")] = "en",
+) -> None:
+    """Draw a flow."""
+
+    async def run() -> int:
+        typer.echo(await asyncio.to_thread(flows.draw_file, file, out, language), nl=False)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@flow_app.command("try")
+def flow_try(
+    file: Annotated[Path, typer.Argument(help="The flow.")],
+    data: Annotated[Path | None, typer.Option(help="A file of dialogues: its answers and hours count.")] = None,
+    language: Annotated[str | None, typer.Option(help="The language the caller is known to speak.")] = None,
+    at: Annotated[str | None, typer.Option(help="When he calls, such as 2026-11-23T10:00:00+08:00.")] = None,
+) -> None:
+    """Walk through a flow at the terminal: type keys, read what is said; silence takes no time."""
+
+    async def run() -> int:
+        terminal = flows.StandardTerminal()
+        await asyncio.to_thread(flows.try_file, file, terminal, data=data, language=language, at=at)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@flow_app.command("test")
+def flow_test(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of dialogues; none: those of all flows.")] = None,
+    directory: FlowsOption = Path("ivr_flows"),
+) -> None:
+    """Run the dialogues written beside the flows as tests."""
+
+    async def run() -> int:
+        well = True
+        for line, fine in flows.test_lines(directory, files or []):
+            typer.echo(line)
+            well = well and fine
+        return 0 if well else EXIT_FAILED
+
+    raise typer.Exit(_run(run()))
+
+
+@flow_app.command("schema")
+def flow_schema() -> None:
+    """Print the JSON Schema of flow files, for editors that know YAML."""
+    typer.echo(flows.schema_text(), nl=False)
 
 
 @db_app.command("upgrade")

@@ -106,6 +106,10 @@ class Section:
         """Whether the field holds a table."""
         return isinstance(self._table.get(name), dict)
 
+    def is_list(self, name: str) -> bool:
+        """Whether the field holds a list."""
+        return isinstance(self._table.get(name), list)
+
     def names(self, *, pattern: re.Pattern[str] | None = IDENTIFIER) -> tuple[str, ...]:
         """The names of all fields, each checked against `pattern`."""
         for name in self._table:

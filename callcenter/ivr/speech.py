@@ -21,6 +21,7 @@ FORMS: Final[Mapping[str, tuple[type, ...]]] = {
     "digits": (str, int),
     "phone": (str,),
     "number": (int, Decimal),
+    "count": (int,),
     "ordinal": (int,),
     "percent": (int, Decimal),
     "money": (Money,),
@@ -100,6 +101,8 @@ def say_value(value: Value, form: str | None, language: str) -> str:
             return str(value)
         case (("digits" | "phone"), (str() | int())):
             return say_digits(str(value), language, telephone=form == "phone")
+        case "count", int() if language == "zh":
+            return zh_count(value)
         case "ordinal", int():
             return say_ordinal(value, language)
         case "percent", (int() | Decimal()):
