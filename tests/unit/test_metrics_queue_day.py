@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from callcenter.acd.steps import Output
 from callcenter.domain import events as ev
-from callcenter.domain.actions import RingAgent, StopRinging
+from callcenter.domain.actions import Action
 from callcenter.domain.agents import AgentState
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.offers import OfferCause
@@ -186,7 +186,7 @@ def test_folding_in_parts_is_folding_in_one_go_and_every_contact_counts_once(eve
 
 
 def events_of(outputs: list[Output]) -> list[ev.Event]:
-    return [output for output in outputs if not isinstance(output, RingAgent | StopRinging)]
+    return [output for output in outputs if not isinstance(output, Action)]
 
 
 def test_what_the_engine_says_gives_the_figures_of_what_happened() -> None:

@@ -1,5 +1,6 @@
 """What a waiting caller hears, and when; and that what he was promised is kept, or that he hears that it is not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +47,11 @@ def told(
         announced_wait=announced_wait,
         now=NOW,
     )
+
+
+def asked(forecast: Prediction | None) -> Callable[[], Prediction | None]:
+    """What the picture answers when it is asked."""
+    return lambda: forecast
 
 
 def later(forecast: Prediction, promised: timedelta, *, seconds_ago: float = 60, position: int = 3) -> Treatment:
@@ -208,7 +214,7 @@ def test_whatever_the_forecasts_do_no_promise_is_broken_in_silence(
             QUEUE,
             waited=now - NOW,
             position=position,
-            forecast=lambda told=forecast: told,
+            forecast=asked(forecast),
             being_offered=False,
             announced_at=carried.announced_at,
             announced_position=carried.announced_position,
