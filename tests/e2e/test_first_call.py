@@ -417,7 +417,7 @@ async def test_a_break_asked_for_in_a_talk_comes_after_the_wrap_up(house: House)
         await agent.talks()
         answer = await agent.desktop.set_state("not_ready", "break")
         assert answer["state"] == "talking"
-        assert answer["after_call"] == {"state": "not_ready", "reason": "break"}
+        assert answer["after_call"] == {"state": "not_ready", "reason": "break", "by": None}
         await caller.hang_up()
         await agent.desktop.state_becomes("wrap_up")
         await agent.desktop.end_wrap_up()
