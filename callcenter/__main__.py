@@ -404,7 +404,7 @@ def flow_test(
 
     async def run() -> int:
         well = True
-        for line, fine in flows.test_lines(directory, files or []):
+        for line, fine in flows.dialogue_lines(directory, files or []):
             typer.echo(line)
             well = well and fine
         return 0 if well else EXIT_FAILED

@@ -57,7 +57,7 @@ def draw_file(file: Path, out: Path | None, language: str) -> str:
     return f"wrote {out}\n"
 
 
-def test_lines(directory: Path, files: Sequence[Path]) -> Iterator[tuple[str, bool]]:
+def dialogue_lines(directory: Path, files: Sequence[Path]) -> Iterator[tuple[str, bool]]:
     """Run the dialogues in these files, or of all flows of a directory: a line each, and whether all is well with it.
 
     Raises FlowError for files that cannot be read.

@@ -190,7 +190,8 @@ class NodeReader:
         return n.LookupNode(
             name=name,
             prompts=node.words("say", needed=False),
-            of=of,
+            # A fault is noted already; what is read here must be harmless.
+            of=of if of in _WANTED else "caller",
             number=node.optional_word("number"),
             pin=node.optional_word("pin"),
             queue=node.word("queue", pattern=None) if node.has("queue") else None,
@@ -427,7 +428,7 @@ def _into(node: Section) -> dict[str, n.Extract]:
         currency = place.text("currency", at_most=3) if place.has("currency") else "CNY"
         if not re.fullmatch("[A-Z]{3}", currency):
             place.fault("bad_currency", f"{currency!r} is no currency", "write three letters such as CNY", "currency")
-        found[name] = n.Extract(path=path, kind=kind, currency=currency)
+        found[name] = n.Extract(path=path, kind=kind if kind in KINDS else "text", currency=currency)
     if section is not None and not found:
         node.fault(
             "missing_field", f"{node.path} takes nothing out of the answer", "name a variable below into", "into"

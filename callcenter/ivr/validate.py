@@ -43,9 +43,12 @@ def check_flow(flow: Flow, around: Surroundings, *, unread: Collection[str] = ()
     `unread` nodes had faults of their own; where some were not read at all, it is not known where the flow leads.
     """
     scope = _Scope(flow, around)
+    targets = tuple(check_targets(flow, unread))
+    ways = tuple(check_ways(flow, around.flows)) if not unread and flow.start else ()
     return (
-        *check_targets(flow, unread),
-        *(check_ways(flow, around.flows) if not unread and flow.start else ()),
+        *targets,
+        # What a mistyped name leads to is not unreachable, but misspelt.
+        *(fault for fault in ways if not targets or fault.code != "unreachable_node"),
         *_spoken(flow),
         *_asked(flow),
         *_reckoned(flow, scope),
