@@ -72,7 +72,12 @@ def _read_cursor(text: str, keys: Sequence[str]) -> _Cursor:
         cursor = msgspec.json.decode(bytes.fromhex(text), type=_Cursor)
     except (ValueError, msgspec.MsgspecError):
         cursor = None
-    if cursor is None or not 0 <= cursor.key < len(keys) or not cursor.term.startswith(keys[cursor.key]):
+    if (
+        cursor is None
+        or not cursor.customer_id.isprintable()
+        or not 0 <= cursor.key < len(keys)
+        or not cursor.term.startswith(keys[cursor.key])
+    ):
         raise InvalidValue("after: this is no page's next_after of this search", code="invalid_cursor")
     return cursor
 

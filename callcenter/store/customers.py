@@ -117,6 +117,16 @@ async def lock_customer(
     return (await connection.run_sync(by_id, customer_id))[0]
 
 
+async def root_of(connection: AsyncConnection, customer_id: CustomerId) -> CustomerId:
+    """Whom to write for: the customer, or whom he was merged into; nobody merges him away meanwhile. `NotFound`."""
+    table = tables.customers
+    query = select(table.c.merged_into).where(table.c.customer_id == customer_id).with_for_update(read=True)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
+    return customer_id if row.merged_into is None else CustomerId(row.merged_into)
+
+
 async def rewrite_customer(
     connection: AsyncConnection, before: Customer, data: CustomerInput | Customer, *, at: datetime
 ) -> Customer:
