@@ -14,6 +14,7 @@ from callcenter.app.call_state import CallStage, CallState, place_of
 from callcenter.app.callbacks import CustomerLines
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
 from callcenter.app.floor import CallEnded, Floor
+from callcenter.app.lookups import Accounts, Lookups, card_values
 from callcenter.app.menu import Voice, run_flow
 from callcenter.app.ports import Clock, CustomerCard, Customers
 from callcenter.app.waiting_room import Numbers, WaitingRoom, close_call
@@ -123,9 +124,18 @@ class Calls:
     """The use case behind every question of a caller's channel."""
 
     def __init__(
-        self, *, floor: Floor, memory: CustomerMemory, voice: Voice, clock: Clock, lines: Lines, numbers: Numbers
+        self,
+        *,
+        floor: Floor,
+        memory: CustomerMemory,
+        voice: Voice,
+        clock: Clock,
+        lines: Lines,
+        numbers: Numbers,
+        accounts: Accounts | None = None,
     ) -> None:
         self._floor = floor
+        self._lookups = Lookups(picture=floor.picture, callers=memory, accounts=accounts, tell=floor.tell, clock=clock)
         self.waiting_room = WaitingRoom(floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers)
         floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
         self._memory = memory
@@ -216,7 +226,16 @@ class Calls:
             flows=self.lines.flows,
             hours=self.lines.hours,
         )
-        ended = await run_flow(channel, start, voice=self._voice, clock=self._clock, report=walk.report)
+        ended = await run_flow(
+            channel,
+            start,
+            voice=self._voice,
+            clock=self._clock,
+            report=walk.report,
+            outside=self._lookups.of_call(question.interaction_id),
+        )
+        # A PIN may have told who he is, whatever number he calls from.
+        cards = self._memory.cards(question.interaction_id)
         language = ended.language or walk.state.language or self.lines.default_language
         await self._after_menu(channel, replace(walk.state, language=language), cards, ended)
 
@@ -377,25 +396,8 @@ def _variables(question: Question, cards: tuple[CustomerCard, ...]) -> dict[str,
     return {
         "ani": question.ani.e164 or "",
         "dnis": question.dnis,
-        "customer_known": only is not None,
-        "customer_name": only.customer.name if only is not None else "",
-        "customer_class": (only.customer.segment or "") if only is not None else "",
-        **_history(only),
+        **(card_values(only, verified=False) if only is not None else {}),
     }
-
-
-def _history(card: CustomerCard | None) -> dict[str, Value]:
-    """What a card tells a flow of the last contact and of the newest open case."""
-    if card is None:
-        return {}
-    newest = max(card.open_cases, key=lambda case: case.opened_at, default=None)
-    last = max((seen.started_at for seen in card.last_interactions), default=None)
-    told: dict[str, Value] = {"open_cases": len(card.open_cases), "contacted_before": last is not None}
-    if last is not None:
-        told["last_contact"] = last.date()
-    if newest is not None:
-        told |= {"case_subject": newest.subject, "case_state": newest.state}
-    return told
 
 
 def _traits(cards: tuple[CustomerCard, ...], language: str) -> CallerTraits:

@@ -46,7 +46,8 @@ CALLER_VARIABLES: Final[Mapping[str, Value]] = MappingProxyType(
 )
 """What a flow knows of its caller; the interpreter itself keeps the two about the language.
 
-The case is the newest open one. `customer_verified` is true only after a PIN: a calling number proves nothing.
+The case is the newest open one; it is told, and `customer_verified` is true, only after a PIN: a calling number
+proves nothing.
 """
 
 QUEUE_VARIABLES: Final[Mapping[str, Value]] = MappingProxyType(
@@ -86,14 +87,15 @@ LOOKUP_VARIABLES: Final[Mapping[str, Mapping[str, Value]]] = MappingProxyType(
                 "queue_open": False,
                 "queue_waiting": 0,
                 "queue_position": 1,
+                "queue_wait_known": False,
                 "queue_wait": timedelta(0),
                 "queue_agents": 0,
-                "queue_agents_ready": 0,
             }
         ),
     }
 )
-"""What each kind of lookup may set. `queue_position` is the place that the caller would get now."""
+"""What each kind of lookup may set. Of a queue: the place that the caller would get now, and what he would wait, where
+that can be told."""
 
 HOURS_VARIABLES: Final[Mapping[str, Value]] = MappingProxyType({"opens_again": False, "next_opening": NO_MOMENT})
 """What a node of the kind `hours` sets where it is closed: whether it is known when it opens, and when."""

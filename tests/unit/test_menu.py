@@ -1,12 +1,14 @@
 """A flow on a caller's channel: what he hears, what he presses, and what is passed over."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from callcenter.app.caller import CallerGone
-from callcenter.app.menu import ALL_KEYS, run_flow
+from callcenter.app.menu import ALL_KEYS, Outside, run_flow
+from callcenter.domain.errors import CallcenterError
 from callcenter.ivr import messages as ivr
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import parse_flow
@@ -168,3 +170,99 @@ async def test_only_what_may_be_interrupted_listens_for_keys() -> None:
     walk.channel.play = play  # type: ignore[method-assign]
     await walk.run()
     assert stops == [ALL_KEYS, "", ALL_KEYS, ""]
+
+
+LOOKING = """
+flow: looking
+languages: [en]
+start: number
+rescue: bye
+prompts:
+  number: {en: Your number please.}
+  wait: {en: One moment.}
+  hello: {en: "Hello {customer_name}."}
+  unknown: {en: Unknown.}
+  sorry: {en: We cannot look it up.}
+nodes:
+  number: {kind: collect, say: number, into: account, max_digits: 2, next: look}
+  look: {kind: lookup, of: customer, say: wait, number: account, found: hello, missing: unknown, failed: sorry}
+  hello: {kind: say, say: hello, next: web}
+  unknown: {kind: say, say: unknown, next: bye}
+  sorry: {kind: say, say: sorry, next: bye}
+  web:
+    kind: http
+    say: wait
+    url: https://example.com/
+    into: {x: {path: x}}
+    limit_seconds: 1
+    next: bye
+    failed: sorry
+  bye: {kind: end}
+"""
+
+
+class Office:
+    """`Outside` that knows one customer, and may be away, broken or slow."""
+
+    def __init__(self) -> None:
+        self.numbers: list[str] = []
+        self.cancelled = 0
+        self.trouble: Exception | None = None
+        self.while_asked = asyncio.Event()
+
+    async def look_up(self, order: ivr.LookUp) -> ivr.Answered:
+        self.numbers.append(order.number)
+        if self.trouble is not None:
+            raise self.trouble
+        if order.number != "42":
+            return ivr.Answered(order_id=order.order_id, found=ivr.Found.MISSING)
+        return ivr.Answered(order_id=order.order_id, found=ivr.Found.FOUND, values={"customer_name": "Wang"})
+
+    async def fetch(self, order: ivr.Fetch) -> ivr.Fetched | ivr.Answered:
+        self.while_asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        raise AssertionError("nobody sets it")
+
+
+async def look(keys: str, outside: Outside | None, *, gone_after: int | None = None) -> list[str]:
+    channel = FakeCallerChannel(question(), keys=keys, gone_after=gone_after)
+    start = ivr.StartFlow(flow=parse_flow(LOOKING, "looking.yaml"), variables={}, language="en")
+
+    async def report(event: ivr.Event) -> None:
+        pass
+
+    await run_flow(channel, start, voice=FakeVoice(), clock=FakeClock(), report=report, outside=outside)
+    return [path.removeprefix("en:").removeprefix("looking.") for path in channel.played]
+
+
+async def test_a_customer_is_looked_up_while_he_hears_one_moment_and_a_service_that_is_slow_is_not_waited_for() -> None:
+    outside = Office()
+    assert await look("42", outside) == ["number", "wait", "Hello Wang.", "wait", "sorry"]
+    assert outside.numbers == ["42"]
+    assert outside.cancelled == 1
+
+
+async def test_what_is_not_there_and_what_cannot_be_asked_are_two_things() -> None:
+    assert await look("41", Office()) == ["number", "wait", "unknown"]
+    assert await look("42", None) == ["number", "wait", "sorry"]
+
+
+@pytest.mark.parametrize(
+    "trouble", [CallcenterError("the store is away"), ZeroDivisionError("a defect"), TimeoutError()]
+)
+async def test_trouble_of_a_lookup_is_a_way_of_the_flow_and_not_the_end_of_the_call(trouble: Exception) -> None:
+    outside = Office()
+    outside.trouble = trouble
+    assert await look("42", outside) == ["number", "wait", "sorry"]
+
+
+async def test_who_hangs_up_while_something_is_looked_up_leaves_no_task_behind() -> None:
+    outside = Office()
+    before = asyncio.all_tasks()
+    with pytest.raises(CallerGone):
+        await look("42", outside, gone_after=6)
+    assert asyncio.all_tasks() == before
