@@ -23,6 +23,7 @@ from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
+from callcenter.app.flow_files import read_flows
 from callcenter.app.ports import Configuration, NumberRoute
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
@@ -43,7 +44,7 @@ from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.flow import Flow
-from callcenter.ivr.reader import parse_flow, parse_prompts
+from callcenter.ivr.reader import Surroundings, parse_prompts
 from callcenter.ivr.waiting import WaitingPrompts
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
@@ -120,17 +121,16 @@ def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[Nu
         )
     flows: dict[str, Flow] = {}
     faults: list[Fault] = []
+    texts: dict[str, str] = {}
     for path in sorted(directory.glob("*.yaml")):
         try:
-            flow = parse_flow(_read(path), str(path), queues=queues)
+            texts[str(path)] = _read(path)
         except FlowError as error:
             faults.extend(error.faults)
-            continue
-        if flow.name in flows:
-            faults.append(
-                _fault(path, f"the flow {flow.name!r} is in {flows[flow.name].filename} already", "rename one")
-            )
-        flows[flow.name] = flow
+    try:
+        flows = read_flows(texts, Surroundings(queues=queues))
+    except FlowError as error:
+        faults.extend(error.faults)
     prompts_path = directory / WAITING_PROMPTS
     waiting: WaitingPrompts | None = None
     try:
