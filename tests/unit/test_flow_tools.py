@@ -188,6 +188,16 @@ def test_a_file_of_dialogues_is_checked(tmp_path: Path, old: str, new: str, word
     assert words in output
 
 
+def test_the_dialogues_in_the_manual_hold(tmp_path: Path) -> None:
+    manual = (FLOWS.parent / "docs" / "ivr.md").read_text(encoding="utf-8")
+    written = tmp_path / "manual.yaml"
+    written.write_text(manual.split("```yaml\n")[2].split("```")[0], encoding="utf-8")
+    assert run("test", str(written), "--flows", str(FLOWS)) == (
+        0,
+        "ok   service: Who has no PIN comes to a person\n1 passed, 0 failed\n",
+    )
+
+
 def test_the_schema_is_printed() -> None:
     status, output = run("schema")
     assert (status, output) == (0, (FLOWS / "flow.schema.json").read_text(encoding="utf-8"))
