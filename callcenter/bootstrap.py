@@ -59,6 +59,7 @@ from callcenter.watch import Notifier
 from callcenter.web.app import create_app
 from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, WebDependencies
 from callcenter.web.server import serve as serve_web
+from callcenter.web_services import WebServices
 
 log = structlog.get_logger(__name__)
 
@@ -253,6 +254,7 @@ class _Server:
             clock=clock,
             lines=lines,
             numbers=Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None),
+            web=WebServices(),
         )
         self._clock = clock
         self._day_turn = DayTurn(floor=self._floor, clock=clock, day_begins=self._figures.day_begins)

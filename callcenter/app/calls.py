@@ -14,7 +14,7 @@ from callcenter.app.call_state import CallStage, CallState, place_of
 from callcenter.app.callbacks import CustomerLines
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
 from callcenter.app.floor import CallEnded, Floor
-from callcenter.app.lookups import Accounts, Lookups, card_values
+from callcenter.app.lookups import Accounts, Lookups, WebClient, card_values
 from callcenter.app.menu import Voice, run_flow
 from callcenter.app.ports import Clock, CustomerCard, Customers
 from callcenter.app.waiting_room import Numbers, WaitingRoom, close_call
@@ -133,9 +133,12 @@ class Calls:
         lines: Lines,
         numbers: Numbers,
         accounts: Accounts | None = None,
+        web: WebClient | None = None,
     ) -> None:
         self._floor = floor
-        self._lookups = Lookups(picture=floor.picture, callers=memory, accounts=accounts, tell=floor.tell, clock=clock)
+        self._lookups = Lookups(
+            picture=floor.picture, callers=memory, accounts=accounts, web=web, tell=floor.tell, clock=clock
+        )
         self.waiting_room = WaitingRoom(floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers)
         floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
         self._memory = memory

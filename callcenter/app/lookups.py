@@ -51,6 +51,14 @@ class Accounts(Protocol):
         ...
 
 
+class WebClient(Protocol):
+    """Whoever may ask web services."""
+
+    async def fetch(self, order: ivr.Fetch) -> ivr.Fetched:
+        """The answer; raises `CallcenterError` or `TimeoutError` where there is none."""
+        ...
+
+
 class KnownCallers(Protocol):
     """Who is in the house, and whose numbers those are."""
 
@@ -64,7 +72,7 @@ class KnownCallers(Protocol):
 
 
 class Lookups:
-    """The lookups of all calls; `accounts` is None where nobody keeps numbers and PINs."""
+    """The lookups of all calls; without `accounts` nobody keeps numbers and PINs, without `web` no service is asked."""
 
     def __init__(
         self,
@@ -72,12 +80,14 @@ class Lookups:
         picture: Picture,
         callers: KnownCallers,
         accounts: Accounts | None,
+        web: WebClient | None,
         tell: Callable[[ev.CustomerMatched], None],
         clock: Clock,
     ) -> None:
         self._picture = picture
         self._callers = callers
         self._accounts = accounts
+        self._web = web
         self._tell = tell
         self._clock = clock
 
@@ -89,6 +99,11 @@ class Lookups:
     def accounts(self) -> Accounts | None:
         """Where numbers and PINs are."""
         return self._accounts
+
+    @property
+    def web(self) -> WebClient | None:
+        """Who asks web services."""
+        return self._web
 
     def cards(self, interaction_id: InteractionId) -> tuple[CustomerCard, ...]:
         """Who may be calling, by his number."""
@@ -148,9 +163,11 @@ class CallLookups:
         return _answered(order, values)
 
     async def fetch(self, order: ivr.Fetch) -> ivr.Fetched | ivr.Answered:
-        """No web service may be asked here."""
-        log.error("web_service_not_asked", reason="the server has no client for web services")
-        return ivr.Answered(order_id=order.order_id, found=ivr.Found.FAILED)
+        """What a web service answers."""
+        if self._lookups.web is None:
+            log.error("web_service_not_asked", reason="the server has no client for web services")
+            return ivr.Answered(order_id=order.order_id, found=ivr.Found.FAILED)
+        return await self._lookups.web.fetch(order)
 
     def _case(self, number: str) -> dict[str, Value] | None:
         cases = newest_first(self._proved)

@@ -77,6 +77,7 @@ class Setting:
             picture=office.floor.picture,
             callers=office.memory,
             accounts=accounts,
+            web=None,
             tell=self.matched.append,
             clock=office.clock,
         ).of_call(CALL)
