@@ -9,6 +9,12 @@ FIRST, LAST = 10_500, 14_900
 """Below the ports that the kernel gives to outgoing connections: whoever tries again and again to reach a server that
 is away could otherwise be given that server's own port, and then it cannot come back."""
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+_WORKERS = max(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 1)
+_SHARE = (LAST - FIRST) // _WORKERS
+_START = FIRST + _WORKER * _SHARE
+"""Tests that run side by side look in ranges of their own."""
+
 _next = itertools.count(os.getpid() * 37)
 
 
@@ -20,12 +26,12 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
             found.append(port)
         if len(found) == count:
             return found
-    raise OSError(f"no {count} free ports on {host} from {FIRST} to {LAST}")
+    raise OSError(f"no {count} free ports on {host} from {_START} to {_START + _SHARE}")
 
 
 def _candidates() -> Iterator[int]:
-    for _ in range(LAST - FIRST):
-        yield FIRST + next(_next) % (LAST - FIRST)
+    for _ in range(_SHARE):
+        yield _START + next(_next) % _SHARE
 
 
 def _is_free(port: int, host: str) -> bool:
