@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from callcenter.app.calls import Calls, CustomerMemory, Lines
+from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
 from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
@@ -48,16 +49,22 @@ from callcenter.ivr.reader import Surroundings, parse_prompts
 from callcenter.ivr.waiting import WaitingPrompts
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
+from callcenter.store.case_lists import StoredCaseLists
+from callcenter.store.cases import StoredCases
 from callcenter.store.configuration import StoredConfiguration
+from callcenter.store.customer_book import StoredCustomerBook
+from callcenter.store.customer_merge import StoredMerging
+from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.journal import JournalWriter
 from callcenter.store.records import StoredRecords
 from callcenter.store.schema import check_schema
+from callcenter.store.tasks import StoredTasks
 from callcenter.store.users import StoredUsers
 from callcenter.watch import Notifier
 from callcenter.web.app import create_app
-from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, WebDependencies
+from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Relations, WebDependencies
 from callcenter.web.server import serve as serve_web
 from callcenter.web_services import WebServices
 
@@ -236,6 +243,15 @@ class _Server:
         read_ani = NumberReader(settings.server.region)
         self._records = StoredRecords(database)
         customers = StoredCustomers(database)
+        self._relations = relations = Relations(
+            search=StoredCustomerSearch(database),
+            merging=StoredMerging(database),
+            book=StoredCustomerBook(database),
+            cases=StoredCases(database),
+            tasks=StoredTasks(database),
+            lists=StoredCaseLists(database),
+        )
+        self._case_watch = CaseWatch(cases=relations.cases, tasks=relations.tasks, clock=clock, tell=_log_due)
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
         self._bridge = Bridge(_bridge_config(settings), clock=clock, read_ani=read_ani)
         feed = Feed(epoch=uuid.uuid4().hex, clock=clock)
@@ -299,12 +315,14 @@ class _Server:
                 supervisor=supervision,
                 records=self._records,
                 customers=customers,
+                relations=self._relations,
                 configuration=configuration,
                 sessions=self._sessions,
                 feed=feed,
                 health=ServerHealth(self._bridge, database, self._journal),
                 clock=clock,
                 new_customer_id=lambda: CustomerId(uuid.uuid4().hex),
+                new_record_id=lambda: uuid.uuid4().hex,
                 new_request_id=lambda: uuid.uuid4().hex[:16],
                 metrics=metrics,
                 ui_directory=settings.server.ui_directory,
@@ -342,6 +360,7 @@ class _Server:
                     tasks.create_task(self._renewal.run(), name="renewal"),
                     tasks.create_task(self._day_turn.run(), name="turn of the day"),
                     tasks.create_task(self._live(), name="sign of life"),
+                    tasks.create_task(self._case_watch.run(), name="case watch"),
                 ]
                 web = tasks.create_task(
                     serve_web(
@@ -373,6 +392,15 @@ class _Server:
                 log.error("watch_gone")
                 raise WatchGone("the process that started this server is gone")
             await asyncio.sleep(LIFE_SIGN_INTERVAL.total_seconds())
+
+
+def _log_due(told: Told) -> None:
+    """Until the desks show it: a line of the log, with ids alone."""
+    match told:
+        case CaseEscalated(case=case):
+            log.info("case_escalated", case_id=case.case_id, owner_id=case.owner_id, priority=case.priority)
+        case TaskDue(task=task):
+            log.info("task_due", task_id=task.task_id, owner_id=task.owner_id)
 
 
 class WatchGone(Exception):

@@ -8,6 +8,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from callcenter.acd.why import WaitingReason
+from callcenter.app.customer_book import Merge
 from callcenter.app.ports import (
     AgentStatus,
     CodeLabel,
@@ -98,6 +99,7 @@ class FakeCustomers:
         self.customers: dict[CustomerId, Customer] = {}
         self.histories: dict[CustomerId, tuple[InteractionSummary, ...]] = {}
         self.cases: dict[CustomerId, tuple[Case, ...]] = {}
+        self.merged_into: dict[CustomerId, CustomerId] = {}
 
     async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
         cards = [
@@ -109,11 +111,11 @@ class FakeCustomers:
         return tuple(cards[:20])
 
     async def card(self, customer_id: CustomerId) -> CustomerCard | None:
-        customer = self.customers.get(customer_id)
+        customer = await self.customer(customer_id)
         return None if customer is None else self._card(customer)
 
     async def customer(self, customer_id: CustomerId) -> Customer | None:
-        return self.customers.get(customer_id)
+        return self.customers.get(self.merged_into.get(customer_id, customer_id))
 
     async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
         if customer_id in self.customers:
@@ -313,6 +315,7 @@ class FakeDesk:
         self.lost: list[AgentId] = []
         self.back: list[AgentId] = []
         self.changed_customers: list[CustomerId] = []
+        self.merges: list[Merge] = []
         self.annotations: list[str] = []
 
     def agent(self, agent_id: AgentId) -> AgentView:
@@ -405,6 +408,9 @@ class FakeDesk:
 
     async def customer_changed(self, customer_id: CustomerId) -> None:
         self.changed_customers.append(customer_id)
+
+    async def customers_merged(self, merge: Merge, *, by: str) -> None:
+        self.merges.append(merge)
 
     async def desktop_lost(self, agent_id: AgentId) -> None:
         self.lost.append(agent_id)

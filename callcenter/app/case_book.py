@@ -50,9 +50,19 @@ class CaseBook(Protocol):
     """Cases; who changes one says which version he read, None writes over whatever is there."""
 
     async def open_case(
-        self, case_id: CaseId, customer_id: CustomerId, data: CaseInput, *, at: datetime, by: str
+        self,
+        case_id: CaseId,
+        customer_id: CustomerId,
+        data: CaseInput,
+        *,
+        at: datetime,
+        by: str,
+        interaction_id: InteractionId | None = None,
     ) -> CaseRecord:
-        """Open a case; `NotFound` without the customer, `InvalidValue` for codes that are not in the lists."""
+        """Open a case, perhaps out of an interaction; `NotFound` without the customer.
+
+        `InvalidValue` for reasons and remedies that are not in the lists.
+        """
         ...
 
     async def case(self, case_id: CaseId) -> CaseRecord | None:
@@ -70,7 +80,10 @@ class CaseBook(Protocol):
         ...
 
     async def link(self, case_id: CaseId, interaction_id: InteractionId, *, at: datetime, by: str) -> CaseRecord:
-        """Make an interaction belong to the case; one that does already stays as it is."""
+        """Make an interaction belong to the case; one that does already stays as it is.
+
+        Whether there is such an interaction the caller knows: one that is alive may not be in the store yet.
+        """
         ...
 
     async def unlink(self, case_id: CaseId, interaction_id: InteractionId, *, at: datetime, by: str) -> CaseRecord:

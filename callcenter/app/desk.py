@@ -1,10 +1,12 @@
 """The agent's desk and the supervisor's board on top of the floor."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from callcenter.app.calls import CustomerMemory
+from callcenter.app.customer_book import Merge
 from callcenter.app.floor import Adopt, Floor
-from callcenter.app.ports import Clock, Configuration, Customers, Journal, Records
+from callcenter.app.ports import Clock, Configuration, CustomerCard, Customers, Journal, Records
 from callcenter.app.screens import Screens
 from callcenter.app.views import AgentView, PopView, QueueView, WaitingView
 from callcenter.domain import commands as cmd
@@ -150,9 +152,36 @@ class Desk:
         for interaction_id in list(self._floor.interactions):
             cards = self._memory.cards(interaction_id)
             if any(card.customer.customer_id == customer_id for card in cards):
-                fresh = [await self._customers.card(card.customer.customer_id) for card in cards]
-                self._memory.keep(interaction_id, tuple(card for card in fresh if card is not None))
-                self._screens.refresh_interaction(interaction_id)
+                await self._show_anew(interaction_id, [card.customer.customer_id for card in cards])
+
+    async def customers_merged(self, merge: Merge, *, by: str) -> None:
+        """Two customers became one, or, when the merge is undone, two again: calls and pops that are alive follow."""
+        is_undone = merge.undone_at is not None
+        old, new = merge.merged_id, merge.survivor_id
+        if is_undone:
+            old, new = new, old
+        for interaction_id in list(self._floor.interactions):
+            known = [card.customer.customer_id for card in self._memory.cards(interaction_id)]
+            record = self._floor.interactions.get(interaction_id)
+            if record is None or not {old, new} & {*known, record.customer_id}:
+                continue
+            was_moved = record.customer_id == old and (not is_undone or interaction_id in merge.interactions)
+            shown = await self._show_anew(interaction_id, [*known, new] if was_moved else known)
+            chosen = new if was_moved else None
+            if record.customer_id is None and len(known) > 1 and len(shown) == 1:
+                # The agent had to choose between the two; there is nothing to choose any more.
+                chosen = shown[0].customer.customer_id
+            if chosen is not None:
+                await self._floor.request(
+                    ev.InteractionAnnotated(
+                        interaction_id=interaction_id,
+                        at=self._clock.now(),
+                        by=by,
+                        disposition=None,
+                        notes=None,
+                        customer_id=chosen,
+                    )
+                )
 
     async def desktop_lost(self, agent_id: AgentId) -> None:
         """The agent's screen is gone: offer him nothing more."""
@@ -183,6 +212,16 @@ class Desk:
         return tuple(view for queue_id in queues for view in self._screens.waiting_views(queue_id))
 
     # ---- inside
+
+    async def _show_anew(
+        self, interaction_id: InteractionId, customer_ids: Sequence[CustomerId]
+    ) -> tuple[CustomerCard, ...]:
+        """Fetch these cards again, each customer once, for two may have become one."""
+        cards = [await self._customers.card(customer_id) for customer_id in customer_ids]
+        fresh = tuple({card.customer.customer_id: card for card in cards if card is not None}.values())
+        self._memory.keep(interaction_id, fresh)
+        self._screens.refresh_interaction(interaction_id)
+        return fresh
 
     async def _settled(self, agent_id: AgentId) -> AgentView:
         await self._journal.flushed(DURABLE_WITHIN)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from callcenter.acd.why import WaitingReason
+from callcenter.app.customer_book import Merge
 from callcenter.app.views import AgentView, PopView, QueueView, WaitingView
 from callcenter.domain.agents import AgentState, Phone
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId
@@ -71,6 +72,10 @@ class AgentDesk(Protocol):
 
     async def customer_changed(self, customer_id: CustomerId) -> None:
         """Make the pops that show this customer anew: someone edited him."""
+        ...
+
+    async def customers_merged(self, merge: Merge, *, by: str) -> None:
+        """Two customers became one, or, when the merge is undone, two again: calls and pops that are alive follow."""
         ...
 
     async def desktop_lost(self, agent_id: AgentId) -> None:

@@ -48,6 +48,12 @@ class Action(StrEnum):
     ANNOTATE_INTERACTION = "annotate_interaction"
     READ_CUSTOMER = "read_customer"
     WRITE_CUSTOMER = "write_customer"
+    MERGE_CUSTOMERS = "merge_customers"
+    READ_CASES = "read_cases"
+    WRITE_CASES = "write_cases"
+    READ_WORK = "read_work"
+    READ_CUSTOMER_LISTS = "read_customer_lists"
+    WRITE_CUSTOMER_LISTS = "write_customer_lists"
     READ_QUEUES = "read_queues"
     READ_AGENTS = "read_agents"
     READ_WAITING = "read_waiting"
@@ -87,6 +93,13 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.ANNOTATE_INTERACTION: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
     Action.READ_CUSTOMER: _SIGNED_IN,
     Action.WRITE_CUSTOMER: _SIGNED_IN,
+    Action.MERGE_CUSTOMERS: _OVERSIGHT,
+    Action.READ_CASES: _SIGNED_IN,
+    Action.WRITE_CASES: _SIGNED_IN,
+    Action.READ_WORK: _OWN_DESK,
+    Action.READ_CUSTOMER_LISTS: _SIGNED_IN,
+    # What customers and cases may hold: own fields, reasons of complaints, remedies, service targets.
+    Action.WRITE_CUSTOMER_LISTS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_QUEUES: _SIGNED_IN,
     Action.READ_AGENTS: _OVERSIGHT,
     Action.READ_WAITING: _OVERSIGHT,

@@ -1,9 +1,10 @@
 """Cases: rows and back, each change with its line of history; and what an agent has to do."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, delete, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.case_book import CaseFilters, WorkList
@@ -44,7 +45,14 @@ class StoredCases:
         self._database = database
 
     async def open_case(
-        self, case_id: CaseId, customer_id: CustomerId, data: CaseInput, *, at: datetime, by: str
+        self,
+        case_id: CaseId,
+        customer_id: CustomerId,
+        data: CaseInput,
+        *,
+        at: datetime,
+        by: str,
+        interaction_id: InteractionId | None = None,
     ) -> CaseRecord:
         """Open a case under an id that is new."""
         async with self._database.writing() as connection:
@@ -63,7 +71,12 @@ class StoredCases:
             if (await connection.execute(statement.returning(tables.cases.c.case_id))).first() is None:
                 raise Conflict(f"there is a case {case_id} already; choose a new id", code="case_exists")
             await _note(connection, None, case, at=at, by=by, action="opened")
-            return case
+            if interaction_id is None:
+                return case
+            link = CaseLink(interaction_id=interaction_id, at=at, by=by)
+            row = {"case_id": case_id, "interaction_id": interaction_id, "at": at, "by": by}
+            await connection.execute(insert(crm_tables.case_interactions), [row])
+            return replace(case, interactions=(link,))
 
     async def case(self, case_id: CaseId) -> CaseRecord | None:
         """One case."""
@@ -105,11 +118,6 @@ class StoredCases:
         """Make an interaction belong to the case; one that does already stays as it is."""
 
         async def change(connection: AsyncConnection) -> bool:
-            found = select(tables.interactions.c.interaction_id).where(
-                tables.interactions.c.interaction_id == interaction_id
-            )
-            if (await connection.execute(found)).first() is None:
-                raise NotFound(f"there is no interaction {interaction_id}", code="unknown_interaction")
             table = crm_tables.case_interactions
             row = {"case_id": case_id, "interaction_id": interaction_id, "at": at, "by": by}
             new = insert_into(connection, table).values(row).on_conflict_do_nothing()

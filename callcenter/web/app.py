@@ -9,16 +9,21 @@ from fastapi import FastAPI
 
 from callcenter.web import (
     board,
+    cases,
+    customer_book,
+    customer_lists,
     customers,
     demo,
     desk,
     health,
     interactions,
     live,
+    merges,
     openapi,
     pages,
     session,
     supervision,
+    tasks,
 )
 from callcenter.web.dependencies import WebDependencies
 from callcenter.web.desktops import Desktops
@@ -65,7 +70,23 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.state.page_files = PageFiles(deps.ui_directory)
     add_problem_handlers(app)
 
-    for part in (session, desk, interactions, customers, board, supervision, demo, live, openapi, health):
+    for part in (
+        session,
+        desk,
+        interactions,
+        customers,
+        merges,
+        customer_book,
+        customer_lists,
+        cases,
+        tasks,
+        board,
+        supervision,
+        demo,
+        live,
+        openapi,
+        health,
+    ):
         app.include_router(part.router)
     # The pages take every other path, so they come last.
     app.include_router(pages.router)

@@ -1,8 +1,15 @@
 """Numbers and mail addresses as people type them, brought to the one form they are stored and looked up in."""
 
+import re
+
 from callcenter.crm.numbers import to_e164
 from callcenter.domain.customers import ContactPoint, ContactPointKind
 from callcenter.domain.errors import InvalidValue
+
+_PAGE = re.compile(
+    r"(?:(?P<scheme>https?)://)?(?P<host>[^\s/:@]+\.[^\s/:@]+(?::\d{1,5})?)(?P<rest>/\S*|)$", re.IGNORECASE
+)
+_HANDLE = re.compile(r"(?P<network>[A-Za-z][A-Za-z0-9_]{0,29}):(?P<name>[^\s:/]\S{0,200})$")
 
 
 def normal_mail(text: str) -> str | None:
@@ -13,20 +20,41 @@ def normal_mail(text: str) -> str | None:
     return f"{user}@{host}"
 
 
+def normal_page(text: str) -> str | None:
+    """The web address with scheme and host in small letters; None when it is none."""
+    found = _PAGE.match(text.strip())
+    if found is None:
+        return None
+    return f"{(found['scheme'] or 'https').lower()}://{found['host'].lower()}{found['rest'].rstrip('/')}"
+
+
+def normal_handle(text: str) -> str | None:
+    """`network:name`, the network in small letters; None when it is not that."""
+    found = _HANDLE.match(text.strip())
+    return None if found is None else f"{found['network'].lower()}:{found['name']}"
+
+
 def normal_value(text: str, region: str) -> str:
-    """What to look a number or a mail address up by; what is neither is looked up as it stands."""
-    normal = normal_mail(text) if "@" in text else to_e164(text, region)
+    """What to look a number or an address up by; what is neither is looked up as it stands."""
+    normal = normal_mail(text) if "@" in text else to_e164(text, region) or normal_page(text) or normal_handle(text)
     return text.strip() if normal is None else normal
 
 
 def normal_point(point: ContactPoint, region: str) -> ContactPoint:
     """The contact point in its stored form; raises `InvalidValue` when it is no number or address."""
-    if point.kind is ContactPointKind.PHONE:
-        value = to_e164(point.value, region)
-        wanted = "a telephone number, best with its country code (+86 138 0013 8000)"
-    else:
-        value = normal_mail(point.value)
-        wanted = "a mail address (someone@example.org)"
+    match point.kind:
+        case ContactPointKind.PHONE:
+            value = to_e164(point.value, region)
+            wanted = "a telephone number, best with its country code (+86 138 0013 8000)"
+        case ContactPointKind.EMAIL:
+            value = normal_mail(point.value)
+            wanted = "a mail address (someone@example.org)"
+        case ContactPointKind.WEB:
+            value = normal_page(point.value)
+            wanted = "a web address (https://shop.example.org)"
+        case ContactPointKind.SOCIAL:
+            value = normal_handle(point.value)
+            wanted = "a network and a name in it (wechat:li_na)"
     if value is None:
         raise InvalidValue(f"a contact point of kind {point.kind} must be {wanted}", code="invalid_contact_point")
     return ContactPoint(kind=point.kind, value=value, label=point.label)

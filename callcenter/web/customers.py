@@ -1,27 +1,42 @@
 """Customers: finding, making and changing them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.permissions import Action
 from callcenter.app.ports import CustomerInput
-from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer, CustomerKind
+from callcenter.crm.custom_fields import apply_custom
+from callcenter.domain.customers import (
+    Channel,
+    Consent,
+    ConsentState,
+    ContactPoint,
+    ContactPointKind,
+    Customer,
+    CustomerKind,
+    CustomValue,
+)
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.web.access import Principal, Require
 from callcenter.web.contact_points import normal_point, normal_value
 from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.documents import document
+from callcenter.web.etags import IfMatch, changed, expected_version, versioned
 from callcenter.web.routing import api_router
-from callcenter.web.text import Body, Language, Name, Notes, PathId, Short
+from callcenter.web.text import Body, Code, Language, Name, Notes, PathId, QueryId, Short
 
 router = api_router()
 
 MOST_ENTRIES = 50
+LARGEST_PAGE = 100
 
 
 class ContactPointBody(Body):
@@ -35,6 +50,20 @@ class ContactPointBody(Body):
 ContactPoints = Annotated[tuple[ContactPointBody, ...], Field(max_length=MOST_ENTRIES)]
 Tags = Annotated[tuple[Annotated[Short, Field(min_length=1)], ...], Field(max_length=MOST_ENTRIES)]
 Segment = Literal["A", "B", "C"]
+MOST_CUSTOM_FIELDS = 100
+
+
+class ConsentBody(Body):
+    """What the customer said about one channel; when and to whom is noted by the server."""
+
+    channel: Channel
+    state: ConsentState
+    source: Short = ""
+
+
+Consents = Annotated[tuple[ConsentBody, ...], Field(max_length=len(Channel))]
+CustomChanges = Annotated[dict[Code, bool | float | Notes | None], Field(max_length=MOST_CUSTOM_FIELDS)]
+"""Of the business's own fields those that change; null takes a value away."""
 ManagerId = Annotated[str, Field(min_length=1, max_length=64)]
 """The id of the agent who looks after the customer."""
 
@@ -50,6 +79,8 @@ class CustomerBody(Body):
     tags: Tags = ()
     contact_points: ContactPoints = ()
     notes: Notes = ""
+    consents: Consents = ()
+    custom: CustomChanges = Field(default_factory=dict)
 
 
 class CustomerChange(Body):
@@ -63,29 +94,56 @@ class CustomerChange(Body):
     tags: Tags | None = None
     contact_points: ContactPoints | None = None
     notes: Notes | None = None
+    consents: Consents | None = None
+    custom: CustomChanges | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerList:
-    """Some customers."""
+    """Some customers; `next_after` asks for those after them, null at the end."""
 
     items: tuple[Customer, ...]
+    next_after: str | None = None
 
 
 @router.get("/customers/{customer_id}", response_model=Customer, dependencies=[Depends(Require(Action.READ_CUSTOMER))])
 async def read_customer(customer_id: PathId, deps: Deps) -> Response:
     """One customer."""
-    return document(await _find(deps, CustomerId(customer_id)))
+    customer = await find_customer(deps, CustomerId(customer_id))
+    return versioned(customer, customer.version)
 
 
 @router.get("/customers", response_model=CustomerList, dependencies=[Depends(Require(Action.READ_CUSTOMER))])
 async def find_customers(
-    contact_point: Annotated[Name, Query(max_length=254)],
     deps: Deps,
+    contact_point: Annotated[Name | None, Query(max_length=254)] = None,
+    search: Annotated[Short | None, Query()] = None,
+    kind: CustomerKind | None = None,
+    segment: Segment | None = None,
+    language: Language | None = None,
+    account_manager_id: QueryId = None,
+    tag: Annotated[Short | None, Query(min_length=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 20,
+    after: Annotated[str | None, Query(max_length=1_000, pattern=r"^[!-~]+$")] = None,
 ) -> Response:
-    """Everyone who has this number, in any notation, or this mail address."""
-    cards = await deps.customers.cards_by_contact_point(normal_value(contact_point, deps.default_region))
-    return document(CustomerList(items=tuple(card.customer for card in cards)))
+    """Everyone who has exactly this number or address, or those with a part of a name, number or address; paged.
+
+    Without either all customers, by their ids.
+    """
+    if contact_point is not None:
+        if search is not None:
+            raise InvalidValue("give contact_point or search, not both")
+        cards = await deps.customers.cards_by_contact_point(normal_value(contact_point, deps.default_region))
+        return document(CustomerList(items=tuple(card.customer for card in cards)))
+    filters = CustomerFilters(
+        kind=kind,
+        segment=segment,
+        language=language,
+        account_manager_id=None if account_manager_id is None else AgentId(account_manager_id),
+        tag=tag,
+    )
+    page = await deps.relations.search.search(search or "", filters, limit=limit, after=after)
+    return document(CustomerList(items=page.items, next_after=page.next_after))
 
 
 @router.post("/customers", status_code=201, response_model=Customer)
@@ -94,6 +152,7 @@ async def create_customer(
 ) -> Response:
     """Make a customer; when he has the number of the agent's nameless caller, that caller is he."""
     points = _points(body.contact_points, deps.default_region)
+    now = deps.clock.now()
     data = CustomerInput(
         kind=body.kind,
         name=body.name,
@@ -103,10 +162,12 @@ async def create_customer(
         tags=tuple(dict.fromkeys(body.tags)),
         contact_points=points,
         notes=body.notes,
+        consents=_consents((), body.consents, at=now, by=principal.user.name),
+        custom=await _custom(deps, {}, body.custom),
     )
-    customer = await deps.customers.create(deps.new_customer_id(), data, at=deps.clock.now(), by=principal.user.name)
+    customer = await deps.customers.create(deps.new_customer_id(), data, at=now, by=principal.user.name)
     await _name_caller(deps, principal, customer)
-    return document(customer, 201)
+    return versioned(customer, customer.version, 201)
 
 
 @router.patch("/customers/{customer_id}", response_model=Customer)
@@ -115,14 +176,34 @@ async def change_customer(
     body: CustomerChange,
     principal: Annotated[Principal, Depends(Require(Action.WRITE_CUSTOMER))],
     deps: Deps,
+    if_match: IfMatch = None,
 ) -> Response:
-    """Change parts of a customer; the pops that show him follow."""
-    known = await _find(deps, CustomerId(customer_id))
-    given = body.model_fields_set
-    for name in given - {"language", "segment", "account_manager_id"}:
+    """Change parts of a customer, of the version in If-Match if there is one; the pops that show him follow."""
+    for name in body.model_fields_set - {"language", "segment", "account_manager_id"}:
         if getattr(body, name) is None:
             raise InvalidValue(f"{name} must not be null; leave it out to keep it")
-    data = CustomerInput(
+    expected = expected_version(if_match)
+
+    async def attempt() -> Customer:
+        known = await find_customer(deps, CustomerId(customer_id))
+        data = await _changed(deps, known, body, by=principal.user.name)
+        return await deps.customers.update(
+            CustomerId(customer_id),
+            data,
+            at=deps.clock.now(),
+            by=principal.user.name,
+            expected_version=known.version if expected is None else expected,
+        )
+
+    customer = await changed(expected, attempt)
+    await deps.desk.customer_changed(customer.customer_id)
+    return versioned(customer, customer.version)
+
+
+async def _changed(deps: WebDependencies, known: Customer, body: CustomerChange, *, by: str) -> CustomerInput:
+    """The customer as he is to be."""
+    given = body.model_fields_set
+    return CustomerInput(
         kind=known.kind if body.kind is None else body.kind,
         name=known.name if body.name is None else body.name,
         language=body.language if "language" in given else known.language,
@@ -137,13 +218,36 @@ async def change_customer(
             known.contact_points if body.contact_points is None else _points(body.contact_points, deps.default_region)
         ),
         notes=known.notes if body.notes is None else body.notes,
+        consents=_consents(known.consents, body.consents or (), at=deps.clock.now(), by=by),
+        custom=await _custom(deps, known.custom, body.custom or {}),
     )
-    customer = await deps.customers.update(known.customer_id, data, at=deps.clock.now(), by=principal.user.name)
-    await deps.desk.customer_changed(customer.customer_id)
-    return document(customer)
 
 
-async def _find(deps: WebDependencies, customer_id: CustomerId) -> Customer:
+def _consents(
+    known: tuple[Consent, ...], changes: tuple[ConsentBody, ...], *, at: datetime, by: str
+) -> tuple[Consent, ...]:
+    """What is known with what was said now; the same again keeps the time and place of the first."""
+    by_channel = {consent.channel: consent for consent in known}
+    for change in changes:
+        old = by_channel.get(change.channel)
+        if old is None or old.state is not change.state:
+            by_channel[change.channel] = Consent(
+                channel=change.channel, state=change.state, at=at, by=by, source=change.source
+            )
+    return tuple(by_channel.values())
+
+
+async def _custom(
+    deps: WebDependencies, known: Mapping[str, CustomValue], changes: Mapping[str, CustomValue | None]
+) -> Mapping[str, CustomValue]:
+    if not changes:
+        return known
+    definitions = {definition.field_id: definition for definition in await deps.relations.book.custom_fields()}
+    return apply_custom(known, changes, definitions)
+
+
+async def find_customer(deps: WebDependencies, customer_id: CustomerId) -> Customer:
+    """The customer, or whom he was merged into; raises `NotFound`."""
     customer = await deps.customers.customer(customer_id)
     if customer is None:
         raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")

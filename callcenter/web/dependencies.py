@@ -10,6 +10,8 @@ from fastapi import Depends
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
+from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
+from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
 from callcenter.app.ports import Clock, Configuration, Customers, Records
@@ -92,6 +94,18 @@ class DemoInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relations:
+    """The customer store beyond the card."""
+
+    search: CustomerSearch
+    merging: Merging
+    book: CustomerBook
+    cases: CaseBook
+    tasks: TaskBook
+    lists: CaseLists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebDependencies:
     """Everything the routes use; made in `bootstrap`, or of fakes in the tests."""
 
@@ -100,12 +114,15 @@ class WebDependencies:
     supervisor: Supervisor
     records: Records
     customers: Customers
+    relations: Relations
     configuration: Configuration
     sessions: Sessions
     feed: Feed
     health: Health
     clock: Clock
     new_customer_id: Callable[[], CustomerId]
+    new_record_id: Callable[[], str]
+    """For cases, tasks, notes and merges."""
     new_request_id: Callable[[], str]
     metrics: CollectorRegistry
     ui_directory: Path

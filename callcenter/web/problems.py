@@ -15,7 +15,15 @@ from starlette.responses import Response
 from callcenter.app.lockout import LockedOut
 from callcenter.app.permissions import Forbidden
 from callcenter.app.sessions import NotSignedIn, WrongCredentials
-from callcenter.domain.errors import CallcenterError, Conflict, IllegalTransition, InvalidValue, NotFound, Overloaded
+from callcenter.domain.errors import (
+    CallcenterError,
+    Conflict,
+    IllegalTransition,
+    InvalidValue,
+    NotFound,
+    Outdated,
+    Overloaded,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +37,7 @@ _STATUS: Sequence[tuple[type[CallcenterError], HTTPStatus]] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (IllegalTransition, HTTPStatus.CONFLICT),
+    (Outdated, HTTPStatus.PRECONDITION_FAILED),
     (Conflict, HTTPStatus.CONFLICT),
     (InvalidValue, HTTPStatus.UNPROCESSABLE_ENTITY),
     (LockedOut, HTTPStatus.TOO_MANY_REQUESTS),

@@ -11,6 +11,7 @@ _REFUSALS = {
     403: "not allowed",
     404: "not there",
     409: "does not fit what is the case now",
+    412: "changed by somebody else since it was read",
     422: "not valid",
 }
 

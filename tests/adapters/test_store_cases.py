@@ -140,9 +140,11 @@ async def test_interactions_belong_to_a_case_once(furnished: Database) -> None:
     assert await cases.link(CaseId("k1"), InteractionId("1.1"), at=at(2), by="1002") == linked
     (found,) = await cases.cases(CaseFilters(interaction_id=InteractionId("1.1")), limit=9, before=None)
     assert found == linked
-    for case_id, call in (("k1", "9.9"), ("k9", "1.1")):
-        with pytest.raises(NotFound):
-            await cases.link(CaseId(case_id), InteractionId(call), at=at(1), by="1001")
+    with pytest.raises(NotFound):
+        await cases.link(CaseId("k9"), InteractionId("1.1"), at=at(1), by="1001")
+    born = await cases.open_case(CaseId("k2"), ANNA, QUESTION, at=at(1), by="x", interaction_id=InteractionId("1.1"))
+    assert born == await cases.case(CaseId("k2"))
+    assert [link.interaction_id for link in born.interactions] == ["1.1"]
     assert (await cases.unlink(CaseId("k1"), InteractionId("1.1"), at=at(3), by="1001")).interactions == ()
     with pytest.raises(NotFound):
         await cases.unlink(CaseId("k1"), InteractionId("1.1"), at=at(3), by="1001")

@@ -1,6 +1,7 @@
 """Bad requests to every endpoint: always a refusal with its form, never a 5xx."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -30,8 +31,25 @@ FIELDS = [
     "contact_points",
     "value",
     "label",
+    "consents",
+    "channel",
+    "custom",
+    "subject",
+    "text",
+    "priority",
+    "due_at",
+    "remind_at",
+    "owner_id",
+    "outcome",
+    "merged_id",
+    "interaction_id",
+    "case_id",
+    "role",
+    "choices",
+    "due_within_seconds",
 ]
 WORDS = ["ready", "not_ready", "break", "sip", "outside", "address", "solved", "person", "phone", "email", "A", "zh"]
+WORDS += ["question", "complaint", "resolved", "urgent", "granted", "2026-12-01T09:00:00Z", "0001-01-01T00:00:00Z"]
 
 texts = st.one_of(
     st.sampled_from(WORDS),
@@ -57,7 +75,21 @@ bodies = st.one_of(
     ),
 )
 queries = st.dictionaries(
-    st.sampled_from(["limit", "before", "customer_id", "agent_id", "contact_point"]),
+    st.sampled_from(
+        [
+            "limit",
+            "before",
+            "after",
+            "customer_id",
+            "agent_id",
+            "contact_point",
+            "search",
+            "kind",
+            "state",
+            "tag",
+            "open",
+        ]
+    ),
     st.one_of(texts, st.integers().map(str)).filter(lambda text: "\ud800" not in text),
     max_size=3,
 )
@@ -99,7 +131,7 @@ def test_no_request_makes_the_server_fail(
     client.cookies.clear()
     some_id = data.draw(st.sampled_from([house.talk(LI).interaction_id, str(WANG)]) | texts)
     part = quote(some_id.encode("utf-8", "replace"), safe="")
-    address = path.replace("{interaction_id}", part).replace("{customer_id}", part).replace("{name:path}", part)
+    address = re.sub(r"\{\w+(:path)?\}", lambda _: part, path)
     answer = client.request(
         method,
         address,

@@ -74,6 +74,17 @@ BODIES: dict[str, object] = {
     "/api/v1/interactions/{interaction_id}": {"notes": "x"},
     "/api/v1/customers": {"name": "Zhao"},
     "/api/v1/customers/{customer_id}": {"notes": "x"},
+    "/api/v1/customers/{customer_id}/merges": {"merged_id": "nobody"},
+    "/api/v1/customers/{customer_id}/members/{member_id}": {"role": "buyer"},
+    "/api/v1/customers/{customer_id}/notes": {"text": "x"},
+    "/api/v1/customers/{customer_id}/cases": {"kind": "question", "subject": "x"},
+    "/api/v1/customers/{customer_id}/tasks": {"text": "x", "due_at": "2026-12-01T09:00:00Z"},
+    "/api/v1/cases/{case_id}": {"subject": "x"},
+    "/api/v1/tasks/{task_id}": {"text": "x"},
+    "/api/v1/custom-fields/{field_id}": {"label": {"zh": "x", "en": "x"}, "kind": "text"},
+    "/api/v1/complaint-reasons/{code}": {"label": {"zh": "x", "en": "x"}},
+    "/api/v1/remedies/{code}": {"label": {"zh": "x", "en": "x"}},
+    "/api/v1/service-targets/{kind}/{priority}": {"due_within_seconds": 3600},
 }
 
 
@@ -107,7 +118,9 @@ def sign_in(client: TestClient, name: str | None) -> tuple[Role, str | None]:
 
 
 def call(client: TestClient, method: str, path: str, token: str | None) -> Response:
-    address = path.format(interaction_id="nothing", customer_id="nothing", agent_id="nobody", queue_id="nothing")
+    names = dict.fromkeys(("interaction_id", "customer_id", "queue_id", "case_id", "task_id", "merge_id"), "nothing")
+    names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell"}
+    address = path.format(**names, kind="fault", priority="low")
     if method == "GET" and path == "/api/v1/customers":
         address += "?contact_point=13800138000"
     body = BODIES.get(path) if method in ("POST", "PUT", "PATCH") else None

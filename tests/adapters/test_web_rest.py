@@ -490,7 +490,10 @@ def test_a_customer_is_found_by_number_in_any_notation(li: TestClient) -> None:
     for notation in ("+86 138-0013-8000", "13800138000", "0086 138 0013 8000"):
         found = li.get(f"{API}/customers", params={"contact_point": notation}).json()
         assert [item["customer_id"] for item in found["items"]] == [WANG]
-    assert li.get(f"{API}/customers", params={"contact_point": "nobody"}).json() == {"items": []}
+    assert li.get(f"{API}/customers", params={"contact_point": "nobody"}).json() == {
+        "items": [],
+        "next_after": None,
+    }
 
 
 def test_a_customer_is_made_and_is_the_nameless_caller(li: TestClient, house: WebHouse) -> None:

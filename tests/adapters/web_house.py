@@ -1,9 +1,14 @@
 """The web application over fakes, furnished for the tests: three users, two agents, a customer, an interaction."""
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import itertools
-from collections.abc import AsyncGenerator, Generator, Mapping
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,8 +28,16 @@ from callcenter.domain.interactions import Interaction, apply, begin
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
+from callcenter.store.case_lists import StoredCaseLists
+from callcenter.store.cases import StoredCases
+from callcenter.store.customer_book import StoredCustomerBook
+from callcenter.store.customer_merge import StoredMerging
+from callcenter.store.customer_search import StoredCustomerSearch
+from callcenter.store.database import Database
+from callcenter.store.schema import upgrade
+from callcenter.store.tasks import StoredTasks
 from callcenter.web.app import create_app
-from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, WebDependencies
+from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Relations, WebDependencies
 from callcenter.web.errors import PortTaken
 from callcenter.web.server import serve
 from tests.fakes import (
@@ -73,6 +86,7 @@ class WebHouse:
     health: FakeHealth
     app: FastAPI
     deps: WebDependencies
+    database: Database
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
@@ -201,6 +215,9 @@ def furnish(
     """A furnished house; its threads end with the block."""
     clock, records, configuration, health = FakeClock(), FakeRecords(), FakeConfiguration(), FakeHealth()
     customers, users = FakeCustomers(), FakeUsers(USERS)
+    directory = Path(tempfile.mkdtemp(prefix="callcenter-web-"))
+    shutil.copy(_store_template(), directory / "callcenter.db")
+    database = Database(f"sqlite:///{directory / 'callcenter.db'}")
     customers.customers[WANG] = Customer(
         customer_id=WANG,
         name="王芳",
@@ -227,12 +244,21 @@ def furnish(
         supervisor=supervisor,
         records=records,
         customers=customers,
+        relations=Relations(
+            search=StoredCustomerSearch(database),
+            merging=StoredMerging(database),
+            book=StoredCustomerBook(database),
+            cases=StoredCases(database),
+            tasks=StoredTasks(database),
+            lists=StoredCaseLists(database),
+        ),
         configuration=configuration,
         sessions=sessions,
         feed=feed,
         health=health,
         clock=clock,
         new_customer_id=lambda: CustomerId(f"customer-{next(numbers)}"),
+        new_record_id=lambda: f"record-{next(numbers)}",
         new_request_id=lambda: f"request-{next(numbers)}",
         metrics=CollectorRegistry(),
         ui_directory=ui_directory,
@@ -255,9 +281,28 @@ def furnish(
             health=health,
             app=create_app(deps),
             deps=deps,
+            database=database,
         )
     finally:
         sessions.close()
+        elsewhere(database.dispose())
+        shutil.rmtree(directory)
+
+
+@functools.cache
+def _store_template() -> Path:
+    """A SQLite file with its tables, made once; every house has a copy."""
+    directory = Path(tempfile.mkdtemp(prefix="callcenter-web-"))
+    atexit.register(shutil.rmtree, directory)
+    path = directory / "callcenter.db"
+    elsewhere(upgrade(f"sqlite:///{path}"))
+    return path
+
+
+def elsewhere(work: Coroutine[None, None, None]) -> None:
+    """Run it on a loop of its own, whether or not the caller has one that runs."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, work).result()
 
 
 @contextlib.asynccontextmanager

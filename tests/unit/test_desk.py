@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from callcenter.app.customer_book import Merge
 from callcenter.app.floor import REMEMBER_ENDED_FOR, CallEnded
 from callcenter.app.ports import CustomerInput
 from callcenter.domain import commands as cmd
@@ -12,7 +13,7 @@ from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState, Phone, PhoneKind, Reason
 from callcenter.domain.customers import ContactPoint, ContactPointKind
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, MergeId
 from callcenter.domain.interactions import Interaction
 from tests.fakes import START, FakeCustomers
 from tests.office import AGENT, CALL, Office
@@ -249,6 +250,61 @@ async def test_a_customer_made_during_the_call_takes_the_place_of_the_blank_card
         pop = office.desk.pop(AGENT)
         assert pop is not None
         assert (pop.blank, pop.customers[0].name) == (None, "Wang")
+
+
+def merge(*, undone: bool = False, interactions: tuple[InteractionId, ...] = ()) -> Merge:
+    """Li was found to be Wang."""
+    return Merge(
+        merge_id=MergeId("m"),
+        survivor_id=WANG,
+        merged_id=LI,
+        at=START,
+        by="super",
+        undone_at=START if undone else None,
+        interactions=interactions,
+    )
+
+
+async def test_a_call_of_who_is_merged_into_another_follows_him_there_and_back() -> None:
+    async with Office(customers=await known(WANG, LI)) as office:
+        await in_talk(office)
+        await annotate(office, customer_id=LI)
+        office.customers.merged_into[LI] = WANG
+        await office.desk.customers_merged(merge(interactions=(CALL,)), by="super")
+        pop = office.desk.pop(AGENT)
+        assert pop is not None
+        assert [card.customer_id for card in pop.customers] == [WANG]
+        assert office.record().customer_id == pop.customer_id == WANG
+        office.customers.merged_into.clear()
+        await office.desk.customers_merged(merge(undone=True, interactions=(CALL,)), by="super")
+        pop = office.desk.pop(AGENT)
+        assert pop is not None
+        assert {card.customer_id for card in pop.customers} == {WANG, LI}
+        assert office.record().customer_id == pop.customer_id == LI
+
+
+async def test_there_is_nothing_to_choose_between_two_who_are_one() -> None:
+    async with Office(customers=await known(WANG, LI)) as office:
+        await in_talk(office)
+        assert office.record().customer_id is None
+        office.customers.merged_into[LI] = WANG
+        await office.desk.customers_merged(merge(), by="super")
+        pop = office.desk.pop(AGENT)
+        assert pop is not None
+        assert ([card.customer_id for card in pop.customers], pop.customer_id) == ([WANG], WANG)
+
+
+async def test_a_merge_leaves_the_calls_of_others_and_of_the_survivor_as_they_are() -> None:
+    async with Office(customers=await known(WANG)) as office:
+        await in_talk(office)
+        await annotate(office, customer_id=WANG)
+        before = office.record()
+        await office.desk.customers_merged(merge(), by="super")
+        await office.desk.customers_merged(merge(undone=True), by="super")
+        assert office.record() == before
+        other = replace(merge(), survivor_id=CustomerId("x"), merged_id=CustomerId("y"))
+        await office.desk.customers_merged(other, by="super")
+        assert office.record() == before
 
 
 async def test_a_call_that_has_ended_and_is_forgotten_can_still_be_written_on() -> None:

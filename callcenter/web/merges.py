@@ -1,0 +1,99 @@
+"""Duplicates: who may be one, making two customers one, and taking that back."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from callcenter.app.customer_book import Duplicate, Merge, SharedPage
+from callcenter.app.permissions import Action
+from callcenter.domain.ids import CustomerId, MergeId
+from callcenter.web.access import Principal, Require
+from callcenter.web.dependencies import Deps
+from callcenter.web.documents import document
+from callcenter.web.etags import IfMatch, expected_version
+from callcenter.web.routing import api_router
+from callcenter.web.text import Body, BodyId, PathId
+
+router = api_router()
+
+LARGEST_PAGE = 100
+May = Annotated[Principal, Depends(Require(Action.MERGE_CUSTOMERS))]
+
+
+class MergeBody(Body):
+    """Who is merged into the customer of the address."""
+
+    merged_id: BodyId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateList:
+    """The likeliest first."""
+
+    items: tuple[Duplicate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeList:
+    """The newest first."""
+
+    items: tuple[Merge, ...]
+
+
+@router.get(
+    "/customers/{customer_id}/duplicates",
+    response_model=DuplicateList,
+    dependencies=[Depends(Require(Action.READ_CUSTOMER))],
+)
+async def read_duplicates(
+    customer_id: PathId, deps: Deps, limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 20
+) -> Response:
+    """Who may be the same customer, by shared numbers and addresses and by alike names."""
+    found = await deps.relations.search.duplicates(CustomerId(customer_id), limit=limit)
+    return document(DuplicateList(items=found))
+
+
+@router.get("/shared-contact-points", response_model=SharedPage)
+async def read_shared_points(
+    _: May,
+    deps: Deps,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
+    after: Annotated[str | None, Query(max_length=254, pattern=r"^[ -~]+$")] = None,
+) -> Response:
+    """Numbers and addresses of several customers: where to look for duplicates."""
+    return document(await deps.relations.search.shared_points(limit=limit, after=after))
+
+
+@router.post("/customers/{customer_id}/merges", status_code=201, response_model=Merge)
+async def merge_customers(
+    customer_id: PathId, body: MergeBody, principal: May, deps: Deps, if_match: IfMatch = None
+) -> Response:
+    """Merge another customer into this one; calls and pops that are alive follow."""
+    merge = await deps.relations.merging.merge(
+        CustomerId(customer_id),
+        CustomerId(body.merged_id),
+        merge_id=MergeId(deps.new_record_id()),
+        at=deps.clock.now(),
+        by=principal.user.name,
+        expected_version=expected_version(if_match),
+    )
+    await deps.desk.customers_merged(merge, by=principal.user.name)
+    return document(merge, 201)
+
+
+@router.get(
+    "/customers/{customer_id}/merges", response_model=MergeList, dependencies=[Depends(Require(Action.READ_CUSTOMER))]
+)
+async def read_merges(customer_id: PathId, deps: Deps) -> Response:
+    """What the customer was merged of or into, undone merges too."""
+    return document(MergeList(items=await deps.relations.merging.merges(CustomerId(customer_id))))
+
+
+@router.post("/merges/{merge_id}/undo", response_model=Merge)
+async def undo_merge(merge_id: PathId, principal: May, deps: Deps) -> Response:
+    """Make two of them again; what was changed since stays with the survivor."""
+    merge = await deps.relations.merging.undo(MergeId(merge_id), at=deps.clock.now(), by=principal.user.name)
+    await deps.desk.customers_merged(merge, by=principal.user.name)
+    return document(merge)

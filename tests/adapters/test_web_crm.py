@@ -1,0 +1,277 @@
+"""The customer store over REST, on a real SQLite: search, merges, history, own fields, cases, tasks, ETags."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from prometheus_client import CollectorRegistry
+
+from callcenter.domain.agents import AgentConfig
+from callcenter.domain.ids import CustomerId
+from callcenter.store.configuration import put_agent
+from callcenter.store.customers import StoredCustomers
+from callcenter.web.app import create_app
+from tests.adapters.web_house import CHEN, LI, PASSWORD, WebHouse, elsewhere, furnish
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[WebHouse]:
+    with furnish(tmp_path) as made:
+
+        async def hire() -> None:
+            async with made.database.writing() as connection:
+                for agent_id in (LI, CHEN):
+                    await put_agent(connection, AgentConfig(agent_id=agent_id, name=agent_id))
+
+        elsewhere(hire())
+        yield made
+
+
+@pytest.fixture
+def client(house: WebHouse) -> Iterator[TestClient]:
+    app = create_app(replace(house.deps, customers=StoredCustomers(house.database), metrics=CollectorRegistry()))
+    with TestClient(app) as made:
+        sign_in(made, "1001")
+        yield made
+
+
+def sign_in(client: TestClient, name: str) -> None:
+    client.post(f"{API}/session", json={"name": name, "password": PASSWORD}).raise_for_status()
+
+
+def refusal(answer: Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def make(client: TestClient, name: str, **fields: object) -> str:
+    answer = client.post(f"{API}/customers", json={"name": name, **fields})
+    assert answer.status_code == 201, answer.text
+    found: str = answer.json()["customer_id"]
+    return found
+
+
+def phone(value: str) -> dict[str, str]:
+    return {"kind": "phone", "value": value}
+
+
+def test_a_part_of_a_name_or_number_finds_customers_page_by_page(client: TestClient) -> None:
+    ids = [make(client, f"王小{letter}", contact_points=[phone(f"1380013800{n}")]) for n, letter in enumerate("明红华")]
+    make(client, "John Smith", kind="organisation", segment="A", tags=["vip"])
+    for text in ("王", "wangx", "wx", "138001", "小"):
+        found = client.get(f"{API}/customers", params={"search": text}).json()
+        assert sorted(item["customer_id"] for item in found["items"]) == sorted(ids), text
+        assert found["next_after"] is None
+    seen: list[str] = []
+    after = None
+    for _ in range(4):
+        params = {"search": "wang", "limit": "1", **({"after": after} if after else {})}
+        page = client.get(f"{API}/customers", params=params).json()
+        seen += [item["customer_id"] for item in page["items"]]
+        after = page["next_after"]
+        if after is None:
+            break
+    assert sorted(seen) == sorted(ids)
+    for filters in ({"kind": "organisation"}, {"segment": "A"}, {"tag": "vip"}):
+        (only,) = client.get(f"{API}/customers", params=filters).json()["items"]
+        assert only["name"] == "John Smith"
+    assert len(client.get(f"{API}/customers").json()["items"]) == 4
+    assert refusal(client.get(f"{API}/customers", params={"search": "--"})) == (422, "empty_search")
+    assert refusal(client.get(f"{API}/customers", params={"search": "x", "after": "y"})) == (422, "invalid_cursor")
+    both = {"search": "x", "contact_point": "y"}
+    assert refusal(client.get(f"{API}/customers", params=both)) == (422, "invalid_value")
+
+
+def test_addresses_of_the_web_and_of_networks_have_one_form(client: TestClient) -> None:
+    points = [{"kind": "web", "value": "Shop.Example.org/"}, {"kind": "social", "value": "WeChat:Li_Na"}]
+    customer_id = make(client, "Li", contact_points=points)
+    found = client.get(f"{API}/customers/{customer_id}").json()
+    assert [point["value"] for point in found["contact_points"]] == ["https://shop.example.org", "wechat:Li_Na"]
+    for text in ("https://SHOP.example.org", "wechat:Li_Na"):
+        (same,) = client.get(f"{API}/customers", params={"contact_point": text}).json()["items"]
+        assert same["customer_id"] == customer_id
+    for kind, value in (("web", "no page"), ("social", "li na"), ("web", "javascript:alert(1)")):
+        body = {"name": "x", "contact_points": [{"kind": kind, "value": value}]}
+        assert refusal(client.post(f"{API}/customers", json=body)) == (422, "invalid_contact_point")
+
+
+def test_a_change_of_another_version_is_refused(client: TestClient) -> None:
+    address = f"{API}/customers/{make(client, 'Anna')}"
+    first = client.get(address).headers["etag"]
+    assert first == '"1"'
+    changed = client.patch(address, json={"name": "Bea"}, headers={"If-Match": first})
+    assert (changed.headers["etag"], changed.json()["version"]) == ('"2"', 2)
+    late = client.patch(address, json={"name": "Cleo"}, headers={"If-Match": first})
+    assert refusal(late) == (412, "outdated")
+    assert "version 2 now, not 1" in late.json()["detail"]
+    assert client.patch(address, json={"name": "Cleo"}).json()["version"] == 3
+    assert client.patch(address, json={"name": "Cleo"}, headers={"If-Match": "*"}).json()["version"] == 3
+    assert refusal(client.patch(address, json={}, headers={"If-Match": "seven"})) == (422, "invalid_if_match")
+
+
+def test_consent_says_who_noted_it_and_when(client: TestClient, house: WebHouse) -> None:
+    address = f"{API}/customers/{make(client, 'Anna', consents=[{'channel': 'email', 'state': 'granted'}])}"
+    said = [{"channel": "phone", "state": "do_not_contact", "source": "call"}]
+    answer = client.patch(address, json={"consents": said}).json()
+    assert answer["consents"] == [
+        {"channel": "email", "state": "granted", "at": "2026-11-02T09:00:00Z", "by": "1001", "source": ""},
+        {"channel": "phone", "state": "do_not_contact", "at": "2026-11-02T09:00:00Z", "by": "1001", "source": "call"},
+    ]
+    assert client.patch(address, json={"consents": said}).json()["version"] == 2
+    (newest, _) = client.get(f"{address}/changes").json()["items"]
+    assert [field["field"] for field in newest["fields"]] == ["consents"]
+
+
+def test_the_businesss_own_fields_are_made_by_administrators_and_checked(client: TestClient) -> None:
+    field = {"label": {"zh": "等级", "en": "Level"}, "kind": "choice", "choices": ["gold", "silver"]}
+    assert refusal(client.put(f"{API}/custom-fields/level", json=field)) == (403, "forbidden")
+    sign_in(client, "admin")
+    assert client.put(f"{API}/custom-fields/level", json=field).status_code == 200
+    size = {"label": {"zh": "人数", "en": "Size"}, "kind": "number"}
+    assert client.put(f"{API}/custom-fields/size", json=size).status_code == 200
+    assert refusal(client.put(f"{API}/custom-fields/size", json={**size, "kind": "text"})) == (409, "custom_kind_fixed")
+    sign_in(client, "1001")
+    listed = client.get(f"{API}/custom-fields").json()["items"]
+    assert [item["field_id"] for item in listed] == ["level", "size"]
+    address = f"{API}/customers/{make(client, 'Anna', custom={'level': 'gold', 'size': 3})}"
+    assert client.patch(address, json={"custom": {"size": None}}).json()["custom"] == {"level": "gold"}
+    for custom in ({"level": "bronze"}, {"size": "many"}, {"other": "x"}):
+        assert refusal(client.patch(address, json={"custom": custom})) == (422, "invalid_custom_field")
+
+
+def test_two_who_are_one_are_found_merged_and_parted_again(client: TestClient, house: WebHouse) -> None:
+    anna = make(client, "张伟", contact_points=[phone("13800138000")])
+    bea = make(client, "章伟", contact_points=[phone("13800138000"), phone("13900139000")])
+    (alike,) = client.get(f"{API}/customers/{anna}/duplicates").json()["items"]
+    assert (alike["customer"]["customer_id"], alike["shared"]) == (bea, ["+8613800138000"])
+    merges = f"{API}/customers/{anna}/merges"
+    assert refusal(client.post(merges, json={"merged_id": bea})) == (403, "forbidden")
+    sign_in(client, "super")
+    (shared,) = client.get(f"{API}/shared-contact-points").json()["items"]
+    assert sorted(shared["customer_ids"]) == sorted([anna, bea])
+    outdated = client.post(merges, json={"merged_id": bea}, headers={"If-Match": '"9"'})
+    assert refusal(outdated) == (412, "outdated")
+    merge = client.post(merges, json={"merged_id": bea}, headers={"If-Match": '"1"'})
+    assert merge.status_code == 201
+    assert [one.merge_id for one in house.desk.merges] == [merge.json()["merge_id"]]
+    assert client.get(f"{API}/customers/{bea}").json()["customer_id"] == anna
+    assert refusal(client.patch(f"{API}/customers/{bea}", json={"name": "x"})) == (409, "customer_merged")
+    (told,) = client.get(merges).json()["items"]
+    assert (told["merged_id"], told["undone_at"]) == (bea, None)
+    undo = f"{API}/merges/{told['merge_id']}/undo"
+    assert client.post(undo).json()["undone_by"] == "super"
+    assert refusal(client.post(undo)) == (409, "merge_undone")
+    assert len(house.desk.merges) == 2
+    assert len(client.get(f"{API}/customers/{bea}").json()["contact_points"]) == 2
+
+
+def test_members_notes_and_the_timeline(client: TestClient) -> None:
+    firm, anna = make(client, "示例公司", kind="organisation"), make(client, "Anna")
+    member = f"{API}/customers/{firm}/members/{anna}"
+    assert client.put(member, json={"role": "buyer"}).status_code == 204
+    (found,) = client.get(f"{API}/customers/{firm}/memberships").json()["members"]
+    assert (found["customer_id"], found["role"]) == (anna, "buyer")
+    assert refusal(client.put(f"{API}/customers/{anna}/members/{firm}", json={})) == (422, "no_organisation")
+    assert client.delete(member).status_code == 204
+    assert refusal(client.delete(member)) == (404, "unknown_member")
+    notes = f"{API}/customers/{anna}/notes"
+    note = client.post(notes, json={"text": " wants\ntwo "}).json()
+    assert (note["text"], note["by"]) == ("wants\ntwo", "1001")
+    assert refusal(client.post(notes, json={"text": " "})) == (422, "invalid_request")
+    client.post(f"{API}/customers/{anna}/cases", json={"kind": "question", "subject": "x"})
+    timeline = f"{API}/customers/{anna}/timeline"
+    everything = client.get(timeline).json()["items"]
+    assert sorted(entry["kind"] for entry in everything) == ["case", "change", "change", "note"]
+    seen = []
+    before = None
+    while True:
+        page = client.get(timeline, params={"limit": 1, **({"before": before} if before else {})}).json()
+        seen += page["items"]
+        before = page["next_before"]
+        if before is None:
+            break
+    assert seen == everything
+    only = client.get(timeline, params={"kind": ["note", "case"]}).json()["items"]
+    assert {entry["kind"] for entry in only} == {"note", "case"}
+    assert refusal(client.get(timeline, params={"before": "x"})) == (422, "invalid_cursor")
+    assert refusal(client.get(f"{API}/customers/nobody/timeline")) == (404, "unknown_customer")
+
+
+def test_a_complaint_from_its_opening_to_its_end(client: TestClient, house: WebHouse) -> None:
+    anna = make(client, "Anna")
+    record = house.talk(LI)
+    body = {"kind": "complaint", "subject": "Two boxes are missing", "interaction_id": record.interaction_id}
+    opened = client.post(f"{API}/customers/{anna}/cases", json=body)
+    assert (opened.status_code, opened.headers["etag"]) == (201, '"1"')
+    case = opened.json()
+    assert (case["state"], case["owner_id"], case["due_at"]) == ("open", LI, "2026-11-04T09:00:00Z")
+    assert [link["interaction_id"] for link in case["interactions"]] == [record.interaction_id]
+    address = f"{API}/cases/{case['case_id']}"
+    assert refusal(client.patch(address, json={"state": "resolved"})) == (422, "complaint_unsettled")
+    settled = {"state": "resolved", "reason": "delivery", "remedy": "refund", "outcome": "recovered"}
+    assert refusal(client.patch(address, json={**settled, "reason": "nonsense"})) == (422, "unknown_reason")
+    resolved = client.patch(address, json=settled, headers={"If-Match": '"1"'})
+    assert (resolved.json()["resolved_at"], resolved.headers["etag"]) == ("2026-11-02T09:00:00Z", '"2"')
+    assert refusal(client.patch(address, json={"state": "in_progress"})) == (409, "illegal_transition")
+    assert refusal(client.patch(address, json={"subject": "x"}, headers={"If-Match": '"1"'})) == (412, "outdated")
+    again = client.patch(address, json={"state": "reopened"}).json()
+    assert (again["outcome"], again["reopened"], again["reason"]) == (None, 1, "delivery")
+    assert client.patch(address, json={"owner_id": None, "due_at": None}).json()["due_at"] is None
+    for asked in ({"customer_id": anna}, {"open": "true"}, {"state": "reopened"}, {"kind": "complaint"}):
+        assert len(client.get(f"{API}/cases", params=asked).json()["items"]) == 1, asked
+    for asked in ({"open": "false"}, {"overdue": "true"}, {"owner_id": str(CHEN)}):
+        assert client.get(f"{API}/cases", params=asked).json()["items"] == [], asked
+    link = f"{address}/interactions/{record.interaction_id}"
+    assert client.delete(link).json()["interactions"] == []
+    assert len(client.put(link).json()["interactions"]) == 1
+    assert refusal(client.put(f"{address}/interactions/nothing")) == (404, "unknown_interaction")
+    assert house.desk.changed_customers.count(CustomerId(anna)) >= 3
+
+
+def test_tasks_are_on_the_work_list_of_their_owner_until_they_are_done(client: TestClient) -> None:
+    anna = make(client, "Anna")
+    body = {"kind": "promise", "text": "Call back", "due_at": "2026-11-03T09:00:00+08:00"}
+    made = client.post(f"{API}/customers/{anna}/tasks", json=body)
+    assert (made.status_code, made.headers["etag"], made.json()["owner_id"]) == (201, '"1"', LI)
+    assert made.json()["due_at"] == "2026-11-03T01:00:00Z"
+    client.post(f"{API}/customers/{anna}/tasks", json={**body, "owner_id": CHEN})
+    client.post(f"{API}/customers/{anna}/cases", json={"kind": "fault", "subject": "x"})
+    work = client.get(f"{API}/agents/me/work").json()
+    assert ([task["text"] for task in work["tasks"]], len(work["cases"])) == (["Call back"], 1)
+    address = f"{API}/tasks/{made.json()['task_id']}"
+    assert client.patch(address, json={"done": True}, headers={"If-Match": '"1"'}).json()["done_by"] == "1001"
+    assert client.get(f"{API}/agents/me/work").json()["tasks"] == []
+    assert refusal(client.patch(address, json={"text": "x"}, headers={"If-Match": '"1"'})) == (412, "outdated")
+    assert len(client.get(f"{API}/customers/{anna}/tasks").json()["items"]) == 2
+    late = {"remind_at": "2026-12-01T00:00:00Z"}
+    assert refusal(client.patch(address, json=late)) == (422, "reminder_too_late")
+    for due_at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+        assert refusal(client.patch(address, json={"due_at": due_at})) == (422, "invalid_request")
+    assert refusal(client.patch(address, json={"due_at": "2026-12-01T00:00:00"})) == (422, "invalid_request")
+    assert refusal(client.get(f"{API}/tasks/nothing")) == (404, "unknown_task")
+
+
+def test_lists_and_targets_are_set_by_administrators(client: TestClient) -> None:
+    smell = {"label": {"zh": "气味", "en": "Smell"}}
+    target = f"{API}/service-targets/fault/urgent"
+    assert refusal(client.put(f"{API}/complaint-reasons/smell", json=smell)) == (403, "forbidden")
+    assert refusal(client.put(target, json={"due_within_seconds": 3600})) == (403, "forbidden")
+    sign_in(client, "admin")
+    assert client.put(f"{API}/complaint-reasons/smell", json=smell).json()["code"] == "smell"
+    assert client.put(f"{API}/remedies/flowers", json={**smell, "retired": True}).json()["retired"] is True
+    assert client.get(f"{API}/complaint-reasons").json()["items"][-1]["code"] == "smell"
+    assert client.get(f"{API}/remedies").json()["items"][-1] == {"code": "flowers", **smell, "retired": True}
+    body = {"due_within_seconds": 3600, "escalate_to": CHEN}
+    assert client.put(target, json=body).json() == {
+        "kind": "fault",
+        "priority": "urgent",
+        **body,
+        "due_within_seconds": 3600.0,
+    }
+    assert len(client.get(f"{API}/service-targets").json()["items"]) == 20
+    assert refusal(client.put(target, json={**body, "escalate_to": "nobody"})) == (422, "unknown_agent")
+    assert refusal(client.put(f"{API}/service-targets/fault/never", json=body)) == (422, "invalid_request")
