@@ -149,12 +149,12 @@ def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[Nu
     wanted = {route.flow: f"number {route.dnis}" for route in numbers}
     if default is not None:
         wanted[default] = "the setting flows.default"
+    first = {name for name, flow in flows.items() if not flow.returns}
     for name, whence in sorted(wanted.items()):
-        if name not in flows and not faults:
-            known = ", ".join(sorted(flows)) or "none"
-            faults.append(
-                _fault(directory, f"{whence} leads to the flow {name!r}, which is not here", f"known: {known}")
-            )
+        if name not in first and not faults:
+            known = ", ".join(sorted(first)) or "none"
+            why = "which is made to be led into by other flows" if name in flows else "which is not here"
+            faults.append(_fault(directory, f"{whence} leads to the flow {name!r}, {why}", f"known: {known}"))
     if faults or waiting is None:
         raise FlowError(faults)
     return Lines(
