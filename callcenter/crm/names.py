@@ -7,9 +7,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-import phonenumbers
-from phonenumbers import NumberParseException
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from callcenter.domain.customers import ContactPoint, ContactPointKind
 
@@ -26,6 +26,10 @@ BACKWARDS = "~"
 """Before a number that is written from its end: who knows the last four digits types a beginning, too."""
 
 _NUMBER_LIKE = re.compile(r"^[+\d][\d\s().\-/]*$", re.ASCII)
+_RUNS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]+|[^\u3400-\u9fff\U00020000-\U0003ffff]+")
+_PLAIN = re.compile("[a-z0-9 \u4e00-\u9fff]*$")
+"""Nothing in it is to be folded."""
+READINGS_KEPT = 50_000
 _SURNAMES = {
     "单": "shan",
     "仇": "qiu",
@@ -107,7 +111,8 @@ def point_terms(point: ContactPoint) -> frozenset[str]:
         digits = _digits(point.value)
         if not digits:
             return frozenset()
-        return frozenset({digits, _national(point.value) or digits, BACKWARDS + digits[::-1]})
+        national = _national(digits) if point.value.startswith("+") else digits
+        return frozenset({digits, national, BACKWARDS + digits[::-1]})
     value = point.value.lower()
     after = re.split(r"[@:]/*", value, maxsplit=1)[-1]
     return frozenset(part[:LONGEST_TERM] for part in (value, after) if part)
@@ -137,27 +142,33 @@ def search_keys(text: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> list[str]:
+    if _PLAIN.match(text):
+        return text.split()
     plain = unicodedata.normalize("NFKD", text[: 8 * MOST_UNITS * LONGEST_TERM].casefold())
     letters = (character for character in plain if not unicodedata.combining(character))
     return "".join(character if character.isalnum() else " " for character in letters).split()
 
 
 def _units(text: str) -> list[_Unit]:
-    # Its tables take a quarter of a second to load: not when the server starts.
-    from pypinyin import Style, lazy_pinyin
-
     units: list[_Unit] = []
     for word in _words(text):
-        for run in re.findall(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|[^\u3400-\u9fff\U00020000-\U0003ffff]+", word):
+        for run in _RUNS.findall(word):
             if not _is_chinese(run[0]):
                 units.append(_Unit(run, run, is_chinese=False))
                 continue
-            # Characters without a reading stand for themselves, one by one, so that every one keeps its place.
-            readings = lazy_pinyin(run, style=Style.NORMAL, errors=list)  # type: ignore[arg-type]
-            units += [_Unit(one, reading, is_chinese=True) for one, reading in zip(run, readings, strict=False)]
+            units += [_Unit(one, reading, is_chinese=True) for one, reading in zip(run, _read(run), strict=False)]
         if len(units) >= MOST_UNITS:
             break
     return units[:MOST_UNITS]
+
+
+@lru_cache(READINGS_KEPT)
+def _read(characters: str) -> tuple[str, ...]:
+    """Their readings; one without a reading stands for itself, so that every one keeps its place."""
+    # Its tables take a quarter of a second to load: not when the server starts.
+    from pypinyin import Style, lazy_pinyin
+
+    return tuple(lazy_pinyin(characters, style=Style.NORMAL, errors=list))  # type: ignore[arg-type]
 
 
 def _readings(units: Sequence[_Unit]) -> list[list[str]]:
@@ -174,8 +185,9 @@ def _digits(text: str) -> str:
     return re.sub(r"\D", "", text, flags=re.ASCII)
 
 
-def _national(e164: str) -> str | None:
-    try:
-        return str(phonenumbers.parse(e164).national_number)
-    except NumberParseException:
-        return None
+def _national(digits: str) -> str:
+    """Without the country's code: no code is the beginning of another (ITU-T E.164)."""
+    for length in (1, 2, 3):
+        if digits[:length].isdigit() and int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE:
+            return digits[length:] or digits
+    return digits
