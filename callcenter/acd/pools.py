@@ -52,7 +52,11 @@ class Pool:
     skills: tuple[SkillRequirement, ...] = ()
     """The skills the rule names."""
 
+    text: str = field(default="", repr=False)
+    """The rule as people write it."""
+
     def __post_init__(self) -> None:
+        self.text = str(self.rule)
         self.skills = tuple(atom for atom in atoms(self.rule) if isinstance(atom, SkillRequirement))
 
     def add(self, queue_id: QueueId, place: Place) -> None:

@@ -32,7 +32,7 @@ def explain_offer(
     agent: AgentRecord, waiting: WaitingRecord, queue: QueueConfig, free_agents: int, now: datetime
 ) -> OfferReason:
     """The grounds of an offer that is being made to `agent`, one of `free_agents` who could take it."""
-    rule = str(waiting.pool.rule)
+    rule = waiting.pool.text
     idle = clock_text(int((now - (agent.ready_since or now)).total_seconds()))
     parts = [
         ReasonPart(name="skills", value=rule),
