@@ -48,7 +48,7 @@ TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / 
 OUTSIDE_HOST = "127.0.0.4"
 OUTSIDE_TRUNK = "trunk-outside"
 RTP_FIRST, RTP_LAST = 15_100, 15_899
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60.0
 
 Wanted = TypeVar("Wanted")
 

@@ -142,7 +142,7 @@ async def test_who_is_asked_while_he_waits_hears_music_and_never_silence(exchang
         since = caller.audio.heard[-1].at
         await exchange.question(len(exchange.calls.questions) + 2)
         until = caller.audio.heard[-1].at
-        assert caller.audio.loudness(since, until) > -45
+        assert caller.audio.loudness(since, until) > -60, "music has quiet moments, but silence is far below"
 
 
 async def test_an_agent_s_talk_ends_the_asking_at_once(exchange: LiveExchange) -> None:
