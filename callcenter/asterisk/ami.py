@@ -175,7 +175,9 @@ class AmiClient:
         self._connection = connection
         try:
             await self._connect(connecting)
-            self._announce(AmiPhase.LOGGING_IN)
+            # Where much happened at once, Asterisk has let us in and told that it is up before this task had its turn.
+            if self._state.phase is not AmiPhase.READY:
+                self._announce(AmiPhase.LOGGING_IN)
             await self._log_in(connection)
             await self._watch(connection)
         except AmiDisconnected as error:

@@ -87,6 +87,29 @@ async def ready(
         yield client, inbox
 
 
+async def test_who_is_let_in_before_the_client_had_its_turn_is_ready_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with AmiPeer() as peer:
+        inbox: Inbox = asyncio.Queue(1000)
+        client = AmiClient(config_for(peer), inbox.put_nowait, inbox.put_nowait)
+        connect = client._connect
+        went_on = asyncio.Event()
+
+        async def connect_slowly(connecting: asyncio.Task[object]) -> None:
+            await connect(connecting)
+            await take_state(inbox, AmiPhase.READY)
+            went_on.set()
+
+        monkeypatch.setattr(client, "_connect", connect_slowly)
+        async with running(client):
+            async with asyncio.timeout(WAIT_SECONDS):
+                await went_on.wait()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert client.state.phase is AmiPhase.READY
+
+
 async def test_it_logs_in_and_hands_on_events_in_order() -> None:
     async with AmiPeer() as peer:
         inbox: Inbox = asyncio.Queue(1000)
