@@ -273,6 +273,8 @@ class Steps:
 
     def arm_waiting(self, record: WaitingRecord, now: datetime) -> None:
         """See to it that the engine wakes when something of a waiting interaction changes by itself."""
+        if record.wake_at is not None and record.wake_at <= now:
+            return  # It is about to be woken: another deadline of the same moment came first.
         queue = self.picture.queues[record.queue_id]
         if overflow.while_waiting(self.picture, record, now) is not None:
             moment: datetime | None = now

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -421,4 +422,4 @@ class AcdMachine(RuleBasedStateMachine):
 
 
 AcdMachine.TestCase.settings = settings(max_examples=150 * max(1, SEEDS // 200), stateful_step_count=60, deadline=None)
-TestAcdMachine = AcdMachine.TestCase
+TestAcdMachine = pytest.mark.timeout(900)(AcdMachine.TestCase)

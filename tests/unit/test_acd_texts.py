@@ -7,7 +7,9 @@ import pytest
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import CHAT, AgentConfig
 from callcenter.domain.errors import Conflict, NotFound
-from callcenter.domain.ids import AgentId, InteractionId, OfferId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.queues import RoutingStep
+from callcenter.domain.rules import InGroup
 from tests.simulation.floor import (
     Floor,
     agent_config,
@@ -16,6 +18,7 @@ from tests.simulation.floor import (
     need,
     queue_config,
     rings,
+    seconds,
     shown,
     state_of,
     words_after_restart,
@@ -273,3 +276,20 @@ def test_chats_that_were_held_and_offered_come_back_after_a_restart() -> None:
     assert new.place("t2").offer_ids == old.place("t2").offer_ids
     assert new.talk(offer_id, "t1", "anna") == []
     assert chat(new, "t3") == []
+
+
+def test_an_offer_that_ends_at_the_moment_of_a_step_does_not_swallow_the_step() -> None:
+    floor = Floor()
+    first = RoutingStep(after=seconds(0), who=need("billing"))
+    second = RoutingStep(after=seconds(20), who=InGroup(group="back"))
+    floor.tell(cmd.ConfigureQueue(config=replace(queue_config("sales", ring_timeout=20), steps=(first, second))))
+    floor.tell(cmd.ConfigureAgent(config=replace(agent_config("anna", {"billing": 1}), chats=1)))
+    floor.log_in("anna")
+    floor.ready("anna")
+    floor.tell(
+        cmd.Enqueue(
+            interaction_id=InteractionId("t1"), queue_id=QueueId("sales"), entered_at=floor.now, media_type="chat"
+        )
+    )
+    floor.wait(20)
+    assert floor.engine.picture.waiting[InteractionId("t1")].step == 1
