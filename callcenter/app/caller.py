@@ -66,6 +66,8 @@ class Question:
     state: CallState
     channel_id: str = ""
     """The unique id of the channel: the interaction's own, but of a callback."""
+    after_talk: bool = False
+    """He comes from a talk that is over, and his channel asks whether there is anything more."""
     transfer: TransferResult | None = None
     """After a `TransferVerdict` that reached nobody: why. Asked once only."""
 

@@ -90,6 +90,8 @@ _OF_THE_MENU = (
     ev.NodeEntered,
     ev.MenuChosen,
     ev.LanguageChosen,
+    ev.DigitsCollected,
+    ev.ValuesKept,
     ev.PositionAnnounced,
     ev.WaitPredicted,
 )
@@ -280,6 +282,11 @@ class Floor:
                 | ev.NodeEntered()
                 | ev.MenuChosen()
                 | ev.LanguageChosen()
+                | ev.DigitsCollected()
+                | ev.CallerVerified()
+                | ev.ValuesKept()
+                | ev.SurveyAsked()
+                | ev.SurveyAnswered()
                 | ev.PositionAnnounced()
                 | ev.WaitPredicted()
                 | ev.MessageLeft()

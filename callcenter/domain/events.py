@@ -1,5 +1,6 @@
 """Facts, in the past tense: what the journal keeps and everything else is folded from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +106,64 @@ class LanguageChosen:
     interaction_id: InteractionId
     at: datetime
     language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsCollected:
+    """The caller typed a number in the menu, which agents read beside `label`; of a `secret` one no digit is kept."""
+
+    interaction_id: InteractionId
+    at: datetime
+    node: str
+    variable: str
+    digits: str
+    secret: bool
+    label: Label | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerVerified:
+    """The caller has proved, by a PIN in this very call, that he is this customer."""
+
+    interaction_id: InteractionId
+    at: datetime
+    customer_id: CustomerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesKept:
+    """The flow has reckoned or looked something up; the values are as `ivr.carried` writes them, never a secret."""
+
+    interaction_id: InteractionId
+    at: datetime
+    node: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAsked:
+    """After the talk the caller is asked what he thinks of it; `agent_id` and `queue_id` are those of the talk."""
+
+    interaction_id: InteractionId
+    at: datetime
+    flow: str
+    agent_id: AgentId | None = None
+    queue_id: QueueId | None = None
+    customer_id: CustomerId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAnswered:
+    """The caller answered one question of a survey, after the talk or in a menu."""
+
+    interaction_id: InteractionId
+    at: datetime
+    flow: str
+    question: str
+    score: int
+    agent_id: AgentId | None = None
+    queue_id: QueueId | None = None
+    customer_id: CustomerId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,6 +503,11 @@ InteractionEvent = (
     | NodeEntered
     | MenuChosen
     | LanguageChosen
+    | DigitsCollected
+    | CallerVerified
+    | ValuesKept
+    | SurveyAsked
+    | SurveyAnswered
     | InteractionQueued
     | InteractionEscalated
     | InteractionReserved

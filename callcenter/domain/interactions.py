@@ -4,7 +4,7 @@ Law: an interaction ends exactly once; what comes after the end changes no stage
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -71,6 +71,51 @@ class MenuStep:
     node: str
     key: str
     label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedNumber:
+    """A number the caller typed; of a secret one there are no digits."""
+
+    variable: str
+    digits: str
+    secret: bool = False
+    label: Label | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyScore:
+    """His answer to one question of a survey."""
+
+    flow: str
+    question: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenMessage:
+    """A message he left for a queue; `file` is its name in the directory of recordings."""
+
+    queue_id: QueueId
+    file: str
+    seconds: float
+    left_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the caller has given with his keys and his voice."""
+
+    typed: tuple[TypedNumber, ...] = ()
+    """The last of each variable, in the order in which they were first typed."""
+    verified: bool = False
+    """He has proved who he is; `Interaction.customer_id` is who."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What the flow knows, as `ivr.carried` writes it: with it a flow goes on after a crash."""
+    surveyed: str = ""
+    """The flow that asked him after the talk."""
+    scores: tuple[SurveyScore, ...] = ()
+    messages: tuple[SpokenMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +194,7 @@ class Interaction:
     flow_version: str | None = None
     node: str | None = None
     menu_path: tuple[MenuStep, ...] = ()
+    given: Given = Given()
     language: str = ""
     queue_id: QueueId | None = None
     priority: int = 0
@@ -209,6 +255,15 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
     match event:
         case ev.CustomerMatched() | ev.InteractionAnnotated() | ev.LegStarted() | ev.LegEnded() | ev.WaitPredicted():
             return _describe(record, event)
+        case (
+            ev.SurveyAsked()
+            | ev.SurveyAnswered()
+            | ev.MessageLeft()
+            | ev.CallerVerified()
+            | ev.DigitsCollected()
+            | ev.ValuesKept()
+        ):
+            return replace(record, given=_give(record.given, event))
         case ev.OfferEnded():
             return _end_offer(record, event)
         case _ if record.stage is Stage.ENDED:
@@ -309,6 +364,31 @@ def _walk_menu(
             return replace(record, menu_path=(*record.menu_path, step))
         case ev.LanguageChosen():
             return replace(record, language=event.language)
+
+
+def _give(
+    given: Given,
+    event: ev.DigitsCollected | ev.ValuesKept | ev.CallerVerified | ev.SurveyAsked | ev.SurveyAnswered | ev.MessageLeft,
+) -> Given:
+    match event:
+        case ev.DigitsCollected():
+            entry = TypedNumber(variable=event.variable, digits=event.digits, secret=event.secret, label=event.label)
+            typed = {known.variable: known for known in given.typed} | {event.variable: entry}
+            return replace(given, typed=tuple(typed.values()))
+        case ev.ValuesKept():
+            return replace(given, values={**given.values, **event.values})
+        case ev.CallerVerified():
+            return replace(given, verified=True)
+        case ev.SurveyAsked():
+            return replace(given, surveyed=event.flow)
+        case ev.SurveyAnswered():
+            score = SurveyScore(flow=event.flow, question=event.question, score=event.score)
+            scores = {(known.flow, known.question): known for known in given.scores}
+            return replace(given, scores=tuple((scores | {(event.flow, event.question): score}).values()))
+        case ev.MessageLeft():
+            message = SpokenMessage(queue_id=event.queue_id, file=event.file, seconds=event.seconds, left_at=event.at)
+            known_messages = {known.file: known for known in given.messages}
+            return replace(given, messages=tuple((known_messages | {event.file: message}).values()))
 
 
 def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> Interaction:

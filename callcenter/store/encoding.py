@@ -26,9 +26,9 @@ REPLACEMENT = "\ufffd"
 def encode_json(value: object) -> bytes:
     """`value` as UTF-8 JSON; dataclasses become objects, times RFC 3339."""
     try:
-        return msgspec.json.encode(value)
+        return msgspec.json.encode(value, enc_hook=_as_object)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_with_text_only(value))
+        return msgspec.json.encode(_with_text_only(value), enc_hook=_as_object)
 
 
 def decode_json(data: str | bytes, type_: type[T]) -> T:
@@ -61,6 +61,13 @@ def decode_event(name: str, data: str | bytes) -> ev.Event:
     if known is None:
         raise UnknownEvent(f"the journal holds an event {name!r} that this program does not know")
     return msgspec.json.decode(data, type=known)
+
+
+def _as_object(value: object) -> object:
+    """A mapping of whatever class becomes an object."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(f"a {type(value).__name__} cannot be written as JSON")
 
 
 def _with_text_only(value: object) -> object:

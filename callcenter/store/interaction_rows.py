@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.domain.events import Outcome, Side
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
-from callcenter.domain.interactions import Hold, Interaction, Leg, LegRole, OfferRecord, Stage, Times
+from callcenter.domain.interactions import Given, Hold, Interaction, Leg, LegRole, OfferRecord, Stage, Times
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome
 from callcenter.store import tables
@@ -45,6 +45,7 @@ def interaction_row(record: Interaction) -> Row:
         "flow_version": record.flow_version,
         "node": record.node,
         "menu_path": record.menu_path,
+        "given": record.given,
         "language": record.language,
         "queue_id": record.queue_id,
         "priority": record.priority,
@@ -201,6 +202,7 @@ def interaction_from_row(row: RowMapping, legs: Sequence[Leg], offers: Sequence[
         flow_version=row["flow_version"],
         node=row["node"],
         menu_path=row["menu_path"],
+        given=row["given"] if row["given"] is not None else Given(),
         language=row["language"],
         queue_id=QueueId(row["queue_id"]) if row["queue_id"] is not None else None,
         priority=row["priority"],

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from callcenter.domain.callbacks import Callback
 from callcenter.domain.customers import Consent, CustomValue
-from callcenter.domain.interactions import Forecast, Hold, MenuStep, Placement
+from callcenter.domain.interactions import Forecast, Given, Hold, MenuStep, Placement
 from callcenter.domain.offers import OfferReason
 from callcenter.store.columns import Json, PlainText, RawJson, Seconds, UtcDateTime
 
@@ -138,6 +138,7 @@ interactions = Table(
     Column("flow_version", PlainText),
     Column("node", PlainText),
     Column("menu_path", Json(tuple[MenuStep, ...]), nullable=False),
+    Column("given", Json(Given)),
     Column("language", PlainText, nullable=False),
     Column("queue_id", PlainText),
     Column("priority", Integer, nullable=False),
