@@ -13,11 +13,12 @@ import structlog
 from callcenter.app.call_state import CallStage, CallState, place_of
 from callcenter.app.callbacks import CustomerLines
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
+from callcenter.app.closing import close_call
 from callcenter.app.floor import CallEnded, Floor
 from callcenter.app.lookups import Accounts, Lookups, WebClient, card_values
 from callcenter.app.menu import Voice, run_flow
 from callcenter.app.ports import Clock, CustomerCard, Customers
-from callcenter.app.waiting_room import Numbers, WaitingRoom, close_call
+from callcenter.app.waiting_room import Numbers, WaitingRoom
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import Presence

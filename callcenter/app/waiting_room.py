@@ -14,20 +14,17 @@ from callcenter.acd.estimate import Prediction
 from callcenter.acd.picture import Picture
 from callcenter.acd.treatment import Announcement, Treatment, treat
 from callcenter.acd.waiting import WaitingRecord
-from callcenter.app.call_state import CallStage, CallState
+from callcenter.app.call_state import CallState
 from callcenter.app.callbacks import callback_id_of
 from callcenter.app.caller import (
     CallerChannel,
-    CallerGone,
-    EndVerdict,
-    NoRecording,
-    Recording,
-    RecordingEnd,
     TransferVerdict,
     WaitVerdict,
 )
-from callcenter.app.floor import CallEnded, Floor, TakeCallback
+from callcenter.app.closing import close_call
+from callcenter.app.floor import Floor, TakeCallback
 from callcenter.app.menu import Voice
+from callcenter.app.messages_taken import MessageLimits, take_message
 from callcenter.app.ports import Clock, CustomerCard
 from callcenter.app.words import WaitingWords
 from callcenter.crm.numbers import normalise
@@ -35,7 +32,7 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import VOICE
 from callcenter.domain.errors import Conflict
-from callcenter.domain.ids import InteractionId
+from callcenter.domain.ids import InteractionId, QueueId
 from callcenter.domain.overflows import OverflowCause, OverflowKind
 from callcenter.domain.queues import QueueConfig
 from callcenter.ivr.prompts import Utterance
@@ -51,9 +48,6 @@ ANSWER_LIMIT = timedelta(seconds=6)
 DIGIT_LIMIT = timedelta(seconds=5)
 MOST_TRIES = 3
 MOST_DIGITS = 20
-MESSAGE_LIMIT = timedelta(minutes=3)
-MESSAGE_SILENCE = timedelta(seconds=5)
-SHORTEST_MESSAGE = timedelta(seconds=1)
 TRANSFER_RING = timedelta(seconds=45)
 
 _TOLD_WHY = {
@@ -136,6 +130,26 @@ class WaitingRoom:
     def now(self) -> datetime:
         """The present moment."""
         return self._clock.now()
+
+    async def take_message(
+        self,
+        channel: CallerChannel,
+        state: CallState,
+        words: WaitingWords,
+        queue_id: QueueId,
+        limits: MessageLimits,
+    ) -> None:
+        """Take a message for a queue, from somebody who waits no more, and end his call."""
+        await take_message(
+            channel,
+            state,
+            queue_id=queue_id,
+            limits=limits,
+            floor=self._floor,
+            voice=self._voice,
+            words=words,
+            clock=self._clock,
+        )
 
     async def paths(self, said: tuple[Utterance, ...]) -> tuple[str, ...]:
         """The sound files of what is to be said, those that are there in time."""
@@ -357,42 +371,7 @@ class _Visit:
 
     async def _take_message(self, overflowed: ev.InteractionOverflowed) -> None:
         await self._say(_TOLD_WHY[overflowed.cause])
-        await self._say(WaitingPrompt.LEAVE_MESSAGE)
-        try:
-            recording = await self._channel.record(
-                f"message-{self.interaction_id}", limit=MESSAGE_LIMIT, silence=MESSAGE_SILENCE
-            )
-        except NoRecording as error:
-            log.warning("message_not_taken", error=str(error))
-            await self.end(WaitingPrompt.ERROR, ev.Outcome.CLOSED)
-            return
-        if not self._keep_message(overflowed, recording):
-            await self.end(WaitingPrompt.GOODBYE, ev.Outcome.CLOSED)
-        elif recording.ended_by is RecordingEnd.HANGUP:
-            self._room.floor.tell(
-                CallEnded(interaction_id=self.interaction_id, outcome=ev.Outcome.MESSAGE_LEFT, side=ev.Side.CALLER)
-            )
-            raise CallerGone("the caller hung up after his message")
-        else:
-            await self.end(WaitingPrompt.MESSAGE_KEPT, ev.Outcome.MESSAGE_LEFT)
-
-    def _keep_message(self, overflowed: ev.InteractionOverflowed, recording: Recording) -> bool:
-        """Note a message, unless it is nothing but the silence that ended it."""
-        spoken = recording.length
-        if recording.ended_by is RecordingEnd.SILENCE:
-            spoken -= MESSAGE_SILENCE
-        if spoken < SHORTEST_MESSAGE:
-            return False
-        self._room.floor.tell(
-            ev.MessageLeft(
-                interaction_id=self.interaction_id,
-                at=self._room.now(),
-                queue_id=overflowed.queue_id,
-                file=recording.path.name,
-                seconds=recording.length.total_seconds(),
-            )
-        )
-        return True
+        await self._room.take_message(self._channel, self._state, self._words, overflowed.queue_id, MessageLimits())
 
     # ---- words
 
@@ -417,16 +396,6 @@ class _Visit:
 
     async def _close(self, play: tuple[str, ...], outcome: ev.Outcome, cause: int = CAUSE_NORMAL) -> None:
         await close_call(self._room.floor, self._channel, self._state, play, outcome, cause)
-
-
-async def close_call(
-    floor: Floor, channel: CallerChannel, state: CallState, play: tuple[str, ...], outcome: ev.Outcome, cause: int
-) -> None:
-    """The record ends here; the channel carries how, should this server die before the disk has it."""
-    interaction_id = channel.question.interaction_id
-    floor.tell(CallEnded(interaction_id=interaction_id, outcome=outcome, side=ev.Side.SYSTEM, cause=cause))
-    ending = replace(state, stage=CallStage.ENDING, outcome=outcome.value)
-    await channel.decide(EndVerdict(play=play, cause=cause), ending)
 
 
 def _following(state: CallState, record: WaitingRecord) -> CallState:
