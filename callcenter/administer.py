@@ -16,11 +16,13 @@ from callcenter.app.business import Business, Change, ChangeKind, Part, changes,
 from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business as read_file
 from callcenter.app.business_text import write_business
+from callcenter.app.lines import Lines
+from callcenter.app.opening_hours import opening_hours
 from callcenter.app.permissions import Role
 from callcenter.app.ports import User
 from callcenter.app.sessions import hash_password
 from callcenter.asterisk.pbx_config import check_secret
-from callcenter.bootstrap import SystemClock, read_lines
+from callcenter.bootstrap import LinesOfBusiness, SystemClock, read_lines
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, UserId
 from callcenter.ivr.faults import Fault, FlowError
@@ -59,6 +61,12 @@ async def export_configuration(settings: Settings) -> str:
         return write_business(await read_business(connection))
 
 
+def _lines_of(settings: Settings, business: Business) -> Lines:
+    """The lines as they will be; which number leads to which flow is checked with the file's own lines."""
+    hours = {name: opening_hours(entry) for name, entry in business.hours.items()}
+    return read_lines(settings, LinesOfBusiness(queues=business.queues, agents=business.agents, hours=hours))
+
+
 async def apply_configuration(
     settings: Settings, text: str, filename: str, *, by: str, dry_run: bool = False, remove_missing: bool = False
 ) -> list[str]:
@@ -77,7 +85,7 @@ async def apply_configuration(
             faults: list[Fault] = []
             flows: frozenset[str] | None = None
             try:
-                flows = frozenset((await asyncio.to_thread(read_lines, settings, after.queues, ())).flows)
+                flows = frozenset((await asyncio.to_thread(_lines_of, settings, after)).flows)
             except FlowError as error:
                 faults.extend(error.faults)
             try:

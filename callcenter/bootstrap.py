@@ -7,8 +7,9 @@ import asyncio
 import secrets
 import sys
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -17,14 +18,16 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry
 
-from callcenter.app.calls import Calls, CustomerMemory, Lines
+from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
+from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
 from callcenter.app.flow_files import read_flows
+from callcenter.app.lines import Lines
 from callcenter.app.ports import Configuration, NumberRoute
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
@@ -40,12 +43,14 @@ from callcenter.asterisk.orders import OutsideLine
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
+from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import CustomerId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import Surroundings, parse_prompts
+from callcenter.ivr.validate import check_flow
 from callcenter.ivr.waiting import WaitingPrompts
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
@@ -115,13 +120,31 @@ class ServerHealth:
 
 async def load_lines(settings: Settings, configuration: Configuration) -> Lines:
     """Every flow of the directory and which number leads to it; raises `FlowError` with the faults of all files."""
-    queues = frozenset(queue.queue_id for queue in await configuration.queues())
-    numbers = await configuration.numbers()
-    return await asyncio.to_thread(read_lines, settings, queues, numbers)
+    business = LinesOfBusiness(
+        queues=frozenset(queue.queue_id for queue in await configuration.queues()),
+        agents=frozenset(agent.agent_id for agent in await configuration.agents()),
+        hours=await configuration.hours(),
+        numbers=await configuration.numbers(),
+    )
+    return await asyncio.to_thread(read_lines, settings, business)
 
 
-def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[NumberRoute]) -> Lines:
-    """As `load_lines`, with these queues and numbers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesOfBusiness:
+    """What of the business the flows name; without `numbers` it is not looked whether each leads to a flow."""
+
+    queues: Collection[str]
+    agents: Collection[str]
+    hours: Mapping[str, OpeningHours]
+    numbers: Sequence[NumberRoute] = ()
+
+
+def read_lines(settings: Settings, business: LinesOfBusiness) -> Lines:
+    """As `load_lines`, with this business.
+
+    A queue must be there in every flow; agents and hours only in those that some caller can come to.
+    """
+    numbers = business.numbers
     directory = settings.flows.directory
     if not directory.is_dir():
         raise FlowError(
@@ -136,7 +159,7 @@ def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[Nu
         except FlowError as error:
             faults.extend(error.faults)
     try:
-        flows = read_flows(texts, Surroundings(queues=queues))
+        flows = read_flows(texts, Surroundings(queues=business.queues))
     except FlowError as error:
         faults.extend(error.faults)
     prompts_path = directory / WAITING_PROMPTS
@@ -155,6 +178,10 @@ def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[Nu
             known = ", ".join(sorted(first)) or "none"
             why = "which is made to be led into by other flows" if name in flows else "which is not here"
             faults.append(_fault(directory, f"{whence} leads to the flow {name!r}, {why}", f"known: {known}"))
+    if not faults:
+        around = Surroundings(agents=business.agents, hours=business.hours, flows=flows)
+        for name in sorted(_led_to(flows, wanted)):
+            faults.extend(check_flow(flows[name], around))
     if faults or waiting is None:
         raise FlowError(faults)
     return Lines(
@@ -163,7 +190,19 @@ def read_lines(settings: Settings, queues: Collection[str], numbers: Sequence[Nu
         default_flow=default,
         waiting_prompts=waiting,
         default_language=settings.server.language,
+        hours=business.hours,
     )
+
+
+def _led_to(flows: Mapping[str, Flow], first: Iterable[str]) -> set[str]:
+    """The flows that callers can come to from these."""
+    found, open_names = set[str](), list(first)
+    while open_names:
+        name = open_names.pop()
+        if name in flows and name not in found:
+            found.add(name)
+            open_names += flows[name].flows_used()
+    return found
 
 
 def _read(path: Path) -> str:
@@ -418,4 +457,5 @@ def _bridge_config(settings: Settings) -> BridgeConfig:
         ),
         outside=OutsideLine(trunk=asterisk.outside_trunk),
         recordings=settings.server.data_directory / RECORDINGS,
+        menu_music=settings.flows.menu_music,
     )

@@ -165,6 +165,7 @@ class FlowSettings(_Section):
     default: str | None = None
     recorded_prompts: Path | None = None
     sound_directory: Path | None = None
+    menu_music: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = "default"
 
 
 class DeskSettings(_Section):

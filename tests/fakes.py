@@ -24,6 +24,7 @@ from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Ph
 from callcenter.domain.customers import Case, Customer
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.events import Event
+from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
@@ -236,6 +237,7 @@ class FakeConfiguration:
     queue_configs: tuple[QueueConfig, ...] = ()
     agent_configs: dict[AgentId, AgentConfig] = field(default_factory=dict)
     routes: tuple[NumberRoute, ...] = ()
+    opening_hours: dict[str, OpeningHours] = field(default_factory=dict)
     reason_codes: tuple[CodeLabel, ...] = (CodeLabel(code="break", label=Label(zh="休息", en="Break")),)
     disposition_codes: tuple[CodeLabel, ...] = (
         CodeLabel(code="solved", label=Label(zh="已解决", en="Solved")),
@@ -257,6 +259,9 @@ class FakeConfiguration:
 
     async def numbers(self) -> tuple[NumberRoute, ...]:
         return self.routes
+
+    async def hours(self) -> Mapping[str, OpeningHours]:
+        return self.opening_hours
 
     async def reasons(self) -> tuple[CodeLabel, ...]:
         return self.reason_codes

@@ -9,11 +9,13 @@ from typing import Self
 
 from callcenter.app.call_state import CallState
 from callcenter.app.caller import CallerGone, NoRecording, Question, Recording, RecordingEnd, Verdict
-from callcenter.app.calls import Calls, CustomerMemory, Lines
+from callcenter.app.calls import Calls
+from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor, Message
+from callcenter.app.lines import Lines
 from callcenter.app.ports import AgentStatus, CallerLine, CustomerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens
 from callcenter.app.supervision import Supervision
@@ -140,6 +142,7 @@ class FakeCallerChannel:
         self.listened: list[timedelta] = []
         self.remembered: list[CallState] = []
         self.recorded: list[str] = []
+        self.soothed = 0
         self.speaks: timedelta | None = timedelta(seconds=7)
         """How long a message he leaves; None where nothing can be recorded."""
         self.ends_message_by = RecordingEnd.KEY
@@ -168,6 +171,10 @@ class FakeCallerChannel:
         self.while_listening()
         key = self._keys.pop(0) if self._keys else " "
         return None if key == " " else key
+
+    async def soothe(self) -> None:
+        await self._alive()
+        self.soothed += 1
 
     async def ask(self, paths: Sequence[str], keys: str, limit: timedelta, music_class: str) -> str | None:
         for path in paths:

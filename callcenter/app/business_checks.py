@@ -15,7 +15,7 @@ from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.overflows import Overflow, OverflowKind
 from callcenter.domain.queues import QueueConfig
 from callcenter.domain.rule_text import rule_text
-from callcenter.domain.rules import AllOf, InGroup, Rule, atoms, for_caller, meets
+from callcenter.domain.rules import AllOf, InGroup, IsAgent, Rule, atoms, for_caller, meets
 from callcenter.domain.skills import SkillRequirement
 
 BROWSER_SUFFIX = "w"
@@ -142,6 +142,10 @@ def _unknown_in_rules(business: Business, queue: QueueConfig) -> Iterator[Busine
                     what = f"queue {queue.queue_id}: no agent is in a group {group!r}"
                     right = f"add it to the groups of an agent, or use {_known(groups)}"
                     yield BusinessFault(code="unknown_group", what=what, right=right, places=(where,))
+                case IsAgent(agent_id=agent_id) if agent_id not in business.agents:
+                    what = f"queue {queue.queue_id}: there is no agent {agent_id!r}"
+                    right = f"use {_known(set(map(str, business.agents)))}"
+                    yield BusinessFault(code="unknown_agent", what=what, right=right, places=(where,))
                 case _:
                     pass
 

@@ -50,6 +50,8 @@ class CallState:
     """He was asked whether he would rather be called back."""
     told_step: int = 0
     """The last step of the queue whose announcement he has heard."""
+    goes_on_at: str = ""
+    """Of one who waits for an agent he was put through to: the flow and the node that go on where nobody takes him."""
     outcome: str = ""
 
     def encode(self) -> str:
@@ -73,6 +75,7 @@ class CallState:
             "manager": self.traits.account_manager_id or "",
             "asked": "1" if self.asked else "",
             "step": str(self.told_step) if self.told_step else "",
+            "back": self.goes_on_at,
             "outcome": self.outcome,
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
@@ -112,6 +115,7 @@ def decode(text: str) -> CallState:
         ),
         asked=bool(fields.get("asked")),
         told_step=_whole(fields.get("step", "")) or 0,
+        goes_on_at=fields.get("back", ""),
         outcome=fields.get("outcome", ""),
     )
 

@@ -75,6 +75,16 @@ def story_of_callback(origin: Interaction, number: str, requested_at: datetime) 
         )
     if origin.language:
         yield ev.LanguageChosen(interaction_id=callback_id, at=requested_at, language=origin.language)
+    for typed in origin.given.typed:
+        yield ev.DigitsCollected(
+            interaction_id=callback_id,
+            at=requested_at,
+            node="",
+            variable=typed.variable,
+            digits=typed.digits,
+            secret=typed.secret,
+            label=typed.label,
+        )
     for step in origin.menu_path:
         yield ev.MenuChosen(interaction_id=callback_id, at=requested_at, node=step.node, key=step.key, label=step.label)
 

@@ -124,7 +124,7 @@ class CallerChannel(Protocol):
         ...
 
     async def listen(self, limit: timedelta) -> str | None:
-        """The next key, None when there was none in time."""
+        """The next key, None when there was none in time; after a quiet moment he hears music meanwhile."""
         ...
 
     async def ask(self, paths: Sequence[str], keys: str, limit: timedelta, music_class: str) -> str | None:
@@ -132,6 +132,10 @@ class CallerChannel(Protocol):
 
         The music goes on afterwards. A talk that begins meanwhile ends it at once.
         """
+        ...
+
+    async def soothe(self) -> None:
+        """Let music play in the background until the next sound, where he hears nothing now."""
         ...
 
     async def record(

@@ -3,122 +3,40 @@
 Law: a question carries the whole state of its call; an answer never depends on what this process remembers.
 """
 
-import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
 from callcenter.app.call_state import CallStage, CallState, place_of
-from callcenter.app.callbacks import CustomerLines
+from callcenter.app.callbacks import CustomerLines, callback_id_of
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
 from callcenter.app.closing import close_call
-from callcenter.app.floor import CallEnded, Floor
-from callcenter.app.lookups import Accounts, Lookups, WebClient, card_values
+from callcenter.app.customer_memory import CustomerMemory
+from callcenter.app.floor import CallEnded, Floor, TakeCallback
+from callcenter.app.known_caller import language_of, traits_of, variables_of
+from callcenter.app.lines import Lines
+from callcenter.app.lookups import Accounts, Lookups, WebClient
 from callcenter.app.menu import Voice, run_flow
-from callcenter.app.ports import Clock, CustomerCard, Customers
+from callcenter.app.menu_walk import MenuWalk
+from callcenter.app.messages_taken import MessageLimits, take_message
+from callcenter.app.ports import Clock, CustomerCard
 from callcenter.app.waiting_room import Numbers, WaitingRoom
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import Presence
-from callcenter.domain.callers import CallerTraits
-from callcenter.domain.errors import CallcenterError
-from callcenter.domain.hours import OpeningHours
-from callcenter.domain.ids import InteractionId, QueueId
-from callcenter.domain.interactions import Interaction, Stage
+from callcenter.domain.direct import USUAL_RING, agent_of, direct_queue, direct_queue_id
+from callcenter.domain.errors import Conflict
+from callcenter.domain.ids import AgentId, InteractionId, QueueId
+from callcenter.domain.interactions import Placement, Stage
 from callcenter.ivr import messages as ivr
-from callcenter.ivr.flow import Flow
 from callcenter.ivr.prompts import Utterance
-from callcenter.ivr.variables import Value
-from callcenter.ivr.waiting import WaitingPrompt, WaitingPrompts
+from callcenter.ivr.waiting import WaitingPrompt
 
 log = structlog.get_logger(__name__)
 
-LOOK_UP_LIMIT = timedelta(milliseconds=500)
-"""The longest a caller waits for the customer store; after it he is greeted as somebody unknown."""
-RESTORE_LIMIT = timedelta(seconds=2)
-COMPLAINT = "complaint"
-"""The kind of case that counts as a complaint."""
 CAUSE_NORMAL = 16
 CAUSE_UNALLOCATED = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
-    """Which dialled number leads to which flow; replaced as a whole when the configuration changes."""
-
-    flows: Mapping[str, Flow]
-    flow_of_dnis: Mapping[str, str]
-    default_flow: str | None
-    waiting_prompts: WaitingPrompts
-    default_language: str
-    hours: Mapping[str, OpeningHours] = field(default_factory=dict)
-    """The opening hours that flows name by their ids."""
-
-    def flow_for(self, dnis: str) -> Flow | None:
-        """The flow of a dialled number, of the default when the number has none."""
-        name = self.flow_of_dnis.get(dnis) or self.flow_of_dnis.get(dnis.removeprefix("+")) or self.default_flow
-        return self.flows.get(name) if name is not None else None
-
-
-class CustomerMemory:
-    """The cards of those who are in the house now, so that the pop needs no look-up when an offer is made."""
-
-    def __init__(self, customers: Customers) -> None:
-        self._customers = customers
-        self._cards: dict[InteractionId, tuple[CustomerCard, ...]] = {}
-
-    def cards(self, interaction_id: InteractionId) -> tuple[CustomerCard, ...]:
-        """What was found; empty for unknown callers."""
-        return self._cards.get(interaction_id, ())
-
-    def knows(self, interaction_id: InteractionId) -> bool:
-        """Whether a look-up for this interaction has ended."""
-        return interaction_id in self._cards
-
-    def keep(self, interaction_id: InteractionId, cards: tuple[CustomerCard, ...]) -> None:
-        """Remember, for example a customer that an agent has just made."""
-        self._cards[interaction_id] = cards
-
-    def forget_all_but(self, alive: Mapping[InteractionId, object]) -> None:
-        """Drop the cards of interactions that are over."""
-        for interaction_id in [i for i in self._cards if i not in alive]:
-            del self._cards[interaction_id]
-
-    async def look_up(self, interaction_id: InteractionId, e164: str | None) -> tuple[CustomerCard, ...]:
-        """Find out whose number it is, within `LOOK_UP_LIMIT`; a store that is away means nobody is known."""
-        known = self._cards.get(interaction_id)
-        if known is not None:
-            return known
-        cards: tuple[CustomerCard, ...] = ()
-        if e164 is not None:
-            try:
-                async with asyncio.timeout(LOOK_UP_LIMIT.total_seconds()):
-                    cards = await self._customers.cards_by_contact_point(e164)
-            except (TimeoutError, CallcenterError) as error:
-                log.warning("customer_look_up_failed", error=str(error) or type(error).__name__)
-                return ()
-        self._cards[interaction_id] = cards
-        return cards
-
-    async def restore(self, alive: Iterable[Interaction]) -> None:
-        """After a restart fetch the cards of those who are in the house; whoever is not read within `RESTORE_LIMIT` is
-        looked up when his channel asks next."""
-        try:
-            async with asyncio.timeout(RESTORE_LIMIT.total_seconds()):
-                for record in alive:
-                    await self._restore_one(record)
-        except (TimeoutError, CallcenterError) as error:
-            log.warning("customers_not_restored", error=str(error) or type(error).__name__)
-
-    async def _restore_one(self, record: Interaction) -> None:
-        chosen = (record.customer_id,) if record.customer_id is not None else ()
-        ids = dict.fromkeys((*record.customer_ids, *chosen))
-        cards = [await self._customers.card(customer_id) for customer_id in ids]
-        found = tuple(card for card in cards if card is not None)
-        if found:
-            self._cards[record.interaction_id] = found
 
 
 class Calls:
@@ -168,7 +86,7 @@ class Calls:
         self._match(question.interaction_id, cards)
         place = place_of(question.interaction_id, question.state, self._clock.now())
         if place is not None:
-            await self._wait(channel, question.state, place)
+            await self._wait(channel, question.state, place, cards)
         else:
             await self._menu(channel, question, cards)
 
@@ -211,6 +129,8 @@ class Calls:
             await self._end(channel, state, WaitingPrompt.ERROR, ev.Outcome.FAILED, CAUSE_UNALLOCATED)
             return
         resumed = bool(state.flow == flow.name and state.node)
+        record = self._floor.interactions.get(question.interaction_id)
+        given = record.given if record is not None and resumed else None
         if not resumed:
             self._floor.tell(
                 ev.FlowStarted(
@@ -220,11 +140,11 @@ class Calls:
                     flow_version=flow.version,
                 )
             )
-        walk = _Walk(self, channel, question.interaction_id, replace(state, flow=flow.name))
+        walk = MenuWalk(channel, replace(state, flow=flow.name), self._floor.tell, self._clock)
         start = ivr.StartFlow(
             flow=flow,
-            variables=_variables(question, cards),
-            language=state.language or _language_of(cards) or None,
+            variables=variables_of(question, cards, given),
+            language=state.language or language_of(cards) or None,
             at_node=state.node if resumed else None,
             transfer_failed=question.transfer is not None,
             flows=self.lines.flows,
@@ -236,7 +156,7 @@ class Calls:
             voice=self._voice,
             clock=self._clock,
             report=walk.report,
-            outside=self._lookups.of_call(question.interaction_id),
+            outside=self._lookups.of_call(question.interaction_id, verified=given is not None and given.verified),
         )
         # A PIN may have told who he is, whatever number he calls from.
         cards = self._memory.cards(question.interaction_id)
@@ -249,19 +169,26 @@ class Calls:
         interaction_id = channel.question.interaction_id
         record = self._floor.interactions.get(interaction_id)
         if record is not None and record.language != state.language:
-            self.say(ev.LanguageChosen(interaction_id=interaction_id, at=self._clock.now(), language=state.language))
+            chosen = ev.LanguageChosen(interaction_id=interaction_id, at=self._clock.now(), language=state.language)
+            self._floor.tell(chosen)
         match ended.result:
             case ivr.ToQueue():
                 await self._new_place(channel, state, cards, ended.result)
-            case ivr.ToCallback() | ivr.ToVoicemail():
-                # The queue asks and records by its own rules; who leads there directly waits in it meanwhile.
-                log.warning("flow_result_queued", result=type(ended.result).__name__)
-                queue = ivr.ToQueue(queue=ended.result.queue, priority=0, skills=())
-                await self._new_place(channel, state, cards, queue)
-            case ivr.ToAgent(agent=agent):
-                log.warning("flow_agent_not_rung", agent=agent)
-                question = replace(channel.question, state=state, transfer=TransferResult.FAILED)
-                await self._menu(channel, question, cards)
+            case ivr.ToCallback():
+                await self._call_back(channel, state, cards, ended.result)
+            case ivr.ToVoicemail(queue=queue, longest=longest, silence=silence):
+                await take_message(
+                    channel,
+                    replace(state, node=""),
+                    queue_id=QueueId(queue),
+                    limits=MessageLimits(longest=longest, silence=silence),
+                    floor=self._floor,
+                    voice=self._voice,
+                    words=self.lines,
+                    clock=self._clock,
+                )
+            case ivr.ToAgent():
+                await self._put_through(channel, state, cards, ended.result)
             case ivr.ToNumber(number=number, ring=ring):
                 # The channel still carries the node: who is reached by nobody goes on there.
                 await channel.decide(TransferVerdict(number=number, ring_timeout=ring), state)
@@ -270,20 +197,95 @@ class Calls:
             case ivr.CallerLeft():
                 raise CallerGone("the caller left the menu")
 
-    def say(self, event: ev.InteractionEvent) -> None:
-        """Put a fact about a call on the floor."""
-        self._floor.tell(event)
+    async def _call_back(
+        self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...], wish: ivr.ToCallback
+    ) -> None:
+        """He is called back in his turn, which begins now; where that cannot be he waits on the line."""
+        question, numbers = channel.question, self.waiting_room.numbers
+        number = question.ani.e164 if wish.number is None else numbers.dialled(wish.number)
+        queue = ivr.ToQueue(queue=wish.queue, priority=wish.priority, skills=wish.skills)
+        if number is None or not numbers.can_call_out:
+            log.warning("callback_impossible", queue=wish.queue, trunk=numbers.can_call_out)
+            if number is None:
+                await self._say(channel, state, WaitingPrompt.NUMBER_WRONG)
+            await self._new_place(channel, state, cards, queue)
+            return
+        now = self._clock.now()
+        placement = Placement(
+            queue_id=QueueId(wish.queue),
+            entered_at=now,
+            placed_at=now,
+            base_priority=wish.priority,
+            skills=wish.skills,
+            traits=traits_of(cards, state.language),
+        )
+        take = TakeCallback(
+            interaction_id=question.interaction_id, number=number, requested_at=now, placement=placement
+        )
+        try:
+            await self._floor.request(take)
+        except Conflict as error:
+            log.info("callback_refused", code=error.code)
+            if error.code != "callback_exists":
+                await self._new_place(channel, state, cards, queue)
+                return
+            await self._end(channel, state, WaitingPrompt.CALLBACK_EXISTS, ev.Outcome.ENDED_IN_MENU)
+            return
+        self.waiting_room.share_cards(question.interaction_id, callback_id_of(question.interaction_id))
+        await self._end(channel, state, WaitingPrompt.CALLBACK_TAKEN, ev.Outcome.CALLBACK_TAKEN)
 
-    def now(self) -> datetime:
-        """The present moment."""
-        return self._clock.now()
+    # ---- to one agent
+
+    async def _put_through(
+        self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...], wish: ivr.ToAgent
+    ) -> None:
+        """He waits for one agent, in that agent's own queue; his flow goes on where he is not taken."""
+        agent_id = AgentId(wish.agent)
+        if not await self._open_direct_queue(agent_id, wish.ring):
+            log.error("flow_agent_unknown", agent=agent_id)
+            question = replace(channel.question, state=state, transfer=TransferResult.FAILED)
+            await self._menu(channel, question, cards)
+            return
+        kept = replace(state, goes_on_at=f"{state.flow} {state.node}", flow="")
+        queue = ivr.ToQueue(queue=direct_queue_id(agent_id), priority=0, skills=())
+        await self._new_place(channel, kept, cards, queue)
+
+    async def _open_direct_queue(self, agent_id: AgentId, ring: timedelta) -> bool:
+        """Make sure that there is the agent's own queue; False when there is no such agent."""
+        picture = self._floor.picture
+        agent = picture.agents.get(agent_id)
+        if agent is None:
+            return False
+        config = direct_queue(agent.config, ring)
+        known = picture.queues.get(config.queue_id)
+        # While others wait in it, their ring time stays as it was promised.
+        if known is None or (known.config != config and not known.waiting):
+            await self._floor.request(cmd.ConfigureQueue(config=config))
+        return True
+
+    async def _not_taken(self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...]) -> None:
+        """The agent has not taken him: back to the node of his flow that put him through."""
+        interaction_id = channel.question.interaction_id
+        await self._floor.request(cmd.Leave(interaction_id=interaction_id))
+        flow, _, node = state.goes_on_at.partition(" ")
+        back = CallState(flow=flow, node=node, language=state.language)
+        await channel.remember(back)
+        question = replace(channel.question, state=back, transfer=TransferResult.NO_ANSWER)
+        await self._menu(channel, question, cards)
 
     # ---- the queue
 
-    async def _wait(self, channel: CallerChannel, state: CallState, place: cmd.Enqueue) -> None:
+    async def _wait(
+        self, channel: CallerChannel, state: CallState, place: cmd.Enqueue, cards: tuple[CustomerCard, ...]
+    ) -> None:
         if channel.question.channel_id and channel.question.channel_id != channel.question.interaction_id:
             await self._meet_customer(channel.question)
-        await self.waiting_room.treat(channel, state, self.lines, place)
+        agent_id = agent_of(place.queue_id)
+        if agent_id is not None and place.queue_id not in self._floor.picture.queues:
+            # A server that has just started knows the agent, but not that somebody waits for him alone.
+            await self._open_direct_queue(agent_id, USUAL_RING)
+        if not await self.waiting_room.treat(channel, state, self.lines, place):
+            await self._not_taken(channel, state, cards)
 
     async def _meet_customer(self, question: Question) -> None:
         """The customer of a callback is on the line: his channel belongs to the record."""
@@ -314,7 +316,7 @@ class Calls:
             placed_at=None,
             priority=ended.priority,
             skills=ended.skills,
-            traits=_traits(cards, state.language),
+            traits=traits_of(cards, state.language),
         )
         number = channel.question.ani.e164
         kept = self._floor.picture.callback_of(number) if number is not None else None
@@ -324,7 +326,7 @@ class Calls:
         if place is None:
             raise RuntimeError(f"interaction {interaction_id} leads to no queue")
         await channel.remember(queued)
-        await self._wait(channel, queued, replace(place, admitted=kept is not None))
+        await self._wait(channel, queued, replace(place, admitted=kept is not None), cards)
 
     async def _take_kept_place(
         self, callback_id: InteractionId, queued: CallState, channel: CallerChannel
@@ -346,79 +348,29 @@ class Calls:
             placed_at=None if placed_at == earlier else placed_at,
             priority=max(queued.priority, waiting.base_priority),
         )
-        said = self.lines.waiting_prompts.say(WaitingPrompt.PLACE_KEPT, queued.language)
-        for path in await self._paths((said,)):
-            await channel.play(path, "")
+        await self._say(channel, queued, WaitingPrompt.PLACE_KEPT)
         return queued, place_of(interaction_id, queued, now)
 
     async def _paths(self, said: tuple[Utterance, ...]) -> tuple[str, ...]:
         paths = [await self._voice.path_of(utterance) for utterance in said]
         return tuple(path for path in paths if path is not None)
 
-    # ---- the end
+    # ---- words, and the end
+
+    async def _say(self, channel: CallerChannel, state: CallState, prompt: WaitingPrompt) -> None:
+        for path in await self._words(state, prompt):
+            await channel.play(path, "")
+
+    async def _words(self, state: CallState, prompt: WaitingPrompt) -> tuple[str, ...]:
+        said = self.lines.waiting_prompts.say(prompt, state.language or self.lines.default_language)
+        return await self._paths((said,))
 
     async def _end(
-        self, channel: CallerChannel, state: CallState, prompt: WaitingPrompt, outcome: ev.Outcome, cause: int
+        self,
+        channel: CallerChannel,
+        state: CallState,
+        prompt: WaitingPrompt,
+        outcome: ev.Outcome,
+        cause: int = CAUSE_NORMAL,
     ) -> None:
-        said = self.lines.waiting_prompts.say(prompt, state.language or self.lines.default_language)
-        await close_call(self._floor, channel, state, await self._paths((said,)), outcome, cause)
-
-
-class _Walk:
-    """One walk through a flow: keeps the carried state in step with the interpreter."""
-
-    def __init__(self, calls: Calls, channel: CallerChannel, interaction_id: InteractionId, state: CallState) -> None:
-        self._calls = calls
-        self._channel = channel
-        self._interaction_id = interaction_id
-        self.state = state
-
-    async def report(self, event: ivr.Event) -> None:
-        """Take one event of the interpreter."""
-        at = self._calls.now()
-        match event:
-            case ivr.NodeEntered(node=node):
-                self.state = replace(self.state, node=node)
-                self._calls.say(ev.NodeEntered(interaction_id=self._interaction_id, at=at, node=node))
-                await self._channel.remember(self.state)
-            case ivr.LanguageChosen(language=language):
-                self.state = replace(self.state, language=language)
-                self._calls.say(ev.LanguageChosen(interaction_id=self._interaction_id, at=at, language=language))
-                await self._channel.remember(self.state)
-            case ivr.MenuChosen(node=node, key=key, label=label):
-                self._calls.say(
-                    ev.MenuChosen(interaction_id=self._interaction_id, at=at, node=node, key=key, label=label)
-                )
-            case ivr.ConditionFailed() | ivr.StepLimitReached() | ivr.PartMissing():
-                log.error("flow_fault", flow_event=type(event).__name__, node=event.node)
-            case _:
-                log.debug("flow_event", flow_event=type(event).__name__)
-
-
-def _variables(question: Question, cards: tuple[CustomerCard, ...]) -> dict[str, Value]:
-    only = cards[0] if len(cards) == 1 else None
-    return {
-        "ani": question.ani.e164 or "",
-        "dnis": question.dnis,
-        **(card_values(only, verified=False) if only is not None else {}),
-    }
-
-
-def _traits(cards: tuple[CustomerCard, ...], language: str) -> CallerTraits:
-    """What is known of a caller for routing; of a number that several customers share nothing is."""
-    if len(cards) != 1:
-        return CallerTraits(language=language)
-    card = cards[0]
-    served_by = (seen.agent_id for seen in card.last_interactions if seen.agent_id is not None)
-    return CallerTraits(
-        customer_class=card.customer.segment or "",
-        open_complaint=any(case.kind == COMPLAINT for case in card.open_cases),
-        language=language,
-        last_agent_id=next(served_by, None),
-        account_manager_id=card.customer.account_manager_id,
-    )
-
-
-def _language_of(cards: tuple[CustomerCard, ...]) -> str | None:
-    languages = {card.customer.language for card in cards}
-    return languages.pop() if len(languages) == 1 else None
+        await close_call(self._floor, channel, state, await self._words(state, prompt), outcome, cause)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from callcenter.app.calls import CustomerMemory
 from callcenter.app.customer_book import Merge
+from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.floor import Adopt, Floor
 from callcenter.app.ports import Clock, Configuration, CustomerCard, Customers, Journal, Records
 from callcenter.app.screens import Screens
@@ -200,7 +200,7 @@ class Desk:
 
     def queues(self) -> tuple[QueueView, ...]:
         """One row for each queue."""
-        return tuple(self._screens.queue_view(queue_id) for queue_id in sorted(self._floor.picture.queues))
+        return tuple(self._screens.queue_view(queue_id) for queue_id in self._screens.queue_ids())
 
     def agents(self) -> tuple[AgentView, ...]:
         """Every agent."""
@@ -208,7 +208,7 @@ class Desk:
 
     def waiting(self) -> tuple[WaitingView, ...]:
         """Everyone who waits, by queue and position."""
-        queues = sorted(self._floor.picture.queues)
+        queues = self._screens.queue_ids()
         return tuple(view for queue_id in queues for view in self._screens.waiting_views(queue_id))
 
     # ---- inside

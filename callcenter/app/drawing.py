@@ -20,6 +20,7 @@ from callcenter.app.views import (
     QueueView,
     SkillView,
     TodayView,
+    TypedView,
     WaitingView,
     WishView,
 )
@@ -210,7 +211,7 @@ def draw_pop(
         # Of a callback it counts from the call in which it was asked for: the place is as old as that.
         waited_seconds=record.waited(made_at).total_seconds(),
         reason=offer.reason if offer is not None else _NO_REASON,
-        verified=False,
+        verified=record.given.verified,
         customers=tuple(draw_customer(card) for card in cards),
         customer_id=record.customer_id,
         blank=None if cards else _blank(record),
@@ -219,6 +220,15 @@ def draw_pop(
         notes=record.notes,
         media_type=record.media_type,
         callback=draw_callback(record, picture.waiting.get(record.interaction_id), picture),
+        typed=draw_typed(record),
+    )
+
+
+def draw_typed(record: Interaction) -> tuple[TypedView, ...]:
+    """The numbers that the caller typed, in the order in which he first did."""
+    return tuple(
+        TypedView(variable=typed.variable, label=typed.label, digits=typed.digits, secret=typed.secret)
+        for typed in record.given.typed
     )
 
 

@@ -25,7 +25,7 @@ from callcenter.domain.actions import CallCustomer, PresentWork, RingAgent, Stop
 from callcenter.domain.callbacks import Callback
 from callcenter.domain.errors import CallcenterError, NotFound, Overloaded
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
-from callcenter.domain.interactions import Interaction, Leg, LegRole, Stage, apply, begin, outcome_of_hangup
+from callcenter.domain.interactions import Interaction, Leg, LegRole, Placement, Stage, apply, begin, outcome_of_hangup
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +72,8 @@ class TakeCallback:
     number: str
     requested_at: datetime
     not_before: datetime | None = None
+    placement: Placement | None = None
+    """The place he is to have; None: the one he waits at."""
 
 
 class CustomerLinesPort(Protocol):
@@ -341,7 +343,7 @@ class Floor:
 
     def _take_callback(self, message: TakeCallback, now: datetime) -> Sequence[Output]:
         origin = find_interaction(self, message.interaction_id)
-        placement = placement_of(origin, self.picture, now)
+        placement = message.placement or placement_of(origin, self.picture, now)
         callback_id = callback_id_of(message.interaction_id)
         callback = Callback(
             number=message.number,

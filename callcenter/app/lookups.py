@@ -81,7 +81,7 @@ class Lookups:
         callers: KnownCallers,
         accounts: Accounts | None,
         web: WebClient | None,
-        tell: Callable[[ev.CustomerMatched], None],
+        tell: Callable[[ev.CustomerMatched | ev.CallerVerified], None],
         clock: Clock,
     ) -> None:
         self._picture = picture
@@ -91,9 +91,10 @@ class Lookups:
         self._tell = tell
         self._clock = clock
 
-    def of_call(self, interaction_id: InteractionId) -> "CallLookups":
-        """Those of one run of a flow: what is proved in it counts in it alone."""
-        return CallLookups(self, interaction_id)
+    def of_call(self, interaction_id: InteractionId, *, verified: bool = False) -> "CallLookups":
+        """Those of one call; `verified`: he has proved who he is before, and his one card is known."""
+        cards = self._callers.cards(interaction_id) if verified else ()
+        return CallLookups(self, interaction_id, proved=cards[0] if len(cards) == 1 else None)
 
     @property
     def accounts(self) -> Accounts | None:
@@ -111,16 +112,14 @@ class Lookups:
 
     def identified(self, interaction_id: InteractionId, card: CustomerCard) -> None:
         """Somebody has proved who he is: his card pops up, whatever number he calls from."""
-        customer_id = card.customer.customer_id
+        customer_id, now = card.customer.customer_id, self._clock.now()
         self._callers.keep(interaction_id, (card,))
         self._tell(
             ev.CustomerMatched(
-                interaction_id=interaction_id,
-                at=self._clock.now(),
-                customer_ids=(customer_id,),
-                customer_id=customer_id,
+                interaction_id=interaction_id, at=now, customer_ids=(customer_id,), customer_id=customer_id
             )
         )
+        self._tell(ev.CallerVerified(interaction_id=interaction_id, at=now, customer_id=customer_id))
 
     def queue(self, queue_id: QueueId) -> dict[str, Value] | None:
         """How a queue stands now; None when there is none."""
@@ -141,12 +140,12 @@ class Lookups:
 
 
 class CallLookups:
-    """`Outside` for one run of a flow."""
+    """`Outside` for one call; `proved` is who he has shown himself to be."""
 
-    def __init__(self, lookups: Lookups, interaction_id: InteractionId) -> None:
+    def __init__(self, lookups: Lookups, interaction_id: InteractionId, *, proved: CustomerCard | None = None) -> None:
         self._lookups = lookups
         self._interaction_id = interaction_id
-        self._proved: CustomerCard | None = None
+        self._proved = proved
 
     async def look_up(self, order: ivr.LookUp) -> ivr.Answered:
         """What is known; that there is nobody to ask is a failure."""

@@ -18,6 +18,7 @@ from callcenter.ivr.prompts import Utterance
 log = structlog.get_logger(__name__)
 
 ALL_KEYS = "0123456789*#"
+A_MOMENT = timedelta(seconds=1)
 
 
 class Voice(Protocol):
@@ -94,7 +95,7 @@ async def _walk(
             case ivr.LookUp() | ivr.Fetch():
                 await errand.send(step)
             case ivr.AwaitAnswer():
-                answer = await errand.answer(step.timeout)
+                answer = await _awaited(channel, errand, step.timeout)
                 now = clock.now()
                 pending.extend(interpreter.handle(answer, now) if answer is not None else _too_late(interpreter, clock))
             case ivr.StopPlayback():
@@ -141,6 +142,15 @@ class _Errand:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+
+async def _awaited(channel: CallerChannel, errand: _Errand, limit: timedelta) -> ivr.Answered | ivr.Fetched | None:
+    """The answer; what takes longer than a moment is waited for with music."""
+    answer = await errand.answer(min(limit, A_MOMENT))
+    if answer is None and limit > A_MOMENT:
+        await channel.soothe()
+        answer = await errand.answer(limit - A_MOMENT)
+    return answer
 
 
 async def _play(channel: CallerChannel, order: ivr.Play, voice: Voice) -> str | None:

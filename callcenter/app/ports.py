@@ -10,6 +10,7 @@ from callcenter.domain.actions import CallCustomer, RingAgent
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone
 from callcenter.domain.customers import Case, Consent, ContactPoint, Customer, CustomerKind, CustomValue
 from callcenter.domain.events import Event
+from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
@@ -205,6 +206,10 @@ class Configuration(Protocol):
 
     async def numbers(self) -> tuple[NumberRoute, ...]:
         """Which dialled number leads where."""
+        ...
+
+    async def hours(self) -> Mapping[str, OpeningHours]:
+        """The opening hours by their ids."""
         ...
 
     async def reasons(self) -> tuple[CodeLabel, ...]:

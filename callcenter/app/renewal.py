@@ -12,11 +12,14 @@ from typing import Protocol
 
 import structlog
 
-from callcenter.app.calls import Calls, Lines
+from callcenter.acd.picture import Picture
+from callcenter.app.calls import Calls
 from callcenter.app.floor import Floor
+from callcenter.app.lines import Lines
 from callcenter.app.ports import Configuration
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import AgentConfig, NotReadyReason, Phone
+from callcenter.domain.direct import agent_of
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, QueueId
 from callcenter.ivr.faults import FlowError
@@ -162,7 +165,11 @@ class Renewal:
         picture = self._floor.picture
         gone: list[cmd.RemoveQueue | cmd.RemoveAgent] = [
             *(cmd.RemoveAgent(agent_id=agent_id) for agent_id in sorted(picture.agents.keys() - agents)),
-            *(cmd.RemoveQueue(queue_id=queue_id) for queue_id in sorted(picture.queues.keys() - queues)),
+            *(
+                cmd.RemoveQueue(queue_id=queue_id)
+                for queue_id in sorted(picture.queues.keys() - queues)
+                if _is_free(picture, queue_id)
+            ),
         ]
         refused = 0
         for command in gone:
@@ -178,3 +185,8 @@ class Renewal:
 
     async def _prepared(self, lines: Lines) -> None:
         await self._prepare(lines)
+
+
+def _is_free(picture: Picture, queue_id: QueueId) -> bool:
+    """An agent's own queue is not the business's, and goes only when nobody waits in it."""
+    return agent_of(queue_id) is None or not picture.queues[queue_id].waiting

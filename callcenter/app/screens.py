@@ -11,13 +11,14 @@ from typing import Protocol
 import structlog
 
 from callcenter.acd.picture import Picture
-from callcenter.app.calls import CustomerMemory
+from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.drawing import STAGES, draw_agent, draw_pop, draw_queue, draw_waiting
 from callcenter.app.feed import AGENTS, QUEUES, WAITING, agent_topic
 from callcenter.app.floor import Touched
 from callcenter.app.ports import Clock
 from callcenter.app.views import AgentView, ForecastErrorView, PopView, QueueView, TodayView, WaitingView
 from callcenter.domain import events as ev
+from callcenter.domain.direct import agent_of
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction
 
@@ -172,6 +173,14 @@ class Screens:
             return None
         return draw_pop(agent, record, agent.offer_id, self.floor.picture, self._memory.cards(record.interaction_id))
 
+    def queue_ids(self) -> list[QueueId]:
+        """The rows of the board: the business's queues, and agents' own ones while somebody waits in them."""
+        return sorted(queue_id for queue_id in self.floor.picture.queues if self._is_shown(queue_id))
+
+    def _is_shown(self, queue_id: QueueId) -> bool:
+        queue = self.floor.picture.queues.get(queue_id)
+        return queue is not None and (agent_of(queue_id) is None or bool(queue.waiting))
+
     def queue_view(self, queue_id: QueueId) -> QueueView:
         """One row of the board; `NotFound` when there is no such queue."""
         picture = self.floor.picture
@@ -261,7 +270,10 @@ class Screens:
         self._dirty.clear()
         queues, self._dirty_queues = self._dirty_queues, set()
         for queue_id in sorted(queues):
-            if queue_id in self.floor.picture.queues:
+            if not self._is_shown(queue_id):
+                if queue_id in self._shown_waiting:
+                    self._drop_queue(queue_id)
+            else:
                 try:
                     self._feed.put(QUEUES, queue_id, self.queue_view(queue_id))
                     yield from self._show_waiting(queue_id)

@@ -21,6 +21,7 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState, Reason
 from callcenter.domain.callbacks import Presence
+from callcenter.domain.direct import agent_of
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 
@@ -160,7 +161,7 @@ class Supervision:
     def _chosen(self, queue_ids: Sequence[QueueId] | None) -> list[QueueId]:
         """The queues there are of those asked for; one that is not there is refused before anything is done."""
         if queue_ids is None:
-            return sorted(self._floor.picture.queues)
+            return sorted(queue_id for queue_id in self._floor.picture.queues if agent_of(queue_id) is None)
         for queue_id in queue_ids:
             self._floor.picture.queue(queue_id)
         return list(queue_ids)

@@ -117,6 +117,16 @@ class CallbackView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TypedView:
+    """A number the caller typed in the menu, for people to read; of a secret one that he typed it, and no digit."""
+
+    variable: str
+    label: Label | None
+    digits: str
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PopView:
     """The screen pop."""
 
@@ -139,6 +149,7 @@ class PopView:
     notes: str
     media_type: str = VOICE
     callback: CallbackView | None = None
+    typed: tuple[TypedView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from callcenter.crm.numbers import normalise
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import VOICE
+from callcenter.domain.direct import agent_of
 from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import InteractionId, QueueId
 from callcenter.domain.overflows import OverflowCause, OverflowKind
@@ -96,25 +97,31 @@ class WaitingRoom:
         self.numbers = numbers
         """How typed numbers are read."""
 
-    async def treat(self, channel: CallerChannel, state: CallState, words: WaitingWords, place: cmd.Enqueue) -> None:
-        """Answer the question of somebody who waits, or comes to his queue now, at this `place`."""
+    async def treat(self, channel: CallerChannel, state: CallState, words: WaitingWords, place: cmd.Enqueue) -> bool:
+        """Answer the question of somebody who waits, or comes to his queue now, at this `place`.
+
+        False: it is not answered, for the agent he was put through to has not taken him.
+        """
         visit = _Visit(self, channel, state, words)
         picture = self._floor.picture
         if place.queue_id not in picture.queues and visit.interaction_id not in picture.waiting:
             log.error("queue_unknown", queue=place.queue_id)
             await visit.end(WaitingPrompt.ERROR, ev.Outcome.FAILED)
-            return
+            return True
         if visit.interaction_id not in picture.overflowed:
             await self._floor.request(place)
         overflowed = picture.overflowed.get(visit.interaction_id)
         if overflowed is not None:
+            if agent_of(overflowed.queue_id) is not None:
+                return False
             await visit.send_on(overflowed)
-            return
+            return True
         record = picture.waiting.get(visit.interaction_id)
         if record is None:  # In a talk already: the bridge is pulling the caller out of this question.
             await channel.decide(WaitVerdict(music=A_MOMENT), state)
-            return
+            return True
         await visit.wait(record, picture.queue(record.queue_id).config)
+        return True
 
     # ---- for visits
 

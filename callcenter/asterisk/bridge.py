@@ -52,6 +52,8 @@ class BridgeConfig:
     outside: OutsideLine = field(default_factory=OutsideLine)
     recordings: Path | None = None
     """Where what callers say is recorded, by the exchange; made here when it is missing. None: nothing is recorded."""
+    menu_music: str = "default"
+    """The music class for callers who think what key to press; empty: they hear nothing."""
     reconcile_interval: timedelta = timedelta(seconds=5)
     heartbeat_interval: timedelta = timedelta(seconds=1)
 
@@ -170,7 +172,11 @@ class Bridge:
             return
         try:
             channel = AgiCallerChannel(
-                session, question, outside=self._config.outside, recordings=self._config.recordings
+                session,
+                question,
+                outside=self._config.outside,
+                recordings=self._config.recordings,
+                menu_music=self._config.menu_music,
             )
             await calls.answer(channel)
         except AgiHangup:

@@ -28,6 +28,7 @@ from callcenter.asterisk.agi_codec import AgiRequest
 from callcenter.asterisk.agi_session import AgiSession
 from callcenter.asterisk.errors import AgiCommandFailed, AgiError
 from callcenter.asterisk.orders import OutsideLine, dial_number
+from callcenter.domain.direct import agent_of
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.numbers import Number
 
@@ -51,6 +52,8 @@ ARGUMENTS: Final = (
 
 _ALL_KEYS: Final = "0123456789*#"
 _KEYS_KEPT: Final = 32
+#: How long nothing is heard after a question: music in the very moment of an answer would be a nuisance.
+QUIET_MOMENT: Final = timedelta(seconds=1)
 _RECORDING_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _SAMPLES_PER_SECOND: Final = 8000
 _LIMIT_MARGIN: Final = timedelta(milliseconds=200)
@@ -86,6 +89,11 @@ def question_of(request: AgiRequest, read_ani: Callable[[str, str], Number], now
     )
 
 
+def _fallback_queue(state: CallState) -> str:
+    """The plain queue that stands in for his while we are away; for an agent's own queue the default one does."""
+    return "" if agent_of(state.queue_id) is not None else state.queue_id or ""
+
+
 def _transfer(dial_status: str) -> TransferResult | None:
     return _TRANSFER_RESULTS.get(dial_status, TransferResult.FAILED) if dial_status else None
 
@@ -112,15 +120,18 @@ class AgiCallerChannel:
         *,
         outside: OutsideLine | None = None,
         recordings: Path | None = None,
+        menu_music: str = "default",
     ) -> None:
+        """`menu_music` is the music class for who thinks what key to press; empty: he hears nothing."""
         self._session = session
         self._question = question
         self._outside = outside or OutsideLine()
         self._recordings = recordings.absolute() if recordings is not None else None
+        self._menu_music = menu_music
         self._music: str | None = None
         """What plays in the background now, or empty; None: what the dialplan has put there."""
         self._typed: deque[str] = deque(maxlen=_KEYS_KEPT)
-        self._on_channel = {"CC_QUEUE": question.state.queue_id or "", "CHANNEL(language)": session.request.language}
+        self._on_channel = {"CC_QUEUE": _fallback_queue(question.state), "CHANNEL(language)": session.request.language}
 
     @property
     def question(self) -> Question:
@@ -149,11 +160,34 @@ class AgiCallerChannel:
             self._typed.append(key)
 
     async def listen(self, limit: timedelta) -> str | None:
-        """The next key, None when there was none in time."""
+        """The next key, None when there was none in time; after a quiet moment he hears music meanwhile."""
         if self._typed:
             return self._typed.popleft()
         try:
+            if self._is_silent() and limit > QUIET_MOMENT:
+                key = await self._session.wait_for_digit(QUIET_MOMENT)
+                if key is not None:
+                    return key
+                limit -= QUIET_MOMENT
+                await self.soothe()
             return await self._session.wait_for_digit(limit)
+        except AgiError as error:
+            raise CallerGone(str(error)) from error
+
+    async def soothe(self) -> None:
+        """Let music play in the background until the next sound, where he hears nothing now."""
+        if self._is_silent():
+            await self._play_music(self._menu_music)
+
+    def _is_silent(self) -> bool:
+        return self._music == "" and bool(self._menu_music)
+
+    async def _play_music(self, music_class: str) -> None:
+        try:
+            await self._session.music_on(music_class)
+            self._music = music_class
+        except AgiCommandFailed:
+            self._music = ""
         except AgiError as error:
             raise CallerGone(str(error)) from error
 
@@ -163,13 +197,7 @@ class AgiCallerChannel:
             key = await self.play(path, keys)
             if key is not None:
                 return key
-        try:
-            await self._session.music_on(music_class)
-            self._music = music_class
-        except AgiCommandFailed:
-            self._music = ""
-        except AgiError as error:
-            raise CallerGone(str(error)) from error
+        await self._play_music(music_class)
         clock = asyncio.get_running_loop().time
         deadline = clock() + limit.total_seconds()
         while (left := deadline - clock()) > 0:
@@ -214,7 +242,7 @@ class AgiCallerChannel:
 
         What is there already is not said again: each variable is a round trip, and the caller waits for it.
         """
-        wanted = {"CC_STATE": state.encode(), "CC_QUEUE": state.queue_id or ""}
+        wanted = {"CC_STATE": state.encode(), "CC_QUEUE": _fallback_queue(state)}
         if state.language:
             wanted["CHANNEL(language)"] = state.language
         for name, value in wanted.items():

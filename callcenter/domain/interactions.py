@@ -276,22 +276,8 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
             return _change_place(record, event)
         case ev.CallbackRequested() | ev.CustomerCalled() | ev.CustomerAnswered():
             return _call_back(record, event)
-        case ev.InteractionConnected():
-            return replace(
-                record,
-                stage=Stage.TALKING,
-                agent_id=event.agent_id,
-                times=replace(record.times, connected_at=event.at, talk_ended_at=None),
-            )
-        case ev.HoldChanged():
-            return replace(record, hold=_held(record.hold, event.at, on_hold=event.on_hold))
-        case ev.TalkEnded():
-            return replace(
-                record,
-                times=replace(record.times, talk_ended_at=event.at),
-                hold=_held(record.hold, event.at, on_hold=False),
-                hangup_side=event.side or record.hangup_side,
-            )
+        case ev.InteractionConnected() | ev.HoldChanged() | ev.TalkEnded():
+            return _talk(record, event)
         case ev.InteractionEnded():
             return replace(
                 record,
@@ -428,6 +414,26 @@ def _route(record: Interaction, event: ev.InteractionQueued | ev.OfferMade) -> I
                 stage=Stage.RINGING,
                 offers=(*record.offers, entry),
                 times=replace(record.times, offered_at=record.times.offered_at or offer.made_at),
+            )
+
+
+def _talk(record: Interaction, event: ev.InteractionConnected | ev.HoldChanged | ev.TalkEnded) -> Interaction:
+    match event:
+        case ev.InteractionConnected():
+            return replace(
+                record,
+                stage=Stage.TALKING,
+                agent_id=event.agent_id,
+                times=replace(record.times, connected_at=event.at, talk_ended_at=None),
+            )
+        case ev.HoldChanged():
+            return replace(record, hold=_held(record.hold, event.at, on_hold=event.on_hold))
+        case ev.TalkEnded():
+            return replace(
+                record,
+                times=replace(record.times, talk_ended_at=event.at),
+                hold=_held(record.hold, event.at, on_hold=False),
+                hangup_side=event.side or record.hangup_side,
             )
 
 

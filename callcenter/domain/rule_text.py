@@ -3,7 +3,7 @@
     rule      = all { "or" all }
     all       = part { "and" part }
     part      = skill [ ">=" level ] | "lang" "=" ( language | "caller" ) [ ">=" level ]
-              | "group" name | "(" rule ")"
+              | "group" name | "agent" name | "(" rule ")"
 
 `anyone` and `everybody` stand alone. A text that begins with `or` widens the rule before it, one that begins with `and`
 narrows it; what follows counts as one rule. Names with other signs than letters, digits, `_`, `.` and `-`, and the
@@ -18,8 +18,8 @@ from enum import Enum
 from typing import Final
 
 from callcenter.domain.errors import InvalidValue
-from callcenter.domain.ids import SkillId
-from callcenter.domain.rules import EVERYBODY, AllOf, AnyOf, Anyone, InGroup, Rule, SpeaksWithCaller, atoms
+from callcenter.domain.ids import AgentId, SkillId
+from callcenter.domain.rules import EVERYBODY, AllOf, AnyOf, Anyone, InGroup, IsAgent, Rule, SpeaksWithCaller, atoms
 from callcenter.domain.skills import HIGHEST_LEVEL, LOWEST_LEVEL, SkillRequirement
 
 RULE_MAX_CHARACTERS: Final = 20_000
@@ -27,7 +27,7 @@ RULE_MAX_PARTS: Final = 100
 RULE_MAX_DEPTH: Final = 20
 NAME_MAX_CHARACTERS: Final = 64
 
-_RESERVED: Final = frozenset({"and", "or", "anyone", "everybody", "group", "lang"})
+_RESERVED: Final = frozenset({"and", "or", "anyone", "everybody", "group", "agent", "lang"})
 _BARE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _TOKEN: Final = re.compile(
     r'\s*(?:(?P<sign>[()]|>=|=)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<word>[A-Za-z0-9_][\w.-]*))', re.S
@@ -138,6 +138,8 @@ def _written(rule: Rule) -> str:
             return f"{_name(skill)}>={level}"
         case InGroup(group=group):
             return f"group {_name(group)}"
+        case IsAgent(agent_id=agent_id):
+            return f"agent {_name(agent_id)}"
         case AllOf(rules=()):
             return "everybody"
         case AllOf(rules=rules):
@@ -253,12 +255,15 @@ class _Reader:
             case "group":
                 self.take()
                 return InGroup(group=self._taken_name("the name of a group"))
+            case "agent":
+                self.take()
+                return IsAgent(agent_id=AgentId(self._taken_name("the id of an agent")))
             case "lang":
                 return self._language()
             case "anyone" | "everybody" as word:
                 raise self._refused(f"{word!r} stands alone", "leave the rest out, or name a group")
             case _:
-                name = self._taken_name("a skill, 'lang=', 'group' or '('")
+                name = self._taken_name("a skill, 'lang=', 'group', 'agent' or '('")
                 return SkillRequirement(skill=SkillId(name), minimum_level=self._level())
 
     def _bracket(self) -> Rule:

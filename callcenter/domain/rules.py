@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.errors import InvalidValue
-from callcenter.domain.ids import SkillId
+from callcenter.domain.ids import AgentId, SkillId
 from callcenter.domain.skills import SkillRequirement
 
 
@@ -29,6 +29,16 @@ class InGroup:
 
     def __str__(self) -> str:
         return f"group {self.group}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsAgent:
+    """One agent and nobody else."""
+
+    agent_id: AgentId
+
+    def __str__(self) -> str:
+        return f"agent {self.agent_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +75,7 @@ class AnyOf:
         return " or ".join(map(str, self.rules))
 
 
-Rule = Anyone | SkillRequirement | InGroup | SpeaksWithCaller | AllOf | AnyOf
+Rule = Anyone | SkillRequirement | InGroup | IsAgent | SpeaksWithCaller | AllOf | AnyOf
 
 EVERYBODY = AllOf(rules=())
 """No requirement: every agent at work may serve, who meets what the caller himself needs."""
@@ -82,6 +92,8 @@ def meets(agent: AgentConfig, rule: Rule) -> bool:
             return any(meets(agent, part) for part in rules)
         case InGroup(group=group):
             return group in agent.groups
+        case IsAgent(agent_id=agent_id):
+            return agent.agent_id == agent_id
         case Anyone():
             return True
         case SpeaksWithCaller():

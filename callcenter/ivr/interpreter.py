@@ -435,9 +435,11 @@ class Interpreter:
         if hours.is_open(now):
             return node.open
         opening = hours.next_opening(now)
-        self._variables["opens_again"] = opening is not None
+        values: dict[str, Value] = {"opens_again": opening is not None}
         if opening is not None:
-            self._variables["next_opening"] = opening.astimezone(ZoneInfo(hours.timezone))
+            values["next_opening"] = opening.astimezone(ZoneInfo(hours.timezone))
+        self._variables.update(values)
+        self._out.append(m.VariablesSet(node=self._here, values=values))
         return node.closed
 
     def _order(self, node: n.OrderNode, now: datetime) -> str | None:
@@ -469,7 +471,7 @@ class Interpreter:
                 reason = str(error)
         self._answer = None
         self._variables.update(values)
-        self._out.append(m.LookupEnded(node=self._here, found=found, reason=reason))
+        self._out.append(m.LookupEnded(node=self._here, found=found, reason=reason, values=values))
         match found:
             case m.Found.FOUND:
                 return node.found if isinstance(node, n.LookupNode) else node.next

@@ -219,6 +219,8 @@ class LookupEnded:
     node: str
     found: Found
     reason: str = ""
+    values: Variables = field(default_factory=dict, repr=False)
+    """What the flow knows by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from callcenter.app.opening_hours import opening_hours
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, NotReadyReason, Phone, PhoneKind
 from callcenter.domain.errors import NotFound
+from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
@@ -106,6 +107,12 @@ class StoredConfiguration:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query.order_by("agent_id"))).all()
         return {AgentId(row.agent_id): row.phone_secret for row in rows if row.phone_secret is not None}
+
+    async def hours(self) -> Mapping[str, OpeningHours]:
+        """The opening hours by their ids; raises `DamagedRules`."""
+        async with self._database.reading() as connection:
+            entries = await read_hours(connection)
+        return await asyncio.to_thread(lambda: {name: opening_hours(entry) for name, entry in entries.items()})
 
     async def _reasons(self) -> tuple[ReasonCode, ...]:
         async with self._database.reading() as connection:

@@ -6,11 +6,21 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from callcenter.app.views import TimelineEntry
+from callcenter.app.drawing import draw_typed
+from callcenter.app.views import TimelineEntry, TypedView
 from callcenter.domain.callbacks import Callback
 from callcenter.domain.events import Event, Outcome, Side
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
-from callcenter.domain.interactions import Forecast, Interaction, LegRole, MenuStep, Stage, Times
+from callcenter.domain.interactions import (
+    Forecast,
+    Interaction,
+    LegRole,
+    MenuStep,
+    SpokenMessage,
+    Stage,
+    SurveyScore,
+    Times,
+)
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome, OfferReason
 
@@ -60,6 +70,10 @@ class InteractionView:
     flow: str | None
     flow_version: str | None
     menu_path: tuple[MenuStep, ...]
+    typed: tuple[TypedView, ...]
+    verified: bool
+    scores: tuple[SurveyScore, ...]
+    messages: tuple[SpokenMessage, ...]
     language: str
     customer_id: CustomerId | None
     times: Times
@@ -114,6 +128,10 @@ def view_interaction(record: Interaction, now: datetime) -> InteractionView:
         flow=record.flow,
         flow_version=record.flow_version,
         menu_path=record.menu_path,
+        typed=draw_typed(record),
+        verified=record.given.verified,
+        scores=record.given.scores,
+        messages=record.given.messages,
         language=record.language,
         customer_id=record.customer_id,
         times=record.times,

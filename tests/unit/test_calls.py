@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from callcenter.app import calls as calls_module
+from callcenter.app import customer_memory as memory_module
 from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import EndVerdict, Question, WaitVerdict
-from callcenter.app.calls import CAUSE_UNALLOCATED, CustomerMemory
+from callcenter.app.calls import CAUSE_UNALLOCATED
+from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.floor import CallEnded
 from callcenter.app.ports import CustomerCard, CustomerInput
 from callcenter.domain import commands as cmd
@@ -161,7 +162,7 @@ async def test_a_withheld_number_is_looked_up_nowhere() -> None:
 async def test_a_store_that_is_away_or_slow_lets_the_caller_go_on_as_somebody_unknown(
     error: Exception | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls_module, "LOOK_UP_LIMIT", timedelta(milliseconds=1))
+    monkeypatch.setattr(memory_module, "LOOK_UP_LIMIT", timedelta(milliseconds=1))
     store = AwayCustomers(error)
     async with Office(customers=store, queues=QUEUES) as office:
         channel = await ask(office, keys="21")

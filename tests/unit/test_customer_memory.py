@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from callcenter.app.calls import CustomerMemory
+from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.ports import CustomerCard, CustomerInput
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import CustomerId, InteractionId

@@ -72,7 +72,7 @@ class Setting:
     """The lookups of one call, over an office."""
 
     def __init__(self, office: Office, accounts: FakeAccounts | None = None) -> None:
-        self.matched: list[ev.CustomerMatched] = []
+        self.matched: list[ev.CustomerMatched | ev.CallerVerified] = []
         self.call: CallLookups = Lookups(
             picture=office.floor.picture,
             callers=office.memory,
@@ -100,7 +100,8 @@ async def test_the_right_pin_opens_cases_and_orders_and_pops_the_card_up() -> No
         found = await setting.ask("customer", number="10023", pin="8642")
         assert found.values["customer_verified"] is True
         assert (found.values["open_cases"], found.values["case_subject"]) == (2, "事项1")
-        assert [event.customer_id for event in setting.matched] == [WANG]
+        assert [type(event) for event in setting.matched] == [ev.CustomerMatched, ev.CallerVerified]
+        assert {event.customer_id for event in setting.matched} == {WANG}
         assert office.memory.cards(CALL) == (card(),)
         first = await setting.ask("case", number="1")
         assert (first.values["case_subject"], first.values["case_opened"]) == ("事项1", (START - DAY).date())

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from callcenter.app import renewal as renewal_module
-from callcenter.app.calls import Lines
 from callcenter.app.feed import AGENTS, QUEUES, Feed
+from callcenter.app.lines import Lines
 from callcenter.app.renewal import Renewal
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneKind, PhoneStatus

@@ -123,7 +123,7 @@ def test_a_step_widens_or_narrows_the_one_before(before: str, text: str, rule: s
 @pytest.mark.parametrize(
     ("text", "column", "said"),
     [
-        ("", 1, "'the end' is no name here; a skill, 'lang=', 'group' or '(' belongs here"),
+        ("", 1, "'the end' is no name here; a skill, 'lang=', 'group', 'agent' or '(' belongs here"),
         ("billing>5", 8, "'>' has no meaning here"),
         ("billing=5", 8, "compared with '='; write '>='"),
         ("billing>=11", 10, "'11' is no level; write a whole number from 1 to 10"),
