@@ -11,9 +11,15 @@ is away could otherwise be given that server's own port, and then it cannot come
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
 _WORKERS = max(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 1)
-_SHARE = (LAST - FIRST) // _WORKERS
-_START = FIRST + _WORKER * _SHARE
-"""Tests that run side by side look in ranges of their own."""
+
+
+def own_share(first: int, last: int) -> tuple[int, int]:
+    """Of ports, first and last, those of this worker: tests that run side by side keep to ranges of their own."""
+    share = (last + 1 - first) // _WORKERS
+    return first + _WORKER * share, first + (_WORKER + 1) * share - 1
+
+
+_START, _END = own_share(FIRST, LAST)
 
 _next = itertools.count(os.getpid() * 37)
 
@@ -26,12 +32,13 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
             found.append(port)
         if len(found) == count:
             return found
-    raise OSError(f"no {count} free ports on {host} from {_START} to {_START + _SHARE}")
+    raise OSError(f"no {count} free ports on {host} from {_START} to {_END}")
 
 
 def _candidates() -> Iterator[int]:
-    for _ in range(_SHARE):
-        yield _START + next(_next) % _SHARE
+    count = _END + 1 - _START
+    for _ in range(count):
+        yield _START + next(_next) % count
 
 
 def _is_free(port: int, host: str) -> bool:

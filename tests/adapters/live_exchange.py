@@ -42,12 +42,12 @@ from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.numbers import Number
 from tests.e2e.phones import AgentPhone, Behaviour, Caller
-from tests.ports import free_ports
+from tests.ports import free_ports, own_share
 
 TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / ".tools"))
 OUTSIDE_HOST = "127.0.0.4"
 OUTSIDE_TRUNK = "trunk-outside"
-RTP_FIRST, RTP_LAST = 15_100, 15_899
+RTP_FIRST, RTP_LAST = own_share(15_100, 15_899)
 WAIT_SECONDS = 60.0
 
 Wanted = TypeVar("Wanted")

@@ -32,7 +32,7 @@ from callcenter.store.database import Database
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
 from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence
-from tests.ports import free_ports
+from tests.ports import free_ports, own_share
 
 PASSWORD = "e2e-password-of-the-house"
 PROJECT = Path(__file__).parents[2]
@@ -93,6 +93,7 @@ class House:
         config: str = "",
     ) -> None:
         web, sip, http, ami, agi = free_ports(5)
+        rtp_start, rtp_end = own_share(26_000, 30_999)
         self.base = base
         self._ring_timeout = ring_timeout
         self.environment = {
@@ -104,8 +105,8 @@ class House:
             "CALLCENTER_SIP_HTTP_PORT": str(http),
             "CALLCENTER_ASTERISK_AMI_PORT": str(ami),
             "CALLCENTER_ASTERISK_FASTAGI_PORT": str(agi),
-            "CALLCENTER_SIP_RTP_START": "26000",
-            "CALLCENTER_SIP_RTP_END": "30999",
+            "CALLCENTER_SIP_RTP_START": str(rtp_start),
+            "CALLCENTER_SIP_RTP_END": str(rtp_end),
             "CALLCENTER_SERVER_LOG_LEVEL": "info",
             "CALLCENTER_SERVER_LOG_FORMAT": "json",
             # By this mark scripts/test finds processes that were left behind.

@@ -21,12 +21,14 @@ from xml.sax.saxutils import escape
 from tests.e2e.sip_endpoint import FIRST_PORT, PhoneTimeoutError, TracedMessage
 from tests.e2e.sip_message import Address, SipMessage
 from tests.e2e.sipp_goodbye import say_goodbye
+from tests.ports import own_share
 
 SCENARIOS = Path(__file__).parent / "sipp"
 FOREVER_MILLISECONDS = 86_400_000
 LOOK_SECONDS = 0.05
 
 What = Literal["ringing", "up", "refused", "cancelled", "ended-by-server", "ended-by-phone"]
+PORTS = own_share(FIRST_PORT + 20_000, FIRST_PORT + 24_999)
 _ports = itertools.count(8 * (os.getpid() % 600), 8)
 _MESSAGE = re.compile(
     r"^-{40,} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)\nUDP message (sent|received) [(\[]\d+[)\]]? ?bytes[^\n]*\n\n",
@@ -57,7 +59,7 @@ def _epoch(stamp: str, fraction: str) -> float:
 def _free_ports(host: str) -> tuple[int, int, int]:
     """Find a port for SIP, one for control (SIPp binds it on every address) and one for audio and its kin."""
     for _ in range(500):
-        first = FIRST_PORT + 20000 + next(_ports) % 5000
+        first = PORTS[0] + next(_ports) % (PORTS[1] - PORTS[0] - 5)
         with contextlib.ExitStack() as sockets:
             try:
                 for port in range(first, first + 6):
