@@ -28,6 +28,8 @@ from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
 from callcenter.app.flow_files import read_flows
 from callcenter.app.lines import Lines
+from callcenter.app.message_box import MessageBox
+from callcenter.app.message_callbacks import MessageCallbacks
 from callcenter.app.ports import Configuration, NumberRoute
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
@@ -63,6 +65,7 @@ from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.journal import JournalWriter
+from callcenter.store.messages import StoredMessages
 from callcenter.store.records import StoredRecords
 from callcenter.store.schema import check_schema
 from callcenter.store.tasks import StoredTasks
@@ -336,6 +339,21 @@ class _Server:
             clock=clock,
         )
         users = StoredUsers(database)
+        self._messages = MessageBox(
+            messages=StoredMessages(database),
+            configuration=configuration,
+            journal=self._journal,
+            clock=clock,
+            screens=self._screens,
+            queues_of=self._screens.queues_of,
+            callbacks=MessageCallbacks(
+                floor=self._floor,
+                records=self._records,
+                clock=clock,
+                can_call_out=settings.asterisk.outside_trunk is not None,
+            ),
+        )
+        self._floor.watch(self._messages.watch)
         supervision = Supervision(
             floor=self._floor,
             screens=self._screens,
@@ -355,6 +373,9 @@ class _Server:
                 records=self._records,
                 customers=customers,
                 relations=self._relations,
+                messages=self._messages,
+                audit=users,
+                recordings=settings.server.data_directory / RECORDINGS,
                 configuration=configuration,
                 sessions=self._sessions,
                 feed=feed,
@@ -400,6 +421,7 @@ class _Server:
                     tasks.create_task(self._day_turn.run(), name="turn of the day"),
                     tasks.create_task(self._live(), name="sign of life"),
                     tasks.create_task(self._case_watch.run(), name="case watch"),
+                    tasks.create_task(self._messages.run(), name="messages"),
                 ]
                 web = tasks.create_task(
                     serve_web(

@@ -54,9 +54,10 @@ def placement_of(record: Interaction, picture: Picture, now: datetime) -> Placem
     return Placement(queue_id=sent.queue_id, entered_at=now, placed_at=now)
 
 
-def story_of_callback(origin: Interaction, number: str, requested_at: datetime) -> Iterator[ev.InteractionEvent]:
+def story_of_callback(
+    origin: Interaction, callback_id: InteractionId, number: str, requested_at: datetime
+) -> Iterator[ev.InteractionEvent]:
     """What the callback takes over from the call in which it was asked for."""
-    callback_id = callback_id_of(origin.interaction_id)
     ani = origin.ani if origin.ani.e164 == number else Number(raw=number, e164=number if number[:1] == "+" else None)
     yield ev.InteractionArrived(
         interaction_id=callback_id,

@@ -7,6 +7,7 @@ from callcenter.acd.estimate import Prediction
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.roster import AgentRecord
 from callcenter.acd.waiting import WaitingRecord
+from callcenter.app.message_box import MessageCount
 from callcenter.app.ports import CustomerCard, CustomerInput
 from callcenter.app.views import (
     AgentCounts,
@@ -85,6 +86,7 @@ def draw_queue(
     today: TodayView,
     forecast_error: ForecastErrorView | None,
     now: datetime,
+    messages: MessageCount | None = None,
 ) -> QueueView:
     """One row of the board."""
     config = queue.config
@@ -111,6 +113,8 @@ def draw_queue(
         open=is_open,
         opens_at=hours.next_opening(now) if hours is not None and not is_open else None,
         forecast_error=forecast_error,
+        new_messages=0 if messages is None else messages.new,
+        oldest_message_at=None if messages is None else messages.oldest_at,
     )
 
 

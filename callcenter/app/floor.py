@@ -73,7 +73,9 @@ class TakeCallback:
     requested_at: datetime
     not_before: datetime | None = None
     placement: Placement | None = None
-    """The place he is to have; None: the one he waits at."""
+    """The place it gets where the caller has none to keep: after his call, or when nobody here saw him wait."""
+    callback_id: InteractionId | None = None
+    """None: the one that is of this interaction, so that asking twice makes the same."""
 
 
 class CustomerLinesPort(Protocol):
@@ -344,7 +346,7 @@ class Floor:
     def _take_callback(self, message: TakeCallback, now: datetime) -> Sequence[Output]:
         origin = find_interaction(self, message.interaction_id)
         placement = message.placement or placement_of(origin, self.picture, now)
-        callback_id = callback_id_of(message.interaction_id)
+        callback_id = message.callback_id or callback_id_of(message.interaction_id)
         callback = Callback(
             number=message.number,
             requested_at=message.requested_at,
@@ -361,7 +363,12 @@ class Floor:
             number=message.number,
             not_before=message.not_before,
         )
-        return [*story_of_callback(origin, message.number, message.requested_at), *placed, *left, requested]
+        return [
+            *story_of_callback(origin, callback_id, message.number, message.requested_at),
+            *placed,
+            *left,
+            requested,
+        ]
 
     def _concerns(self, message: ev.InteractionEvent) -> bool:
         """Whether there is a record to write it on; of an ended call the menu and the queue have no more to say."""

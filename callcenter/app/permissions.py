@@ -52,6 +52,10 @@ class Action(StrEnum):
     READ_CASES = "read_cases"
     WRITE_CASES = "write_cases"
     READ_WORK = "read_work"
+    READ_MESSAGES = "read_messages"
+    HEAR_MESSAGES = "hear_messages"
+    WORK_MESSAGES = "work_messages"
+    ANSWER_MESSAGES = "answer_messages"
     READ_CUSTOMER_LISTS = "read_customer_lists"
     WRITE_CUSTOMER_LISTS = "write_customer_lists"
     READ_QUEUES = "read_queues"
@@ -97,6 +101,11 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_CASES: _SIGNED_IN,
     Action.WRITE_CASES: _SIGNED_IN,
     Action.READ_WORK: _OWN_DESK,
+    # An agent reads, hears and works those of the queues he may serve; to take one in hand one must be an agent.
+    Action.READ_MESSAGES: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
+    Action.HEAR_MESSAGES: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
+    Action.WORK_MESSAGES: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
+    Action.ANSWER_MESSAGES: _OWN_DESK,
     Action.READ_CUSTOMER_LISTS: _SIGNED_IN,
     # What customers and cases may hold: own fields, reasons of complaints, remedies, service targets.
     Action.WRITE_CUSTOMER_LISTS: {Role.ADMINISTRATOR: Grant.ANY},

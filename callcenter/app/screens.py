@@ -15,6 +15,7 @@ from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.drawing import STAGES, draw_agent, draw_pop, draw_queue, draw_waiting
 from callcenter.app.feed import AGENTS, QUEUES, WAITING, agent_topic
 from callcenter.app.floor import Touched
+from callcenter.app.message_box import MessageCount, news_for
 from callcenter.app.ports import Clock
 from callcenter.app.views import AgentView, ForecastErrorView, PopView, QueueView, TodayView, WaitingView
 from callcenter.domain import events as ev
@@ -87,6 +88,8 @@ class Screens:
         self._dirty = asyncio.Event()
         self._shown_waiting: dict[QueueId, dict[InteractionId, WaitingView]] = {}
         self._shown_agents: set[AgentId] = set()
+        self._messages: Mapping[QueueId, MessageCount] = {}
+        self._message_changes = 0
 
     def attach(self, floor: FloorView) -> None:
         """Say which floor is shown; before anything is."""
@@ -131,6 +134,13 @@ class Screens:
         for agent_id in self.floor.picture.agents:
             self._show_agent(agent_id)
         self._mark(*self.floor.picture.queues)
+
+    def show_messages(self, counts: Mapping[QueueId, MessageCount], change: int) -> None:
+        """How many new messages each queue has: for the board, and for the desks of those who serve it."""
+        self._messages, self._message_changes = counts, change
+        self._mark(*self.floor.picture.queues)
+        for agent_id in self.floor.picture.agents:
+            self._show_messages_to(agent_id)
 
     async def run(self) -> None:
         """Refresh the board's rows until cancelled."""
@@ -191,7 +201,13 @@ class Screens:
             today=self._figures.today(queue_id),
             forecast_error=self._figures.forecast_error(queue_id),
             now=self._clock.now(),
+            messages=self._messages.get(queue_id),
         )
+
+    def queues_of(self, agent_id: AgentId) -> frozenset[QueueId]:
+        """The queues this agent may serve, at one of their steps."""
+        agent = self.floor.picture.agents.get(agent_id)
+        return frozenset(queue_id for pool in agent.pools for queue_id in pool.needed_by) if agent else frozenset()
 
     def waiting_views(self, queue_id: QueueId) -> tuple[WaitingView, ...]:
         """Those who wait in a queue, next first."""
@@ -245,12 +261,19 @@ class Screens:
         self._show_pop(agent_id)
         self._feed.put(agent_topic(agent_id), "state", view)
         self._feed.put(AGENTS, agent_id, view)
+        if agent_id not in self._shown_agents:
+            self._show_messages_to(agent_id)
         self._shown_agents.add(agent_id)
+
+    def _show_messages_to(self, agent_id: AgentId) -> None:
+        news = news_for(self.queues_of(agent_id), self._messages, self._message_changes)
+        self._feed.put(agent_topic(agent_id), "messages", news)
 
     def _drop_agent(self, agent_id: AgentId) -> None:
         self._shown_agents.discard(agent_id)
-        for topic, key in ((agent_topic(agent_id), "pop"), (agent_topic(agent_id), "state"), (AGENTS, agent_id)):
-            self._feed.delete(topic, key)
+        for key in ("pop", "state", "messages"):
+            self._feed.delete(agent_topic(agent_id), key)
+        self._feed.delete(AGENTS, agent_id)
 
     def _drop_queue(self, queue_id: QueueId) -> None:
         for interaction_id in self._shown_waiting.pop(queue_id):

@@ -193,7 +193,8 @@ class QueueView:
 
     `waiting` counts callbacks too, `callbacks` those alone whose customer is not on the line. `unserved` is an alert:
     nobody at work can serve the queue. `open` is None where it has no hours; `closed_by` closed it in an emergency,
-    and `when_emergency` is what becomes of its callers then, None: they are told, and the call ends.
+    and `when_emergency` is what becomes of its callers then, None: they are told, and the call ends. `new_messages`
+    nobody has in hand yet.
     """
 
     queue_id: QueueId
@@ -213,6 +214,8 @@ class QueueView:
     open: bool | None = None
     opens_at: datetime | None = None
     forecast_error: ForecastErrorView | None = None
+    new_messages: int = 0
+    oldest_message_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

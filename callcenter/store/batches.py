@@ -17,7 +17,8 @@ from callcenter.domain.ids import AgentId
 from callcenter.domain.interactions import Interaction
 from callcenter.store import tables
 from callcenter.store.encoding import decode_json, encode_event, encode_json
-from callcenter.store.interaction_rows import write_interactions
+from callcenter.store.interaction_rows import last_of_each, write_interactions
+from callcenter.store.message_rows import write_messages
 from callcenter.store.upsert import insert_into
 
 
@@ -128,7 +129,9 @@ async def store_entries(connection: AsyncConnection, entries: Sequence[Entry]) -
     ]
     if rows:
         await connection.execute(insert(tables.events), rows)
-    await write_interactions(connection, (record for entry in entries for record in entry.interactions))
+    records = last_of_each(record for entry in entries for record in entry.interactions)
+    await write_interactions(connection, records)
+    await write_messages(connection, records)
     await _write_agents(connection, [status for entry in entries for status in entry.agents])
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -204,6 +205,38 @@ offers = Table(
     Column("outcome", PlainText),
     Column("cause", PlainText),
     Index("ix_offers_agent_id_made_at", "agent_id", "made_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("message_id", PlainText, primary_key=True),
+    Column(
+        "interaction_id",
+        ForeignKey("interactions.interaction_id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("queue_id", PlainText, nullable=False),
+    Column("file", PlainText, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("left_at", UtcDateTime, nullable=False),
+    Column("state", PlainText, nullable=False),
+    Column("taken_by", PlainText),
+    Column("taken_at", UtcDateTime),
+    Column("done_by", PlainText),
+    Column("done_at", UtcDateTime),
+    Column("disposition", PlainText),
+    Column("notes", PlainText, nullable=False),
+    Index("ix_messages_left_at_message_id", "left_at", "message_id"),
+)
+"""Who left it, his number, language and customer stand in `interactions`, so that a merge of customers reaches them."""
+Index(
+    "ix_messages_undone",
+    messages.c.queue_id,
+    messages.c.left_at,
+    sqlite_where=text("state <> 'done'"),
+    postgresql_where=text("state <> 'done'"),
 )
 
 events = Table(

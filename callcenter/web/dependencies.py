@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Protocol, cast
 
@@ -14,6 +14,7 @@ from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
+from callcenter.app.message_box import MessageBox
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.sessions import Sessions
 from callcenter.domain.ids import AgentId, CustomerId
@@ -33,6 +34,14 @@ class Health(Protocol):
 
     async def checks(self) -> Mapping[str, Check]:
         """Each check by name."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Where it is written who did, or heard, what."""
+
+    async def audit(self, *, at: datetime, by: str, action: str, subject: str, detail: str = "") -> None:
+        """Append one line."""
         ...
 
 
@@ -115,6 +124,10 @@ class WebDependencies:
     records: Records
     customers: Customers
     relations: Relations
+    messages: MessageBox
+    audit: AuditLog
+    recordings: Path
+    """The directory of what callers said."""
     configuration: Configuration
     sessions: Sessions
     feed: Feed

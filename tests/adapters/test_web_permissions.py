@@ -81,6 +81,7 @@ BODIES: dict[str, object] = {
     "/api/v1/customers/{customer_id}/tasks": {"text": "x", "due_at": "2026-12-01T09:00:00Z"},
     "/api/v1/cases/{case_id}": {"subject": "x"},
     "/api/v1/tasks/{task_id}": {"text": "x"},
+    "/api/v1/messages/{message_id}/finish": {"notes": "x"},
     "/api/v1/custom-fields/{field_id}": {"label": {"zh": "x", "en": "x"}, "kind": "text"},
     "/api/v1/complaint-reasons/{code}": {"label": {"zh": "x", "en": "x"}},
     "/api/v1/remedies/{code}": {"label": {"zh": "x", "en": "x"}},
@@ -118,7 +119,9 @@ def sign_in(client: TestClient, name: str | None) -> tuple[Role, str | None]:
 
 
 def call(client: TestClient, method: str, path: str, token: str | None) -> Response:
-    names = dict.fromkeys(("interaction_id", "customer_id", "queue_id", "case_id", "task_id", "merge_id"), "nothing")
+    names = dict.fromkeys(
+        ("interaction_id", "customer_id", "queue_id", "case_id", "task_id", "merge_id", "message_id"), "nothing"
+    )
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell"}
     address = path.format(**names, kind="fault", priority="low")
     if method == "GET" and path == "/api/v1/customers":

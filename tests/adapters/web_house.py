@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from callcenter.app.feed import Feed
+from callcenter.app.message_box import MessageBox, MessageCount
 from callcenter.app.ports import CustomerInput, User
 from callcenter.app.sessions import Sessions
 from callcenter.app.views import PopView, QueueRef
@@ -26,6 +27,7 @@ from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
 from callcenter.domain.interactions import Interaction, apply, begin
 from callcenter.domain.labels import Label
+from callcenter.domain.messages import Message
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
 from callcenter.store.case_lists import StoredCaseLists
@@ -34,6 +36,7 @@ from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
+from callcenter.store.messages import StoredMessages
 from callcenter.store.schema import upgrade
 from callcenter.store.tasks import StoredTasks
 from callcenter.web.app import create_app
@@ -50,6 +53,7 @@ from tests.fakes import (
     FakeSupervisor,
     FakeUsers,
 )
+from tests.office import FakeJournal
 
 PORTS = range(18300, 18400)
 PASSWORD = "open sesame"
@@ -57,7 +61,33 @@ _HASH = QUICK_PASSWORDS.hash(PASSWORD)
 LI, CHEN = AgentId("1001"), AgentId("1002")
 KNOWN_NUMBER = "+8613800138000"
 WANG = CustomerId("customer-wang")
+SERVES = {LI: frozenset({QueueId("sales")}), CHEN: frozenset({QueueId("sales"), QueueId("support")})}
+"""Whose messages each agent may have."""
 REASON = OfferReason(text=Label(zh="最久空闲", en="longest idle"), parts=(ReasonPart(name="idle", value="120"),))
+
+
+class FakeCallBack:
+    """Takes every wish for a callback; set `refusal` to what is to be raised."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[Message, AgentId]] = []
+        self.refusal: Exception | None = None
+
+    async def call_back(self, message: Message, agent_id: AgentId) -> InteractionId:
+        if self.refusal is not None:
+            raise self.refusal
+        self.wanted.append((message, agent_id))
+        return InteractionId(f"cb1-{message.interaction_id}")
+
+
+class FakeMessageScreens:
+    """Keeps what was shown last."""
+
+    def __init__(self) -> None:
+        self.counts: Mapping[QueueId, MessageCount] = {}
+
+    def show_messages(self, counts: Mapping[QueueId, MessageCount], change: int) -> None:
+        self.counts = counts
 
 
 class FakeHealth:
@@ -87,6 +117,7 @@ class WebHouse:
     app: FastAPI
     deps: WebDependencies
     database: Database
+    called_back: FakeCallBack
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
@@ -238,6 +269,16 @@ def furnish(
     feed = Feed(clock=clock, epoch="first", outbox_limit=outbox_limit)
     numbers = itertools.count(1)
     sessions = Sessions(users=users, clock=clock, new_token=lambda: f"token-{next(numbers)}", passwords=QUICK_PASSWORDS)
+    called_back = FakeCallBack()
+    messages = MessageBox(
+        messages=StoredMessages(database),
+        configuration=configuration,
+        journal=FakeJournal(),
+        clock=clock,
+        screens=FakeMessageScreens(),
+        queues_of=lambda agent_id: SERVES.get(agent_id, frozenset()),
+        callbacks=called_back,
+    )
     deps = WebDependencies(
         desk=desk,
         board=desk,
@@ -252,6 +293,9 @@ def furnish(
             tasks=StoredTasks(database),
             lists=StoredCaseLists(database),
         ),
+        messages=messages,
+        audit=users,
+        recordings=directory / "recordings",
         configuration=configuration,
         sessions=sessions,
         feed=feed,
@@ -282,6 +326,7 @@ def furnish(
             app=create_app(deps),
             deps=deps,
             database=database,
+            called_back=called_back,
         )
     finally:
         sessions.close()
