@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from callcenter.app.call_state import CallState
-from callcenter.app.caller import CallerGone, NoRecording, Question, Recording, RecordingEnd, Verdict
+from callcenter.app.caller import CallerGone, NoRecording, Question, Recorded, Recording, RecordingEnd, Verdict
 from callcenter.app.calls import Calls
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.desk import Desk
@@ -141,11 +141,14 @@ class FakeCallerChannel:
         self.played: list[str] = []
         self.listened: list[timedelta] = []
         self.remembered: list[CallState] = []
-        self.recorded: list[str] = []
+        self.recordings: list[str] = []
         self.soothed = 0
         self.speaks: timedelta | None = timedelta(seconds=7)
         """How long a message he leaves; None where nothing can be recorded."""
         self.ends_message_by = RecordingEnd.KEY
+        self.voiced = True
+        """Whether he says anything in it."""
+        self.on_disk: dict[str, Recorded] = {}
         self.verdict: Verdict | None = None
         self.while_listening: Callable[[], None] = lambda: None
 
@@ -188,10 +191,20 @@ class FakeCallerChannel:
         self, name: str, *, limit: timedelta, silence: timedelta, beep: bool = True, finish_key: str = "#"
     ) -> Recording:
         await self._alive()
-        self.recorded.append(name)
+        self.recordings.append(name)
         if self.speaks is None:
             raise NoRecording("no directory for recordings is set")
-        return Recording(path=Path("/messages") / f"{name}.wav", length=self.speaks, ended_by=self.ends_message_by)
+        recording = Recording(
+            path=Path("/messages") / f"{name}.wav",
+            length=self.speaks,
+            ended_by=self.ends_message_by,
+            voiced=self.voiced,
+        )
+        self.on_disk[name] = recording
+        return recording
+
+    async def recorded(self, name: str) -> Recorded | None:
+        return self.on_disk.get(name)
 
     async def remember(self, state: CallState) -> None:
         await self._alive()

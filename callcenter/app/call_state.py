@@ -23,6 +23,8 @@ class CallStage(StrEnum):
 
     MENU = "menu"
     QUEUE = "queue"
+    MESSAGE = "message"
+    """He is asked for a message for `queue_id`, speaks it, or is asked whether it is to stay so."""
     ENDING = "ending"
 
 
@@ -52,6 +54,8 @@ class CallState:
     """The last step of the queue whose announcement he has heard."""
     goes_on_at: str = ""
     """Of one who waits for an agent he was put through to: the flow and the node that go on where nobody takes him."""
+    message_longest: timedelta | None = None
+    message_silence: timedelta | None = None
     outcome: str = ""
 
     def encode(self) -> str:
@@ -67,7 +71,7 @@ class CallState:
             "skills": " ".join(f"{need.skill}:{need.minimum_level}" for need in self.skills),
             "said": _microseconds(self.announced_at),
             "said_position": "" if self.announced_position is None else str(self.announced_position),
-            "said_wait": "" if self.announced_wait is None else str(self.announced_wait // timedelta(microseconds=1)),
+            "said_wait": _whole_microseconds(self.announced_wait),
             "placed": _microseconds(self.placed_at),
             "class": self.traits.customer_class,
             "complaint": "1" if self.traits.open_complaint else "",
@@ -76,6 +80,8 @@ class CallState:
             "asked": "1" if self.asked else "",
             "step": str(self.told_step) if self.told_step else "",
             "back": self.goes_on_at,
+            "longest": _whole_microseconds(self.message_longest),
+            "silence": _whole_microseconds(self.message_silence),
             "outcome": self.outcome,
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
@@ -92,7 +98,7 @@ def decode(text: str) -> CallState:
     except ValueError:
         stage = CallStage.MENU
     queue = fields.get("queue")
-    if stage is CallStage.QUEUE and not queue:
+    if stage in (CallStage.QUEUE, CallStage.MESSAGE) and not queue:
         stage = CallStage.MENU
     return CallState(
         stage=stage,
@@ -116,6 +122,8 @@ def decode(text: str) -> CallState:
         asked=bool(fields.get("asked")),
         told_step=_whole(fields.get("step", "")) or 0,
         goes_on_at=fields.get("back", ""),
+        message_longest=_duration(fields.get("longest", "")),
+        message_silence=_duration(fields.get("silence", "")),
         outcome=fields.get("outcome", ""),
     )
 
@@ -146,6 +154,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _microseconds(at: datetime | None) -> str:
     return "" if at is None else str((at - _EPOCH) // timedelta(microseconds=1))
+
+
+def _whole_microseconds(duration: timedelta | None) -> str:
+    return "" if duration is None else str(duration // timedelta(microseconds=1))
 
 
 def _moment(text: str) -> datetime | None:

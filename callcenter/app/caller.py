@@ -44,11 +44,18 @@ class RecordingEnd(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """A finished recording; the file is there in every case."""
+class Recorded:
+    """What is on the disk of a recording; `voiced` says that somebody speaks in it."""
 
     path: Path
     length: timedelta
+    voiced: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording(Recorded):
+    """A finished recording; the file is there in every case."""
+
     ended_by: RecordingEnd
 
 
@@ -145,6 +152,10 @@ class CallerChannel(Protocol):
 
         After `RecordingEnd.HANGUP` there is nobody any more. Raises `NoRecording`.
         """
+        ...
+
+    async def recorded(self, name: str) -> Recorded | None:
+        """What is there of a recording of this name, from this question or from one before it."""
         ...
 
     async def remember(self, state: CallState) -> None:

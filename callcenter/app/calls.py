@@ -19,7 +19,7 @@ from callcenter.app.lines import Lines
 from callcenter.app.lookups import Accounts, Lookups, WebClient
 from callcenter.app.menu import Voice, run_flow
 from callcenter.app.menu_walk import MenuWalk
-from callcenter.app.messages_taken import MessageLimits, take_message
+from callcenter.app.messages_taken import MessageLimits, go_on_with_message, take_message
 from callcenter.app.ports import Clock, CustomerCard
 from callcenter.app.waiting_room import Numbers, WaitingRoom
 from callcenter.domain import commands as cmd
@@ -84,6 +84,9 @@ class Calls:
             await self._arrive(question)
         cards = await self._memory.look_up(question.interaction_id, question.ani.e164)
         self._match(question.interaction_id, cards)
+        if question.state.stage is CallStage.MESSAGE:
+            await go_on_with_message(channel, floor=self._floor, voice=self._voice, words=self.lines, clock=self._clock)
+            return
         place = place_of(question.interaction_id, question.state, self._clock.now())
         if place is not None:
             await self._wait(channel, question.state, place, cards)

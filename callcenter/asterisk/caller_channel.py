@@ -1,7 +1,6 @@
 """A caller's channel, as the FastAGI session of one question: Asterisk's words in, the domain's words out."""
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from callcenter.app.caller import (
     EndVerdict,
     NoRecording,
     Question,
+    Recorded,
     Recording,
     RecordingEnd,
     TransferResult,
@@ -28,6 +28,7 @@ from callcenter.asterisk.agi_codec import AgiRequest
 from callcenter.asterisk.agi_session import AgiSession
 from callcenter.asterisk.errors import AgiCommandFailed, AgiError
 from callcenter.asterisk.orders import OutsideLine, dial_number
+from callcenter.asterisk.recordings import NAME, SAMPLES_PER_SECOND, measure
 from callcenter.domain.direct import agent_of
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.numbers import Number
@@ -54,8 +55,8 @@ _ALL_KEYS: Final = "0123456789*#"
 _KEYS_KEPT: Final = 32
 #: How long nothing is heard after a question: music in the very moment of an answer would be a nuisance.
 QUIET_MOMENT: Final = timedelta(seconds=1)
-_RECORDING_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
-_SAMPLES_PER_SECOND: Final = 8000
+_CUT_MARGIN: Final = timedelta(seconds=3)
+"""A silence that ended a recording is told in its length, and cut off its file."""
 _LIMIT_MARGIN: Final = timedelta(milliseconds=200)
 #: What Dial() says of a call that nobody took (DIALSTATUS); whatever else it says is a failure.
 _TRANSFER_RESULTS: Final = {"BUSY": TransferResult.BUSY, "NOANSWER": TransferResult.NO_ANSWER}
@@ -218,16 +219,27 @@ class AgiCallerChannel:
             raise NoRecording(f"the exchange cannot record to {path}.wav: {error}; may it write there?") from error
         except AgiError as error:
             raise CallerGone(str(error)) from error
-        length = timedelta(seconds=max(reply.endpos or 0, 0) / _SAMPLES_PER_SECOND)
+        length = timedelta(seconds=max(reply.endpos or 0, 0) / SAMPLES_PER_SECOND)
         ended_by = RecordingEnd.LIMIT if length >= limit - _LIMIT_MARGIN else RecordingEnd.SILENCE
         if not is_there:
             ended_by = RecordingEnd.HANGUP
         elif reply.value == "dtmf":
             ended_by = RecordingEnd.KEY
-        return Recording(path=path.with_name(f"{name}.wav"), length=length, ended_by=ended_by)
+        file = path.with_name(f"{name}.wav")
+        on_disk = await asyncio.to_thread(measure, file)
+        if on_disk is None or on_disk.length < length / 2 - _CUT_MARGIN:
+            kept = 0.0 if on_disk is None else on_disk.length.total_seconds()
+            raise NoRecording(f"of {length.total_seconds():.1f} s only {kept:.1f} s are in {file}; is the disk full?")
+        return Recording(path=file, length=length, ended_by=ended_by, voiced=on_disk.voiced)
+
+    async def recorded(self, name: str) -> Recorded | None:
+        """What is there of a recording of this name, from this question or from one before it."""
+        if self._recordings is None or not NAME.fullmatch(name):
+            return None
+        return await asyncio.to_thread(measure, self._recordings / f"{name}.wav")
 
     async def _recording_path(self, name: str) -> Path:
-        if not _RECORDING_NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise NoRecording(f"{name!r} is no name of a recording: letters, digits, '.', '_' and '-' are")
         if self._recordings is None:
             raise NoRecording("no directory for recordings is set")

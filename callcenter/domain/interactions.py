@@ -492,6 +492,8 @@ def outcome_of_hangup(record: Interaction) -> ev.Outcome:
         return ev.Outcome.ANSWERED
     if record.callback_id is not None:
         return ev.Outcome.CALLBACK_TAKEN
+    if record.given.messages:
+        return ev.Outcome.MESSAGE_LEFT
     match record.stage:
         case Stage.RINGING:
             return ev.Outcome.ABANDONED_WHILE_RINGING

@@ -42,6 +42,8 @@ _states = st.builds(
     ),
     asked=st.booleans(),
     told_step=st.integers(0, 11),
+    message_longest=st.none() | st.timedeltas(timedelta(), timedelta(hours=1)),
+    message_silence=st.none() | st.timedeltas(timedelta(), timedelta(minutes=1)),
 )
 
 

@@ -247,7 +247,7 @@ async def test_a_number_outside_is_called_for_him_and_when_nobody_answers_he_is_
 async def test_a_message_is_recorded_and_noted() -> None:
     async with Office(queues=[closed_by(Overflow(kind=OverflowKind.MESSAGE))]) as office:
         channel = await in_the_queue(office)
-        assert said(channel) == ["closed_now", "leave_message", "message_kept"]
+        assert said(channel) == ["closed_now", "leave_message", "message_review", "message_kept"]
         assert office.record().outcome is ev.Outcome.MESSAGE_LEFT
         assert "MessageLeft" in office.names()
 
