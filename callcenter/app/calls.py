@@ -163,7 +163,8 @@ class Calls:
         )
         # A PIN may have told who he is, whatever number he calls from.
         cards = self._memory.cards(question.interaction_id)
-        language = ended.language or walk.state.language or self.lines.default_language
+        only = flow.languages[0] if len(flow.languages) == 1 else None
+        language = ended.language or walk.state.language or only or self.lines.default_language
         await self._after_menu(channel, replace(walk.state, language=language), cards, ended)
 
     async def _after_menu(
