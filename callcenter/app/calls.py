@@ -30,6 +30,7 @@ from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Placement, Stage
 from callcenter.ivr import messages as ivr
+from callcenter.ivr.nodes import FlowNode, TransferNode
 from callcenter.ivr.prompts import Utterance
 from callcenter.ivr.waiting import WaitingPrompt
 
@@ -267,6 +268,17 @@ class Calls:
             await self._floor.request(cmd.ConfigureQueue(config=config))
         return True
 
+    def _ring_at(self, place: str) -> timedelta:
+        """How long an agent rings by the node of a flow; as usual where an edit has taken the node away."""
+        name, _, path = place.partition(" ")
+        flow = self.lines.flows.get(name)
+        *outer, last = path.split("/")
+        for step in outer:
+            inner = flow.nodes.get(step) if flow is not None else None
+            flow = self.lines.flows.get(inner.flow) if isinstance(inner, FlowNode) else None
+        node = flow.nodes.get(last) if flow is not None else None
+        return node.ring if isinstance(node, TransferNode) else USUAL_RING
+
     async def _not_taken(self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...]) -> None:
         """The agent has not taken him: back to the node of his flow that put him through."""
         interaction_id = channel.question.interaction_id
@@ -287,7 +299,7 @@ class Calls:
         agent_id = agent_of(place.queue_id)
         if agent_id is not None and place.queue_id not in self._floor.picture.queues:
             # A server that has just started knows the agent, but not that somebody waits for him alone.
-            await self._open_direct_queue(agent_id, USUAL_RING)
+            await self._open_direct_queue(agent_id, self._ring_at(state.goes_on_at))
         if not await self.waiting_room.treat(channel, state, self.lines, place):
             await self._not_taken(channel, state, cards)
 

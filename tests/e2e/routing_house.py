@@ -59,7 +59,8 @@ class RoutingHouse(House):
     """`queues` are the fields of each queue as in a business's file; `agents` those of agents besides the usual name.
 
     Each queue has a line of its name; `lines` are more of them, by name: the queue, and the priority that the flow
-    gives. `rest` is more of the file, whole parts of it.
+    gives; `flows` are texts of flows that are lines of their own, by their names. `rest` is more of the file, whole
+    parts of it.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class RoutingHouse(House):
         agents: Mapping[str, str],
         rest: str = "",
         lines: Mapping[str, tuple[str, int]] | None = None,
+        flows: Mapping[str, str] | None = None,
     ) -> None:
         self.outside_port = free_ports(1, AGENTS_HOST)[0]
         recorded = base / "recorded"
@@ -81,7 +83,9 @@ class RoutingHouse(House):
         self._queues, self._agents, self._rest = queues, agents, rest
         self._lines = {queue: (queue, 0) for queue in queues} | dict(lines or {})
         self._board: Desktop | None = None
-        self._numbers = {line: str(4_801 + index) for index, line in enumerate(self._lines)}
+        self._flows = dict(flows or {})
+        names = [*self._lines, *self._flows]
+        self._numbers = {line: str(4_801 + index) for index, line in enumerate(names)}
         self.tones = PromptTones(queue_prompts(PROJECT / "ivr_flows"))
         self.tones.write(recorded)
 
@@ -91,6 +95,8 @@ class RoutingHouse(House):
         for line, (queue, priority) in self._lines.items():
             text = FLOW.format(name=f"to_{line}", queue=queue, priority=priority)
             (flows / f"to_{line}.yaml").write_text(text, encoding="utf-8")
+        for name, text in self._flows.items():
+            (flows / f"{name}.yaml").write_text(text, encoding="utf-8")
         await self.apply(self.business())
 
     def business(self) -> str:
@@ -103,7 +109,8 @@ class RoutingHouse(House):
         lines += [f"  '{agent}': {{name: Agent {agent}, {fields}}}\n" for agent, fields in self._agents.items()]
         lines.append("numbers:\n")
         for line, number in self._numbers.items():
-            lines.append(f"  '{number}': {{flow: to_{line}, label: {{zh: {line}, en: {line}}}}}\n")
+            flow = line if line in self._flows else f"to_{line}"
+            lines.append(f"  '{number}': {{flow: {flow}, label: {{zh: {line}, en: {line}}}}}\n")
         return "".join(lines)
 
     async def apply(self, business: str) -> str:
