@@ -1,5 +1,5 @@
-"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `flow`, `db upgrade`, `asterisk-config`, `demo`,
-`simulate`, `version`.
+"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `customer`, `flow`, `db upgrade`,
+`asterisk-config`, `demo`, `simulate`, `version`.
 
 Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
 0 done, 1 something is not well (doctor) or failed unexpectedly, 2 the settings or what they name cannot be used,
@@ -48,11 +48,13 @@ config_app = typer.Typer(
 )
 user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may sign in.")
 phone_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The agents' SIP accounts.")
+customer_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Customer numbers and their PINs.")
 flow_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The flows of the IVR: tools to write them.")
 db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The database.")
 app.add_typer(config_app, name="config")
 app.add_typer(user_app, name="user")
 app.add_typer(phone_app, name="phone")
+app.add_typer(customer_app, name="customer")
 app.add_typer(flow_app, name="flow")
 app.add_typer(db_app, name="db")
 
@@ -343,6 +345,43 @@ def phone_secret(
     _print(administer.set_phone_secret(settings, agent, secret=secret, by=_by(by)))
     if show:
         typer.echo(secret)
+
+
+@customer_app.command("number")
+def customer_number(
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    number: Annotated[str | None, typer.Argument(help="The number, 4 to 12 digits; none: one by chance.")] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give a customer a number by which he says on the telephone who he is."""
+    _print(administer.give_number(_settings(config), customer, number, by=_by(by)))
+
+
+@customer_app.command("pin")
+def customer_pin(
+    number: Annotated[str, typer.Argument(help="The customer number.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take the PIN away.")] = False,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read it from standard input.")] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Set the PIN of a customer number; without an option it is asked for. A lock ends."""
+    settings = _settings(config)
+    if remove and stdin:
+        raise typer.BadParameter("--remove and --stdin exclude each other")
+    pin = None if remove else _asked("PIN", from_stdin=stdin, option="--stdin")
+    _print(administer.set_pin(settings, number, pin=pin, by=_by(by)))
+
+
+@customer_app.command("unlock")
+def customer_unlock(
+    number: Annotated[str, typer.Argument(help="The customer number.")],
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Forget the wrong PINs of a customer number."""
+    _print(administer.unlock_number(_settings(config), number, by=_by(by)))
 
 
 @flow_app.command("check")

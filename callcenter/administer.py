@@ -24,7 +24,7 @@ from callcenter.app.sessions import hash_password
 from callcenter.asterisk.pbx_config import check_secret
 from callcenter.bootstrap import LinesOfBusiness, SystemClock, read_lines
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
-from callcenter.domain.ids import AgentId, UserId
+from callcenter.domain.ids import AgentId, CustomerId, UserId
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.settings import Settings
 from callcenter.store.audit import add_audit
@@ -39,6 +39,7 @@ from callcenter.store.business import (
     users_of,
 )
 from callcenter.store.configuration import put_phone_secret
+from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.database import Database
 from callcenter.store.schema import check_schema
 from callcenter.store.users import end_sessions_of, list_users, put_password_hash, put_user, remove_user
@@ -235,6 +236,44 @@ async def set_phone_secret(settings: Settings, agent_id: str, *, secret: str, by
 def new_secret() -> str:
     """A secret nobody can guess."""
     return secrets.token_urlsafe(24)
+
+
+# ---- customer numbers
+
+
+async def give_number(settings: Settings, customer_id: str, number: str | None, *, by: str) -> str:
+    """Give a customer a number, this one or one by chance; raises `NotFound`, `InvalidValue`, `Conflict`."""
+    async with _database(settings) as database:
+        numbers = StoredCustomerNumbers(database)
+        made = await numbers.give(CustomerId(customer_id), number, at=SystemClock().now(), by=by)
+    return (
+        f"customer {made.customer_id} has the number {made.number}; callcenter customer pin {made.number} sets its PIN"
+    )
+
+
+async def set_pin(settings: Settings, number: str, *, pin: str | None, by: str) -> str:
+    """Set or (None) remove the PIN of a customer number; raises `NotFound`, `InvalidValue`."""
+    async with _database(settings) as database:
+        numbers = StoredCustomerNumbers(database)
+        customer_id = await _owner(numbers, number)
+        await numbers.set_pin(customer_id, number, pin, at=SystemClock().now(), by=by)
+    return f"{'removed' if pin is None else 'set'} the PIN of customer number {number} (customer {customer_id})"
+
+
+async def unlock_number(settings: Settings, number: str, *, by: str) -> str:
+    """Forget the wrong PINs of a customer number; raises `NotFound`."""
+    async with _database(settings) as database:
+        numbers = StoredCustomerNumbers(database)
+        customer_id = await _owner(numbers, number)
+        await numbers.unlock(customer_id, number, at=SystemClock().now(), by=by)
+    return f"customer number {number} (customer {customer_id}) is not locked"
+
+
+async def _owner(numbers: StoredCustomerNumbers, number: str) -> CustomerId:
+    customer_id = await numbers.owner_of(number)
+    if customer_id is None:
+        raise NotFound(f"nobody has the customer number {number}", code="unknown_customer_number")
+    return customer_id
 
 
 # ---- what several of the above share

@@ -56,11 +56,13 @@ from callcenter.ivr.validate import check_flow
 from callcenter.ivr.waiting import WaitingPrompts
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
+from callcenter.store.accounts import StoredAccounts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_merge import StoredMerging
+from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
@@ -292,6 +294,7 @@ class _Server:
             cases=StoredCases(database),
             tasks=StoredTasks(database),
             lists=StoredCaseLists(database),
+            numbers=StoredCustomerNumbers(database),
         )
         self._case_watch = CaseWatch(cases=relations.cases, tasks=relations.tasks, clock=clock, tell=_log_due)
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
@@ -305,6 +308,7 @@ class _Server:
         self._screens.attach(self._floor)
         self._floor.watch(self._figures.take)
         self._library = prompt_library(settings)
+        self._accounts = StoredAccounts(database, clock=clock)
         self._calls = Calls(
             floor=self._floor,
             memory=memory,
@@ -312,6 +316,7 @@ class _Server:
             clock=clock,
             lines=lines,
             numbers=Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None),
+            accounts=self._accounts,
             web=WebServices(),
         )
         self._clock = clock
@@ -399,6 +404,7 @@ class _Server:
         await self._journal.start()
         stack.push_async_callback(self._journal.stop)
         stack.callback(self._sessions.close)
+        stack.callback(self._accounts.close)
         stack.push_async_callback(self._library.aclose)
         begun = self._figures.day_begins()
         events = await self._records.events_since(begun)

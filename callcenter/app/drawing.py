@@ -255,6 +255,7 @@ def draw_customer(card: CustomerCard) -> CustomerView:
         consents=customer.consents,
         custom=customer.custom,
         version=customer.version,
+        numbers=card.numbers,
     )
 
 

@@ -49,6 +49,7 @@ class Action(StrEnum):
     READ_CUSTOMER = "read_customer"
     WRITE_CUSTOMER = "write_customer"
     MERGE_CUSTOMERS = "merge_customers"
+    WRITE_PINS = "write_pins"
     READ_CASES = "read_cases"
     WRITE_CASES = "write_cases"
     READ_WORK = "read_work"
@@ -98,6 +99,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_CUSTOMER: _SIGNED_IN,
     Action.WRITE_CUSTOMER: _SIGNED_IN,
     Action.MERGE_CUSTOMERS: _OVERSIGHT,
+    # Agents give customers numbers; who may change what proves who somebody is, is another matter.
+    Action.WRITE_PINS: _OVERSIGHT,
     Action.READ_CASES: _SIGNED_IN,
     Action.WRITE_CASES: _SIGNED_IN,
     Action.READ_WORK: _OWN_DESK,

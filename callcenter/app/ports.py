@@ -8,7 +8,15 @@ from typing import Protocol
 from callcenter.app.call_state import CallState
 from callcenter.domain.actions import CallCustomer, RingAgent
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone
-from callcenter.domain.customers import Case, Consent, ContactPoint, Customer, CustomerKind, CustomValue
+from callcenter.domain.customers import (
+    Case,
+    Consent,
+    ContactPoint,
+    Customer,
+    CustomerKind,
+    CustomerNumber,
+    CustomValue,
+)
 from callcenter.domain.events import Event
 from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
@@ -276,11 +284,12 @@ class InteractionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCard:
-    """A customer as the desktop shows him: himself, the last interactions, the open cases."""
+    """A customer as the desktop shows him: himself, the last interactions, the open cases, his customer numbers."""
 
     customer: Customer
     last_interactions: tuple[InteractionSummary, ...] = ()
     open_cases: tuple[Case, ...] = ()
+    numbers: tuple[CustomerNumber, ...] = ()
 
 
 class Customers(Protocol):

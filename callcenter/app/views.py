@@ -6,7 +6,7 @@ from datetime import datetime
 
 from callcenter.app.ports import CustomerInput, InteractionSummary
 from callcenter.domain.agents import VOICE
-from callcenter.domain.customers import Case, Consent, ContactPoint, CustomerKind, CustomValue
+from callcenter.domain.customers import Case, Consent, ContactPoint, CustomerKind, CustomerNumber, CustomValue
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import MenuStep
 from callcenter.domain.labels import Label
@@ -100,6 +100,8 @@ class CustomerView:
     consents: tuple[Consent, ...] = ()
     custom: Mapping[str, CustomValue] = field(default_factory=dict)
     version: int = 1
+    numbers: tuple[CustomerNumber, ...] = ()
+    """What he types to say who he is; of the PINs only whether there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,15 +82,19 @@ class CaseOutcome(StrEnum):
 
 
 class CodeList(StrEnum):
-    """The lists the business keeps for complaints."""
+    """The lists the business keeps, for complaints and for sales."""
 
     COMPLAINT_REASONS = "complaint_reasons"
     REMEDIES = "remedies"
+    ORDER_STATES = "order_states"
+    OPPORTUNITY_STAGES = "opportunity_stages"
+    CLOSING_REASONS = "closing_reasons"
+    """Why opportunities were won and lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseCode:
-    """An entry of such a list; a retired one stays on the cases that have it and is given to no other."""
+    """An entry of such a list; a retired one stays where it is and is given to nothing else."""
 
     code: str
     label: Label

@@ -69,6 +69,14 @@ class ContactPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerNumber:
+    """A number that the business knows the customer by, and he himself; of its PIN only whether there is one."""
+
+    number: str
+    has_pin: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A matter that spans interactions, as a card shows it; all of it is `domain.cases.CaseRecord`."""
 

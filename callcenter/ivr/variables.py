@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
-    """An amount in a currency, by its three letters of ISO 4217."""
-
-    amount: Decimal
-    currency: str
-
+from callcenter.domain.money import Money as Money
 
 Value = str | int | bool | timedelta | date | time | Decimal | Money
 """A datetime is a date too, and an aware one: it is said as the clocks of its own time zone show."""

@@ -1,11 +1,13 @@
 """Types of columns that behave the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Generic, TypeVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, LargeBinary, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
+from callcenter.domain.money import PLACES, exact
 from callcenter.store.encoding import REPLACEMENT, decode_json, encode_json, without_surrogates
 
 T = TypeVar("T")
@@ -45,6 +47,26 @@ class Seconds(TypeDecorator[timedelta]):
     def process_result_value(self, value: float | None, dialect: Dialect) -> timedelta | None:
         """From seconds."""
         return None if value is None else timedelta(seconds=value)
+
+
+class Amount(TypeDecorator[Decimal]):
+    """An exact decimal, kept as a number of ten-thousandths: SQLite has no decimals, and floats are not exact."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        """To ten-thousandths; refuse what would be rounded."""
+        if value is None:
+            return None
+        kept = value / PLACES
+        if kept != kept.to_integral_value():
+            raise ValueError(f"{value} has more than four places after the point; the store keeps four")
+        return int(kept)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        """From ten-thousandths."""
+        return None if value is None else exact(value * PLACES)
 
 
 class PlainText(TypeDecorator[str]):

@@ -15,7 +15,7 @@ from callcenter.crm.merging import merged, unmerged
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import CustomerId, InteractionId, MergeId
-from callcenter.store import crm_tables, tables
+from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.audit import add_audit
 from callcenter.store.changes import add_change, differences
 from callcenter.store.customers import FIELDS, by_id, lock_customer, put_contact_points, rewrite_customer
@@ -55,6 +55,9 @@ REFERENCES = (
     _Reference("task", crm_tables.tasks, "task_id"),
     _Reference("organisation", crm_tables.memberships, "membership_id", "organisation_id"),
     _Reference("member", crm_tables.memberships, "membership_id", "member_id"),
+    _Reference("number", sales_tables.customer_numbers, "number_id"),
+    _Reference("order", sales_tables.orders, "order_id"),
+    _Reference("opportunity", sales_tables.opportunities, "opportunity_id"),
     _Reference("merged", tables.customers, "customer_id", "merged_into"),
 )
 """Everything that refers to customers; the history of changes stays with whom it was written for (changes.py)."""

@@ -7,10 +7,10 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, fun
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import CustomerCard, CustomerInput, InteractionSummary
-from callcenter.domain.customers import Case, ContactPoint, ContactPointKind, Customer, CustomerKind
+from callcenter.domain.customers import Case, ContactPoint, ContactPointKind, Customer, CustomerKind, CustomerNumber
 from callcenter.domain.errors import Conflict, NotFound, Outdated
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, QueueId
-from callcenter.store import tables
+from callcenter.store import sales_tables, tables
 from callcenter.store.audit import add_audit
 from callcenter.store.changes import add_change, differences
 from callcenter.store.database import Database
@@ -28,7 +28,7 @@ class StoredCustomers:
         self._database = database
 
     async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
-        """Everyone who has this number (E.164) or address, the most recently active first; three statements at most."""
+        """Everyone who has this number (E.164) or address, the most recently active first; four statements at most."""
         return await self._database.look(
             lambda connection: _cards(connection, read_customers(connection, _BY_CONTACT_POINT, {"value": value}))
         )
@@ -243,17 +243,19 @@ def _agent_id(value: str | None) -> AgentId | None:
 
 
 def _cards(connection: Connection, customers: Sequence[Customer]) -> tuple[CustomerCard, ...]:
-    """Each customer with the last interactions and the open cases."""
+    """Each customer with the last interactions, the open cases and his numbers."""
     if not customers:
         return ()
     ids = [customer.customer_id for customer in customers]
     history = _last_interactions(connection, ids)
     cases = _open_cases(connection, ids)
+    numbers = _numbers(connection, ids)
     return tuple(
         CustomerCard(
             customer=customer,
             last_interactions=tuple(history.get(customer.customer_id, ())),
             open_cases=tuple(cases.get(customer.customer_id, ())),
+            numbers=tuple(numbers.get(customer.customer_id, ())),
         )
         for customer in customers
     )
@@ -290,6 +292,14 @@ def _open_cases(connection: Connection, ids: Sequence[CustomerId]) -> dict[str, 
             owner_id=_agent_id(row.owner_id),
         )
         found.setdefault(row.customer_id, []).append(case)
+    return found
+
+
+def _numbers(connection: Connection, ids: Sequence[CustomerId]) -> dict[str, list[CustomerNumber]]:
+    found: dict[str, list[CustomerNumber]] = {}
+    for row in connection.execute(_NUMBERS_OF, {"ids": ids}).all():
+        number = CustomerNumber(number=row.number, has_pin=bool(row.has_pin))
+        found.setdefault(row.customer_id, []).append(number)
     return found
 
 
@@ -342,8 +352,16 @@ def _open_cases_of() -> Select[tuple[object, ...]]:
     return table.select().where(mine, *is_open).order_by(table.c.opened_at.desc(), table.c.case_id)
 
 
+def _numbers_of() -> Select[tuple[str, str, bool]]:
+    table = sales_tables.customer_numbers
+    mine = table.c.customer_id.in_(bindparam("ids", expanding=True))
+    columns = (table.c.customer_id, table.c.number, table.c.pin_hash.is_not(None).label("has_pin"))
+    return select(*columns).where(mine).order_by(table.c.customer_id, table.c.given_at, table.c.number)
+
+
 # A caller waits for these; putting such statements together takes longer than running them.
 _BY_CONTACT_POINT = _by_contact_point()
 _BY_ID = _by_id()
 _LAST_INTERACTIONS_OF = _last_interactions_of()
 _OPEN_CASES_OF = _open_cases_of()
+_NUMBERS_OF = _numbers_of()

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
+from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
 from callcenter.app.message_box import MessageBox
@@ -112,6 +113,7 @@ class Relations:
     cases: CaseBook
     tasks: TaskBook
     lists: CaseLists
+    numbers: CustomerNumbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

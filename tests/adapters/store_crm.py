@@ -17,7 +17,7 @@ from callcenter.domain.customers import (
     CustomerKind,
 )
 from callcenter.domain.ids import CustomerId
-from callcenter.store import crm_tables, tables
+from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.interaction_rows import write_interactions
@@ -64,6 +64,9 @@ WHOLE: Sequence[Table] = (
     crm_tables.tasks,
     crm_tables.memberships,
     crm_tables.customer_terms,
+    sales_tables.customer_numbers,
+    sales_tables.orders,
+    sales_tables.opportunities,
 )
 _MOVING = frozenset({"version", "updated_at"})
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +15,10 @@ from callcenter.app.ports import CustomerInput
 from callcenter.domain.customers import Channel, ConsentState, CustomerKind
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.ids import CustomerId, InteractionId, MergeId
-from callcenter.store import crm_tables, schema, tables
+from callcenter.store import crm_tables, sales_tables, schema, tables
 from callcenter.store.changes import read_changes
 from callcenter.store.customer_merge import StoredMerging
+from callcenter.store.customer_numbers import add_number
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
@@ -89,6 +91,11 @@ async def furnish(database: Database, prefix: str = "") -> None:
                 for one in ids
             ],
         )
+        for one in ids:
+            own_number = f"{len(prefix)}{ord(one[-1])}{prefix}"
+            await add_number(connection, CustomerId(one), own_number, pin_hash=None, at=NOON, by="1001")
+            await connection.execute(sales_tables.orders.insert().values(order_row(one)))
+            await connection.execute(sales_tables.opportunities.insert().values(opportunity_row(one)))
         await connection.execute(
             crm_tables.memberships.insert(),
             [
@@ -102,6 +109,40 @@ async def furnish(database: Database, prefix: str = "") -> None:
                 for one in ids
             ],
         )
+
+
+def order_row(owner: str) -> dict[str, object]:
+    return {
+        "order_id": f"{owner}-o",
+        "number": f"SO-{owner}",
+        "dialled": "",
+        "customer_id": owner,
+        "placed_on": NOON.date(),
+        "due_on": NOON.date(),
+        "state": "new",
+        "total": Decimal("12.50"),
+        "currency": "CNY",
+        "note": "",
+        "at": NOON,
+        "created_at": NOON,
+        "created_by": "1001",
+    }
+
+
+def opportunity_row(owner: str) -> dict[str, object]:
+    return {
+        "opportunity_id": f"{owner}-p",
+        "customer_id": owner,
+        "title": "x",
+        "stage": "lead",
+        "state": "open",
+        "probability": 10,
+        "next_step": "",
+        "remark": "",
+        "quotes": (),
+        "opened_at": NOON,
+        "opened_by": "1001",
+    }
 
 
 async def test_the_survivor_has_everything_and_the_other_leads_to_him(database: Database) -> None:
@@ -325,6 +366,9 @@ async def _check_references(database: Database, prefix: str) -> None:
             (crm_tables.tasks, "customer_id"),
             (crm_tables.memberships, "member_id"),
             (crm_tables.customer_terms, "customer_id"),
+            (sales_tables.customer_numbers, "customer_id"),
+            (sales_tables.orders, "customer_id"),
+            (sales_tables.opportunities, "customer_id"),
             (tables.customers, "merged_into"),
         ):
             found = (await connection.execute(table.select().with_only_columns(table.c[column]))).scalars()

@@ -275,3 +275,35 @@ def test_lists_and_targets_are_set_by_administrators(client: TestClient) -> None
     assert len(client.get(f"{API}/service-targets").json()["items"]) == 20
     assert refusal(client.put(target, json={**body, "escalate_to": "nobody"})) == (422, "unknown_agent")
     assert refusal(client.put(f"{API}/service-targets/fault/never", json=body)) == (422, "invalid_request")
+
+
+def test_numbers_are_given_by_agents_and_pins_set_by_supervisors(client: TestClient, house: WebHouse) -> None:
+    anna = make(client, "Anna", contact_points=[phone("13800138000")])
+    numbers = f"{API}/customers/{anna}/numbers"
+    made = client.post(numbers, json={"number": "10023"})
+    assert (made.status_code, made.json()["has_pin"]) == (201, False)
+    assert len(client.post(numbers, json={}).json()["number"]) == 8
+    assert refusal(client.post(numbers, json={"number": "10023"})) == (409, "customer_number_taken")
+    assert refusal(client.post(numbers, json={"number": "12"})) == (422, "invalid_request")
+    assert refusal(client.put(f"{numbers}/10023/pin", json={"pin": "3864"})) == (403, "forbidden")
+    sign_in(client, "super")
+    for pin, code in (("1234", "weak_pin"), ("8000", "weak_pin"), ("38a4", "invalid_pin"), ("", "invalid_pin")):
+        refused = client.put(f"{numbers}/10023/pin", json={"pin": pin})
+        assert refusal(refused) == (422, code)
+        assert not pin or pin not in refused.text
+    too_long = client.put(f"{numbers}/10023/pin", json={"pin": "38642" * 20})
+    assert refusal(too_long) == (422, "invalid_request")
+    assert "38642" not in too_long.text
+    answer = client.put(f"{numbers}/10023/pin", json={"pin": "386402"})
+    assert (answer.status_code, answer.json()["has_pin"]) == (200, True)
+    assert client.delete(f"{numbers}/10023/lock").json()["failures"] == 0
+    assert client.patch(f"{numbers}/10023", json={"number": "20046"}).json()["has_pin"] is True
+    assert client.delete(f"{numbers}/20046/pin").json()["has_pin"] is False
+    assert client.delete(f"{numbers}/20046").status_code == 204
+    assert refusal(client.delete(f"{numbers}/20046")) == (404, "unknown_customer_number")
+    (left,) = client.get(numbers).json()["items"]
+    assert left["given_by"] == "1001"
+    changes = client.get(f"{API}/customers/{anna}/changes").text
+    assert "pin_set" in changes
+    assert "386402" not in changes + answer.text
+    assert house.desk.changed_customers.count(CustomerId(anna)) >= 6

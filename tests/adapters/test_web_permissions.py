@@ -77,6 +77,9 @@ BODIES: dict[str, object] = {
     "/api/v1/customers/{customer_id}/merges": {"merged_id": "nobody"},
     "/api/v1/customers/{customer_id}/members/{member_id}": {"role": "buyer"},
     "/api/v1/customers/{customer_id}/notes": {"text": "x"},
+    "/api/v1/customers/{customer_id}/numbers": {"number": "10023"},
+    "/api/v1/customers/{customer_id}/numbers/{number}": {"number": "20046"},
+    "/api/v1/customers/{customer_id}/numbers/{number}/pin": {"pin": "3864"},
     "/api/v1/customers/{customer_id}/cases": {"kind": "question", "subject": "x"},
     "/api/v1/customers/{customer_id}/tasks": {"text": "x", "due_at": "2026-12-01T09:00:00Z"},
     "/api/v1/cases/{case_id}": {"subject": "x"},
@@ -122,7 +125,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     names = dict.fromkeys(
         ("interaction_id", "customer_id", "queue_id", "case_id", "task_id", "merge_id", "message_id"), "nothing"
     )
-    names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell"}
+    names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     address = path.format(**names, kind="fault", priority="low")
     if method == "GET" and path == "/api/v1/customers":
         address += "?contact_point=13800138000"

@@ -34,6 +34,7 @@ from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_merge import StoredMerging
+from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
 from callcenter.store.messages import StoredMessages
@@ -292,6 +293,7 @@ def furnish(
             cases=StoredCases(database),
             tasks=StoredTasks(database),
             lists=StoredCaseLists(database),
+            numbers=StoredCustomerNumbers(database, hash_pin=QUICK_PASSWORDS.hash),
         ),
         messages=messages,
         audit=users,

@@ -6,7 +6,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
-from callcenter.store.columns import ByteText, Json, PlainText, RawJson, Seconds, UtcDateTime
+from callcenter.store.columns import Amount, ByteText, Json, PlainText, RawJson, Seconds, UtcDateTime
 from callcenter.store.tables import metadata
 
 
@@ -23,6 +23,8 @@ def render_type(kind: str, item: object, _context: AutogenContext) -> str | Lite
             return "sa.LargeBinary()"
         case Json() | RawJson():
             return "sa.JSON()"
+        case Amount():
+            return "sa.BigInteger()"
         case Seconds():
             return "sa.Double()"
         case _:
