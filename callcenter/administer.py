@@ -16,13 +16,13 @@ from callcenter.app.business import Business, Change, ChangeKind, Part, changes,
 from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business as read_file
 from callcenter.app.business_text import write_business
-from callcenter.app.lines import Lines
+from callcenter.app.flow_lines import LinesOfBusiness
 from callcenter.app.opening_hours import opening_hours
 from callcenter.app.permissions import Role
 from callcenter.app.ports import User
 from callcenter.app.sessions import hash_password
 from callcenter.asterisk.pbx_config import check_secret
-from callcenter.bootstrap import LinesOfBusiness, SystemClock, read_lines
+from callcenter.bootstrap import SystemClock, flow_shelf
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, UserId
 from callcenter.ivr.faults import Fault, FlowError
@@ -62,10 +62,10 @@ async def export_configuration(settings: Settings) -> str:
         return write_business(await read_business(connection))
 
 
-def _lines_of(settings: Settings, business: Business) -> Lines:
-    """The lines as they will be; which number leads to which flow is checked with the file's own lines."""
+def _as_it_will_be(business: Business) -> LinesOfBusiness:
+    """What flows are checked against; which number leads to which flow is checked with the file's own lines."""
     hours = {name: opening_hours(entry) for name, entry in business.hours.items()}
-    return read_lines(settings, LinesOfBusiness(queues=business.queues, agents=business.agents, hours=hours))
+    return LinesOfBusiness(queues=business.queues, agents=business.agents, hours=hours)
 
 
 async def apply_configuration(
@@ -86,7 +86,8 @@ async def apply_configuration(
             faults: list[Fault] = []
             flows: frozenset[str] | None = None
             try:
-                flows = frozenset((await asyncio.to_thread(_lines_of, settings, after)).flows)
+                there = await asyncio.to_thread(_as_it_will_be, after)
+                flows = frozenset((await flow_shelf(settings, database).load_for(there)).flows)
             except FlowError as error:
                 faults.extend(error.faults)
             try:

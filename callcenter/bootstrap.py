@@ -7,9 +7,8 @@ import asyncio
 import secrets
 import sys
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -26,11 +25,14 @@ from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
-from callcenter.app.flow_files import read_flows
+from callcenter.app.flow_book import FlowBook
+from callcenter.app.flow_figures import FlowFigures
+from callcenter.app.flow_files import FlowDirectory
+from callcenter.app.flow_lines import LineRules
+from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
-from callcenter.app.ports import Configuration, NumberRoute
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
@@ -45,15 +47,9 @@ from callcenter.asterisk.orders import OutsideLine
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
-from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import CustomerId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
-from callcenter.ivr.faults import Fault, FlowError
-from callcenter.ivr.flow import Flow
-from callcenter.ivr.reader import Surroundings, parse_prompts
-from callcenter.ivr.validate import check_flow
-from callcenter.ivr.waiting import WaitingPrompts
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accounts import StoredAccounts
@@ -66,6 +62,7 @@ from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
+from callcenter.store.flows import StoredFlows
 from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
 from callcenter.store.records import StoredRecords
@@ -82,7 +79,8 @@ log = structlog.get_logger(__name__)
 
 THREAD_TURN: Final = timedelta(milliseconds=0.5)
 LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
-WAITING_PROMPTS: Final = "prompts/queue.yaml"
+FLOWS_IN_FORCE: Final = "flows-in-force.json"
+"""Under the data directory: the flows that were sound last."""
 RECORDINGS: Final = "recordings"
 """Under the data directory: what callers say is recorded there."""
 DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
@@ -123,102 +121,25 @@ class ServerHealth:
         }
 
 
-async def load_lines(settings: Settings, configuration: Configuration) -> Lines:
-    """Every flow of the directory and which number leads to it; raises `FlowError` with the faults of all files."""
-    business = LinesOfBusiness(
-        queues=frozenset(queue.queue_id for queue in await configuration.queues()),
-        agents=frozenset(agent.agent_id for agent in await configuration.agents()),
-        hours=await configuration.hours(),
-        numbers=await configuration.numbers(),
-    )
-    return await asyncio.to_thread(read_lines, settings, business)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinesOfBusiness:
-    """What of the business the flows name; without `numbers` it is not looked whether each leads to a flow."""
-
-    queues: Collection[str]
-    agents: Collection[str]
-    hours: Mapping[str, OpeningHours]
-    numbers: Sequence[NumberRoute] = ()
-
-
-def read_lines(settings: Settings, business: LinesOfBusiness) -> Lines:
-    """As `load_lines`, with this business.
-
-    A queue must be there in every flow; agents and hours only in those that some caller can come to.
-    """
-    numbers = business.numbers
-    directory = settings.flows.directory
-    if not directory.is_dir():
-        raise FlowError(
-            [_fault(directory, "there is no such directory of flows", "set flows.directory to where they are")]
-        )
-    flows: dict[str, Flow] = {}
-    faults: list[Fault] = []
-    texts: dict[str, str] = {}
-    for path in sorted(directory.glob("*.yaml")):
-        try:
-            texts[str(path)] = _read(path)
-        except FlowError as error:
-            faults.extend(error.faults)
-    try:
-        flows = read_flows(texts, Surroundings(queues=business.queues))
-    except FlowError as error:
-        faults.extend(error.faults)
-    prompts_path = directory / WAITING_PROMPTS
-    waiting: WaitingPrompts | None = None
-    try:
-        waiting = WaitingPrompts(parse_prompts(_read(prompts_path), str(prompts_path)))
-    except FlowError as error:
-        faults.extend(error.faults)
-    default = settings.flows.default
-    wanted = {route.flow: f"number {route.dnis}" for route in numbers}
-    if default is not None:
-        wanted[default] = "the setting flows.default"
-    first = {name for name, flow in flows.items() if not flow.returns}
-    for name, whence in sorted(wanted.items()):
-        if name not in first and not faults:
-            known = ", ".join(sorted(first)) or "none"
-            why = "which is made to be led into by other flows" if name in flows else "which is not here"
-            faults.append(_fault(directory, f"{whence} leads to the flow {name!r}, {why}", f"known: {known}"))
-    if not faults:
-        around = Surroundings(agents=business.agents, hours=business.hours, flows=flows)
-        for name in sorted(_led_to(flows, wanted)):
-            faults.extend(check_flow(flows[name], around))
-    if faults or waiting is None:
-        raise FlowError(faults)
-    return Lines(
-        flows=flows,
-        flow_of_dnis={route.dnis: route.flow for route in numbers},
-        default_flow=default,
-        waiting_prompts=waiting,
+def flow_shelf(settings: Settings, database: Database, *, memory: Path | None = None) -> FlowShelf:
+    """The flows of the directory and those that were published; with `memory`, what was sound last stays in force."""
+    rules = LineRules(
+        directory=settings.flows.directory,
+        default_flow=settings.flows.default,
         default_language=settings.server.language,
-        hours=business.hours,
+    )
+    return FlowShelf(
+        FlowDirectory(settings.flows.directory),
+        published=StoredFlows(database),
+        configuration=StoredConfiguration(database),
+        rules=rules,
+        memory=memory,
     )
 
 
-def _led_to(flows: Mapping[str, Flow], first: Iterable[str]) -> set[str]:
-    """The flows that callers can come to from these."""
-    found, open_names = set[str](), list(first)
-    while open_names:
-        name = open_names.pop()
-        if name in flows and name not in found:
-            found.add(name)
-            open_names += flows[name].flows_used()
-    return found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FlowError([_fault(path, f"cannot be read: {error}", "a UTF-8 file that the server may read")]) from error
-
-
-def _fault(path: Path, what: str, right: str) -> Fault:
-    return Fault(code="flow_files", filename=str(path), line=1, what=what, right=right)
+async def load_lines(settings: Settings, database: Database) -> Lines:
+    """Every flow that counts and which number leads to it; raises `FlowError` with the faults of all."""
+    return await flow_shelf(settings, database).load()
 
 
 class NumberReader:
@@ -262,8 +183,9 @@ async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event
         configuration = StoredConfiguration(database)
         # Read first: what is applied from here on is noticed as a newer version.
         version = await configuration.version()
-        lines = await load_lines(settings, configuration)
-        await _Server(settings, notifier, database, configuration, lines, version, demo).run(stop, stack)
+        shelf = flow_shelf(settings, database, memory=settings.server.data_directory / FLOWS_IN_FORCE)
+        lines = await shelf.load()
+        await _Server(settings, notifier, database, configuration, shelf, lines, version, demo).run(stop, stack)
 
 
 class _Server:
@@ -275,6 +197,7 @@ class _Server:
         notifier: Notifier,
         database: Database,
         configuration: StoredConfiguration,
+        shelf: FlowShelf,
         lines: Lines,
         version: int,
         demo: DemoInfo | None,
@@ -307,6 +230,8 @@ class _Server:
         self._figures.attach(self._floor.picture)
         self._screens.attach(self._floor)
         self._floor.watch(self._figures.take)
+        self._flow_figures = FlowFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
+        self._floor.watch(self._flow_figures.take)
         self._library = prompt_library(settings)
         self._accounts = StoredAccounts(database, clock=clock)
         self._calls = Calls(
@@ -326,7 +251,8 @@ class _Server:
             floor=self._floor,
             calls=self._calls,
             screens=self._screens,
-            load_lines=lambda: load_lines(settings, configuration),
+            load_lines=shelf.load,
+            lines_changed=shelf.changed,
             prepare=lambda lines: build_prompts(self._library, lines),
             version=version,
         )
@@ -367,6 +293,14 @@ class _Server:
             users=users,
             clock=clock,
         )
+        flows = FlowBook(
+            shelf=shelf,
+            published=StoredFlows(database),
+            configuration=configuration,
+            figures=self._flow_figures,
+            clock=clock,
+            lines=lambda: self._calls.lines,
+        )
         self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
         metrics.register(FloorGauges(self._floor, self._journal, self._figures))
@@ -382,6 +316,7 @@ class _Server:
                 audit=users,
                 recordings=settings.server.data_directory / RECORDINGS,
                 configuration=configuration,
+                flows=flows,
                 sessions=self._sessions,
                 feed=feed,
                 health=ServerHealth(self._bridge, database, self._journal),
@@ -409,6 +344,7 @@ class _Server:
         begun = self._figures.day_begins()
         events = await self._records.events_since(begun)
         self._figures.load(events)
+        self._flow_figures.load(events)
         agent_ids = [status.agent_id for status in await self._records.agent_statuses()]
         today = agents_today(agent_ids, events, begun=begun, now=self._clock.now())
         floor_task = asyncio.create_task(self._floor.run(), name="floor")

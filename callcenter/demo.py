@@ -227,7 +227,7 @@ async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
         configuration = StoredConfiguration(database)
         fallback = fallback_queues(await configuration.queues(), await configuration.agents())
         # The server would refuse them too, but then Asterisk would have been started for nothing.
-        await load_lines(settings, configuration)
+        await load_lines(settings, database)
     finally:
         await database.dispose()
     demo_trunk = TrunkSettings(name="demo", match=(CALLERS_ADDRESS,))

@@ -176,7 +176,7 @@ async def _database(settings: Settings, business: _Business) -> AsyncIterator[Fi
         configuration = StoredConfiguration(database)
         business.queues = [queue.queue_id for queue in await configuration.queues()]
         business.agents = [agent.agent_id for agent in await configuration.agents()]
-        lines = await load_lines(settings, configuration)
+        lines = await load_lines(settings, database)
         yield fine("flows", ", ".join(sorted(lines.flows)) or "none")
     except FlowError as error:
         for fault in error.faults:

@@ -41,7 +41,7 @@ async def check_configuration(settings: Settings) -> list[str]:
     try:
         await check_schema(database)
         configuration = StoredConfiguration(database)
-        lines = await load_lines(settings, configuration)
+        lines = await load_lines(settings, database)
         queues = await configuration.queues()
         agents = await configuration.agents()
     finally:

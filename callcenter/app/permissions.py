@@ -65,6 +65,8 @@ class Action(StrEnum):
     DIRECT_WAITING = "direct_waiting"
     FORCE_STATE = "force_state"
     CLOSE_QUEUES = "close_queues"
+    READ_FLOWS = "read_flows"
+    WRITE_FLOWS = "write_flows"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
@@ -118,6 +120,9 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.DIRECT_WAITING: _OVERSIGHT,
     Action.FORCE_STATE: _OVERSIGHT,
     Action.CLOSE_QUEUES: _OVERSIGHT,
+    # To check and to try a text changes nothing.
+    Action.READ_FLOWS: _OVERSIGHT,
+    Action.WRITE_FLOWS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,

@@ -50,15 +50,20 @@ class Renewal:
         calls: Calls,
         screens: RefreshedScreens,
         load_lines: Callable[[], Awaitable[Lines]],
+        lines_changed: Callable[[], Awaitable[bool]],
         prepare: Callable[[Lines], Awaitable[None]],
         version: int,
     ) -> None:
-        """`version` is the one the floor was filled from, or an older one; `prepare` makes the prompts of new lines."""
+        """`version` is the one the floor was filled from, or an older one; `prepare` makes the prompts of new lines.
+
+        `lines_changed` says whether lines are to be loaded anew although the version is the same: a file was changed.
+        """
         self._configuration = configuration
         self._floor = floor
         self._calls = calls
         self._screens = screens
         self._load_lines = load_lines
+        self._lines_changed = lines_changed
         self._prepare = prepare
         self._version = version
         self._phones: dict[AgentId, Phone] | None = None
@@ -106,7 +111,7 @@ class Renewal:
         if version == self._version:
             if self._leftovers:
                 await self._remove_rest()
-            return None
+            return await self._changed_lines()
         await self._configure()
         lines = await self._new_lines()
         # Even with faults: they are told once, and the next version is looked at again.
@@ -116,6 +121,15 @@ class Renewal:
             await self._remove_rest()
         self._screens.refresh_everything()
         log.info("configuration_renewed", version=version, lines=lines is not None)
+        return lines
+
+    async def _changed_lines(self) -> Lines | None:
+        if not await self._lines_changed():
+            return None
+        lines = await self._new_lines()
+        if lines is not None:
+            self._calls.lines = lines
+            log.info("lines_renewed", flows=len(lines.flows))
         return lines
 
     async def _configure(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Final
 
@@ -22,18 +23,51 @@ LETTER: Final = 6.6
 """The width of a Latin letter of 12 points; a Chinese one takes two."""
 LONGEST_LABEL: Final = 30
 
-_COLOURS: Final = {
-    "ask": ("#e8f1fd", "#2f6fbf"),
-    "say": ("#f4f4f5", "#71717a"),
-    "decide": ("#fef6e4", "#b7791f"),
-    "look": ("#eefaf1", "#2f855a"),
-    "last": ("#fdecec", "#c53030"),
-    "flow": ("#f3ecfd", "#6b46c1"),
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Palette:
+    """The colours of a picture; `nodes` are the ground and the line of each kind of box."""
+
+    ground: str
+    line: str
+    text: str
+    quiet: str
+    nodes: Mapping[str, tuple[str, str]]
 
 
-def flow_svg(flow: Flow, *, language: str = "en", counts: Counts | None = None) -> str:
+_LIGHT: Final = _Palette(
+    ground="#fff",
+    line="#52525b",
+    text="#18181b",
+    quiet="#71717a",
+    nodes={
+        "ask": ("#e8f1fd", "#2f6fbf"),
+        "say": ("#f4f4f5", "#71717a"),
+        "decide": ("#fef6e4", "#b7791f"),
+        "look": ("#eefaf1", "#2f855a"),
+        "last": ("#fdecec", "#c53030"),
+        "flow": ("#f3ecfd", "#6b46c1"),
+    },
+)
+_DARK: Final = _Palette(
+    ground="#1a2225",
+    line="#9fb0b5",
+    text="#e6edee",
+    quiet="#9fb0b5",
+    nodes={
+        "ask": ("#1b2d44", "#8dbaf0"),
+        "say": ("#283236", "#b4c0c4"),
+        "decide": ("#3a2e14", "#f0bd5e"),
+        "look": ("#17352a", "#6fcf9c"),
+        "last": ("#431f1d", "#ff8f86"),
+        "flow": ("#2f2546", "#b9a3f0"),
+    },
+)
+
+
+def flow_svg(flow: Flow, *, language: str = "en", counts: Counts | None = None, dark: bool = False) -> str:
     """The picture; ways to the rescue that every question has are left out, and told below."""
+    palette = _DARK if dark else _LIGHT
     ways = _ways(flow)
     widths = {name: _box_width(node, language) for name, node in flow.nodes.items()}
     labelled = {way: _label(flow, way[0], taken, language) for way, taken in ways.items()}
@@ -49,22 +83,30 @@ def flow_svg(flow: Flow, *, language: str = "en", counts: Counts | None = None) 
         f'width="{width:.0f}" height="{height:.0f}" font-family="sans-serif" font-size="12">',
         f"<title>{escape(flow.name)} {escape(flow.version)}</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0 8 4 0 8z" fill="#52525b"/></marker></defs>',
-        f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
+        f'<path d="M0 0 8 4 0 8z" fill="{palette.line}"/></marker></defs>',
+        f'<rect width="{width:.0f}" height="{height:.0f}" fill="{palette.ground}"/>',
     ]
     labels: list[str] = []
     for one, other in ways:
         points = layout.bends.get((one, other)) or (layout.boxes[one],) * 2
         count = None if counts is None else counts.get((one, other), 0)
-        line, label = _way(points, labelled[one, other], itself=one == other, count=count)
+        line, label = _way(points, labelled[one, other], itself=one == other, count=count, palette=palette)
         parts.append(line)
         labels.append(label)
-    parts += [_box(flow, node, layout.boxes[name], widths[name], language) for name, node in flow.nodes.items()]
+    parts += [
+        _box(flow, node, layout.boxes[name], widths[name], language, palette) for name, node in flow.nodes.items()
+    ]
     parts += labels
     parts.append(
-        f'<text x="{MARGIN}" y="{height - 10:.0f}" fill="#71717a">{escape(_footnote(flow, language))}</text></svg>'
+        f'<text x="{MARGIN}" y="{height - 10:.0f}" fill="{palette.quiet}">'
+        f"{escape(_footnote(flow, language))}</text></svg>"
     )
     return "\n".join(parts) + "\n"
+
+
+def drawn_ways(flow: Flow) -> Collection[tuple[str, str]]:
+    """The ways that the picture shows; callers may take others, as by giving up."""
+    return _ways(flow).keys()
 
 
 def flow_mermaid(flow: Flow, *, language: str = "en") -> str:
@@ -133,20 +175,20 @@ def _kind(node: n.Node) -> str:
     return "".join(f"_{sign.lower()}" if sign.isupper() and at else sign.lower() for at, sign in enumerate(written))
 
 
-def _colours(node: n.Node) -> tuple[str, str]:
+def _colour(node: n.Node) -> str:
     match node:
         case n.LookupNode() | n.HttpNode():
-            return _COLOURS["look"]
+            return "look"
         case n.BranchNode() | n.SetNode() | n.HoursNode() | n.SwitchLanguageNode():
-            return _COLOURS["decide"]
+            return "decide"
         case n.FlowNode() | n.ReturnNode():
-            return _COLOURS["flow"]
+            return "flow"
         case n.SayNode():
-            return _COLOURS["say"]
+            return "say"
         case _ if isinstance(node, n.AskingNode):
-            return _COLOURS["ask"]
+            return "ask"
         case _:
-            return _COLOURS["last"]
+            return "last"
 
 
 def _text_width(text: str) -> float:
@@ -161,9 +203,9 @@ def _at(place: Placed) -> tuple[float, float]:
     return place.x + MARGIN, place.layer * LAYER_HEIGHT + MARGIN + BOX_HEIGHT / 2
 
 
-def _box(flow: Flow, node: n.Node, place: Placed, width: float, language: str) -> str:
+def _box(flow: Flow, node: n.Node, place: Placed, width: float, language: str, palette: _Palette) -> str:
     x, y = _at(place)
-    fill, stroke = _colours(node)
+    fill, stroke = palette.nodes[_colour(node)]
     thick = 3 if node.name == flow.start else 1.2
     texts = flow.prompts.texts
     said = (texts[prompt][language].text for prompt, _ in prompts_of(node) if language in texts.get(prompt, {}))
@@ -172,13 +214,16 @@ def _box(flow: Flow, node: n.Node, place: Placed, width: float, language: str) -
         f'<g class="node" data-node="{escape(node.name)}"><title>{escape(words or node.name)}</title>'
         f'<rect x="{x - width / 2:.1f}" y="{y - BOX_HEIGHT / 2:.1f}" width="{width:.1f}" height="{BOX_HEIGHT:.0f}" '
         f'rx="8" fill="{fill}" stroke="{stroke}" stroke-width="{thick}"/>'
-        f'<text x="{x:.1f}" y="{y - 4:.1f}" text-anchor="middle" font-weight="bold">{escape(node.name)}</text>'
+        f'<text x="{x:.1f}" y="{y - 4:.1f}" text-anchor="middle" font-weight="bold" '
+        f'fill="{palette.text}">{escape(node.name)}</text>'
         f'<text x="{x:.1f}" y="{y + 13:.1f}" text-anchor="middle" fill="{stroke}">{escape(_about(node, language))}'
         "</text></g>"
     )
 
 
-def _way(points: tuple[Placed, ...], label: str, *, itself: bool, count: int | None) -> tuple[str, str]:
+def _way(
+    points: tuple[Placed, ...], label: str, *, itself: bool, count: int | None, palette: _Palette
+) -> tuple[str, str]:
     places = [_at(point) for point in points]
     half = BOX_HEIGHT / 2
     if itself:
@@ -200,10 +245,10 @@ def _way(points: tuple[Placed, ...], label: str, *, itself: bool, count: int | N
         beside = (x0 + (x1 - x0) * 0.87, y0 + (y1 - y0) * 0.72)
     shown = f"{label} · {count}" if label and count is not None else label or (str(count) if count is not None else "")
     thick = 1.2 if not count else min(1.2 + count**0.5 / 3, 6)
-    line = f'<path d="{d}" fill="none" stroke="#52525b" stroke-width="{thick:.1f}" marker-end="url(#tip)"/>'
+    line = f'<path d="{d}" fill="none" stroke="{palette.line}" stroke-width="{thick:.1f}" marker-end="url(#tip)"/>'
     text = (
-        f'<text x="{beside[0]:.1f}" y="{beside[1] + 4:.1f}" text-anchor="middle" font-size="11" fill="#27272a" '
-        f'stroke="#fff" stroke-width="3" paint-order="stroke">{escape(shown)}</text>'
+        f'<text x="{beside[0]:.1f}" y="{beside[1] + 4:.1f}" text-anchor="middle" font-size="11" '
+        f'fill="{palette.text}" stroke="{palette.ground}" stroke-width="3" paint-order="stroke">{escape(shown)}</text>'
         if shown
         else ""
     )

@@ -66,8 +66,9 @@ class StoredConfiguration:
             return await read_dispositions(connection)
 
     async def version(self) -> int:
-        """The number of the present configuration; 0 when none was ever applied."""
-        query = select(func.coalesce(func.max(tables.configuration_versions.c.version), 0))
+        """A number that grows with whatever is applied or published; 0 when nothing ever was."""
+        published = select(func.count()).select_from(tables.flow_publications).scalar_subquery()
+        query = select(func.coalesce(func.max(tables.configuration_versions.c.version), 0) + published)
         async with self._database.reading() as connection:
             return int((await connection.execute(query)).scalar_one())
 

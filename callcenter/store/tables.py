@@ -405,6 +405,19 @@ configuration_versions = Table(
 )
 """Each state of what the business sets, whole, as YAML; rows are only ever added."""
 
+flow_publications = Table(
+    "flow_publications",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", PlainText, nullable=False),
+    Column("note", PlainText, nullable=False),
+    Column("text", PlainText, nullable=False),
+    Column("retracted", Boolean, nullable=False),
+)
+"""Texts of flows that take the place of files, and when that was taken back; rows are only ever added."""
+
 # ---- who signs in
 
 users = Table(

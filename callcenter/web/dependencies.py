@@ -15,6 +15,7 @@ from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
+from callcenter.app.flow_book import FlowBook
 from callcenter.app.message_box import MessageBox
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.sessions import Sessions
@@ -131,6 +132,7 @@ class WebDependencies:
     recordings: Path
     """The directory of what callers said."""
     configuration: Configuration
+    flows: FlowBook
     sessions: Sessions
     feed: Feed
     health: Health

@@ -10,13 +10,20 @@ import tempfile
 from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from callcenter.app.feed import Feed
+from callcenter.app.flow_book import FlowBook
+from callcenter.app.flow_figures import FlowFigures
+from callcenter.app.flow_files import FlowDirectory
+from callcenter.app.flow_lines import LineRules, LinesOfBusiness, make_lines
+from callcenter.app.flow_shelf import FlowShelf
+from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
+from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox, MessageCount
 from callcenter.app.ports import CustomerInput, User
 from callcenter.app.sessions import Sessions
@@ -37,6 +44,7 @@ from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
+from callcenter.store.flows import StoredFlows
 from callcenter.store.messages import StoredMessages
 from callcenter.store.schema import upgrade
 from callcenter.store.tasks import StoredTasks
@@ -58,6 +66,7 @@ from tests.office import FakeJournal
 
 PORTS = range(18300, 18400)
 PASSWORD = "open sesame"
+SHIPPED_FLOWS = Path(__file__).parents[2] / "ivr_flows"
 _HASH = QUICK_PASSWORDS.hash(PASSWORD)
 LI, CHEN = AgentId("1001"), AgentId("1002")
 KNOWN_NUMBER = "+8613800138000"
@@ -119,6 +128,7 @@ class WebHouse:
     deps: WebDependencies
     database: Database
     called_back: FakeCallBack
+    flows: "FlowOffice"
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
@@ -190,6 +200,81 @@ class WebHouse:
         self.desk.occupy(agent_id, None, AgentState.READY)
         self.desk.pops.pop(agent_id, None)
         return ended
+
+
+@dataclass(slots=True)
+class FlowOffice:
+    """One small flow and the announcements, in a directory of files, in force as if they had been loaded."""
+
+    shelf: FlowShelf
+    book: FlowBook
+    figures: FlowFigures
+    lines: Lines
+
+    async def load(self) -> None:
+        """As the server does within a second of every change."""
+        self.lines = await self.shelf.load()
+
+
+def flow_office(directory: Path, configuration: FakeConfiguration, database: Database, clock: FakeClock) -> FlowOffice:
+    """The flows of a house; the queue `sales` need not be in its configuration."""
+    (directory / "prompts").mkdir(parents=True)
+    for name, text in _flow_texts().items():
+        (directory / name).write_text(text, encoding="utf-8")
+    rules = LineRules(directory=directory, default_flow=None, default_language="zh")
+    published = StoredFlows(database)
+    shelf = FlowShelf(FlowDirectory(directory), published=published, configuration=configuration, rules=rules)
+    read = shelf.directory.read()
+    lines = _lines()
+    shelf.in_force, shelf.flows = read.texts, lines.flows
+    figures = FlowFigures(clock=clock, timezone=UTC)
+    book = FlowBook(
+        shelf=shelf,
+        published=published,
+        configuration=configuration,
+        figures=figures,
+        clock=clock,
+        lines=lambda: office.lines,
+    )
+    office = FlowOffice(shelf=shelf, book=book, figures=figures, lines=lines)
+    return office
+
+
+SMALL_FLOW = """\
+flow: small
+languages: [zh, en]
+start: menu
+rescue: bye
+prompts:
+  choose: {zh: 销售请按1。, en: "For sales, press 1."}
+  goodbye: {zh: 再见。, en: Goodbye.}
+nodes:
+  menu:
+    kind: menu
+    say: choose
+    keys:
+      1: {label: {zh: 销售, en: Sales}, go: bye}
+      2: {label: {zh: 再听一遍, en: Again}, go: menu}
+  bye:
+    kind: end
+    say: goodbye
+"""
+
+
+@functools.cache
+def _flow_texts() -> Mapping[str, str]:
+    announcements = (SHIPPED_FLOWS / "prompts" / "queue.yaml").read_text(encoding="utf-8")
+    return {"small.yaml": SMALL_FLOW, "prompts/queue.yaml": announcements}
+
+
+@functools.cache
+def _lines() -> Lines:
+    texts = {
+        "small": FlowText(name="small", text=SMALL_FLOW, filename="small.yaml"),
+        QUEUE_PROMPTS: FlowText(name=QUEUE_PROMPTS, text=_flow_texts()["prompts/queue.yaml"], filename="queue.yaml"),
+    }
+    rules = LineRules(directory=SHIPPED_FLOWS, default_flow=None, default_language="zh")
+    return make_lines(texts, rules, LinesOfBusiness(queues=(), agents=(), hours={}))
 
 
 def make_pop(record: Interaction, offer: Offer) -> PopView:
@@ -280,6 +365,7 @@ def furnish(
         queues_of=lambda agent_id: SERVES.get(agent_id, frozenset()),
         callbacks=called_back,
     )
+    office = flow_office(directory / "flows", configuration, database, clock)
     deps = WebDependencies(
         desk=desk,
         board=desk,
@@ -299,6 +385,7 @@ def furnish(
         audit=users,
         recordings=directory / "recordings",
         configuration=configuration,
+        flows=office.book,
         sessions=sessions,
         feed=feed,
         health=health,
@@ -329,6 +416,7 @@ def furnish(
             deps=deps,
             database=database,
             called_back=called_back,
+            flows=office,
         )
     finally:
         sessions.close()

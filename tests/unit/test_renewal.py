@@ -34,6 +34,7 @@ class Renewed(Office):
         self.feed = Feed(epoch="office", clock=clock)
         super().__init__(clock=clock, feed=self.feed)
         self.faults: list[Fault] = []
+        self.file_changed = False
         self.prepared: list[Lines] = []
         self.has_prepared = asyncio.Event()
         self.new_lines = replace(self.lines, flow_of_dnis={"4009": "sales"})
@@ -43,6 +44,7 @@ class Renewed(Office):
             calls=self.calls,
             screens=self.screens,
             load_lines=self._load_lines,
+            lines_changed=self._lines_changed,
             prepare=self._prepare,
             version=0,
         )
@@ -51,6 +53,10 @@ class Renewed(Office):
         if self.faults:
             raise FlowError(self.faults)
         return self.new_lines
+
+    async def _lines_changed(self) -> bool:
+        changed, self.file_changed = self.file_changed, False
+        return changed
 
     async def _prepare(self, lines: Lines) -> None:
         self.prepared.append(lines)
