@@ -34,6 +34,7 @@ from callcenter.settings import Settings, SettingsError, TrunkSettings, load, ma
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
+from callcenter.store.demo_sales import DEMO_ACCOUNTS
 from callcenter.store.schema import upgrade_database
 from callcenter.traffic import Traffic, TrafficConfig
 from callcenter.traffic.errors import TrafficError
@@ -51,6 +52,7 @@ NUMBERS: Final = (
     DemoNumber(dnis="4000", label=Label(zh="主菜单", en="Main menu")),
     DemoNumber(dnis="4001", label=Label(zh="销售", en="Sales")),
     DemoNumber(dnis="4002", label=Label(zh="技术支持", en="Support")),
+    DemoNumber(dnis="4003", label=Label(zh="自助服务", en="Self-service")),
 )
 CALLERS: Final = (
     DemoCaller(ani="+8613800138000", label=Label(zh="老客户（中文）", en="Known customer (Chinese)")),
@@ -311,6 +313,7 @@ def _banner(settings: Settings, calls_a_minute: float) -> str:
     web = f"http://{settings.server.bind}:{settings.server.port}"
     sip = f"{settings.sip.bind}:{settings.sip.port}"
     numbers = "   ".join(f"{number.dnis} {number.label.en} / {number.label.zh}" for number in NUMBERS)
+    accounts = ", ".join(f"{number} PIN {pin}" for number, pin in DEMO_ACCOUNTS.values())
     traffic = (
         f"\n  Traffic       {calls_a_minute:g} simulated calls a minute, agents 1006-1010" if calls_a_minute else ""
     )
@@ -325,7 +328,8 @@ callcenter is running / 呼叫中心已启动
   SIP phones    user 1001 ... 1010, same password, UDP {sip}
   Callers       from {CALLERS_ADDRESS} to UDP {sip}; numbers to dial:
                 {numbers}
-  Known callers +8613800138000, +442079460000{traffic}
+  Known callers +8613800138000, +442079460000; for the self-service (4003): {accounts}
+  老客户        自助服务（4003）的客户号码与密码同上，可查订单 70012、70015{traffic}
 
   Two minutes: open /desk, sign in as 1001, choose "browser phone", get ready; open /call in another tab and dial 4001.
   两分钟上手：打开 /desk 以 1001 登录，选择“浏览器电话”，就绪；另开 /call 拨打 4001。

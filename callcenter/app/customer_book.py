@@ -133,7 +133,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Who changed what: `entity` is `customer`, `case`, `task`, `membership`."""
+    """Who changed what.
+
+    `entity` is `customer`, `case`, `task`, `membership`, `customer_number`, `order`, `opportunity`.
+    """
 
     change_id: int
     customer_id: CustomerId
@@ -185,6 +188,9 @@ class TimelineKind(StrEnum):
     CASE = "case"
     TASK = "task"
     CHANGE = "change"
+    # Last, for a page's place names the kinds by their order.
+    ORDER = "order"
+    OPPORTUNITY = "opportunity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

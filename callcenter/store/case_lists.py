@@ -86,15 +86,22 @@ async def read_codes(connection: AsyncConnection, of: CodeList) -> tuple[CaseCod
 async def check_codes(connection: AsyncConnection, before: CaseRecord | None, after: CaseRecord) -> None:
     """Raise `InvalidValue` for a reason or remedy that is new on the case and not in its list, or retired there."""
     for of, name in ((CodeList.COMPLAINT_REASONS, "reason"), (CodeList.REMEDIES, "remedy")):
-        code = getattr(after, name)
-        if code is None or (before is not None and code == getattr(before, name)):
-            continue
-        known = sorted(entry.code for entry in await read_codes(connection, of) if not entry.retired)
-        if code not in known:
-            raise InvalidValue(
-                f"there is no {name} {code!r} in the list {of}; known: {', '.join(known) or 'none'}",
-                code=f"unknown_{name}",
-            )
+        old = None if before is None else getattr(before, name)
+        await check_code(connection, of, old, getattr(after, name), name=name)
+
+
+async def check_code(
+    connection: AsyncConnection, of: CodeList, before: str | None, after: str | None, *, name: str
+) -> None:
+    """Raise `InvalidValue` for a code that is new here and not in its list, or retired there."""
+    if after is None or after == before:
+        return
+    known = sorted(entry.code for entry in await read_codes(connection, of) if not entry.retired)
+    if after not in known:
+        raise InvalidValue(
+            f"there is no {name} {after!r} in the list {of}; known: {', '.join(known) or 'none'}",
+            code=f"unknown_{name}",
+        )
 
 
 async def check_agent(connection: AsyncConnection, agent_id: AgentId | None) -> None:

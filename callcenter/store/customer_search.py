@@ -1,4 +1,5 @@
-"""Finding customers by a part of a name, a number or an address, and those who may be one and the same.
+"""Finding customers by a part of a name, a number or an address, and by the numbers of theirs and their orders; and
+those who may be one and the same.
 
 Every look is bounded: a page reads so many terms at most, and says where to go on.
 """
@@ -14,7 +15,7 @@ from callcenter.crm.names import LONGEST_TERM, customer_terms, fold, pinyin_of, 
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import CustomerId
-from callcenter.store import crm_tables, tables
+from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.columns import ByteText
 from callcenter.store.customers import by_id, read_customers, with_contact_points
 from callcenter.store.database import Database
@@ -29,6 +30,10 @@ MOST_SHARING = 20
 """Customers told of one shared number; a switchboard's has hundreds."""
 END = b"\xff"
 """No UTF-8 begins with it, so a prefix with it stands behind everything that begins with the prefix."""
+
+
+OWN_NUMBER = -1
+"""The key, before all others, of those who are found by their customer number or the number of an order."""
 
 
 class _Cursor(msgspec.Struct, array_like=True, frozen=True):
@@ -50,13 +55,14 @@ class StoredCustomerSearch:
         if not text.strip():
             return await self._database.look(lambda connection: _all(connection, filters, limit, after))
         keys = search_keys(text)
-        if not keys:
+        known = await self._database.look(lambda connection: _by_own_number(connection, text.strip()))
+        if not keys and not known:
             raise InvalidValue(
                 "there is nothing to search for: give a part of a name, two digits of a number, or an address",
                 code="empty_search",
             )
         cursor = None if after is None else _read_cursor(after, keys)
-        return await self._database.look(lambda connection: _search(connection, keys, filters, limit, cursor))
+        return await self._database.look(lambda connection: _search(connection, keys, known, filters, limit, cursor))
 
     async def duplicates(self, customer_id: CustomerId, *, limit: int) -> tuple[Duplicate, ...]:
         """Who may be the same as this one, the likeliest first."""
@@ -75,8 +81,8 @@ def _read_cursor(text: str, keys: Sequence[str]) -> _Cursor:
     if (
         cursor is None
         or not cursor.customer_id.isprintable()
-        or not 0 <= cursor.key < len(keys)
-        or not cursor.term.startswith(keys[cursor.key])
+        or not OWN_NUMBER <= cursor.key < len(keys)
+        or not (cursor.key == OWN_NUMBER or cursor.term.startswith(keys[cursor.key]))
     ):
         raise InvalidValue("after: this is no page's next_after of this search", code="invalid_cursor")
     return cursor
@@ -86,11 +92,33 @@ def _write_cursor(cursor: _Cursor) -> str:
     return msgspec.json.encode(cursor).hex()
 
 
+def _by_own_number(connection: Connection, text: str) -> tuple[str, ...]:
+    """Whose customer number, or whose order's number, it is; by their ids."""
+    numbers, orders = sales_tables.customer_numbers, sales_tables.orders
+    either = select(numbers.c.customer_id).where(numbers.c.number == text)
+    query = either.union(select(orders.c.customer_id).where(orders.c.number == text))
+    return tuple(sorted(connection.execute(query).scalars()))
+
+
 def _search(
-    connection: Connection, keys: Sequence[str], filters: CustomerFilters, limit: int, after: _Cursor | None
+    connection: Connection,
+    keys: Sequence[str],
+    known: Sequence[str],
+    filters: CustomerFilters,
+    limit: int,
+    after: _Cursor | None,
 ) -> CustomerPage:
     found: list[Customer] = []
     last = after
+    # Those whose own number it is come first, and are not told again where a part of it is something else of theirs.
+    told = after.customer_id if after is not None and after.key == OWN_NUMBER else ""
+    if known and (after is None or after.key == OWN_NUMBER):
+        for known_one in _read(connection, filters, [one for one in known if one > told]):
+            if len(found) == limit:
+                return CustomerPage(items=tuple(found), next_after=None if last is None else _write_cursor(last))
+            found.append(known_one)
+            last = _Cursor(OWN_NUMBER, "", known_one.customer_id)
+        after = None
     step = min(HITS_A_STEP, limit + 1)
     hits = _hits(connection, keys, after, step)
     for _ in range(MOST_STEPS):
@@ -101,7 +129,7 @@ def _search(
         customers = {customer.customer_id: customer for customer in _read(connection, filters, sorted(wanted))}
         for hit in page:
             customer = customers.get(CustomerId(hit.customer_id))
-            if customer is not None and _is_first_hit(customer, hit, keys):
+            if customer is not None and hit.customer_id not in known and _is_first_hit(customer, hit, keys):
                 if len(found) == limit:
                     return CustomerPage(items=tuple(found), next_after=None if last is None else _write_cursor(last))
                 found.append(customer)

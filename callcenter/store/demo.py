@@ -1,18 +1,20 @@
-"""The demo's data: queues, agents, numbers, codes, logins and some customers with history.
+"""The demo's data: queues, agents, numbers, hours, codes, logins and some customers with history.
 
 Loading it again leaves alone what a person has changed since; only passwords and phone secrets follow the caller.
 Every name in it says that it is made up.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import Column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.app.business_items import ReasonCode
+from callcenter.app.business_items import HoursEntry, ReasonCode
 from callcenter.app.ports import CodeLabel, NumberRoute, User
+from callcenter.app.sessions import hash_password
 from callcenter.domain.agents import AgentConfig
+from callcenter.domain.hours import Interval
 from callcenter.domain.ids import AgentId, QueueId, SkillId, UserId
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
@@ -21,6 +23,7 @@ from callcenter.store import tables
 from callcenter.store.configuration import (
     put_agent,
     put_dispositions,
+    put_hours,
     put_number,
     put_phone_secret,
     put_queue,
@@ -29,6 +32,7 @@ from callcenter.store.configuration import (
 )
 from callcenter.store.database import Database
 from callcenter.store.demo_customers import load_demo_customers
+from callcenter.store.demo_sales import load_demo_sales
 from callcenter.store.users import put_password_hash, put_user
 
 SKILLS = {
@@ -71,7 +75,17 @@ NUMBERS = (
     NumberRoute(dnis="4000", flow="main", label=Label(zh="总机菜单", en="Main menu")),
     NumberRoute(dnis="4001", flow="sales", label=Label(zh="销售专线", en="Sales line")),
     NumberRoute(dnis="4002", flow="support", label=Label(zh="技术支持专线", en="Support line")),
+    NumberRoute(dnis="4003", flow="service", label=Label(zh="自助服务", en="Self-service")),
 )
+
+HOURS = {
+    "office": HoursEntry(
+        timezone="Asia/Shanghai",
+        week=dict.fromkeys(range(5), (Interval(opens=time(9), closes=time(18)),)),
+        holidays="CN",
+    ),
+}
+"""What the self-service tells: its flow asks for the hours of this name."""
 
 REASONS = (
     ReasonCode(code="break", label=Label(zh="小休", en="Break"), limit=timedelta(minutes=15)),
@@ -98,10 +112,12 @@ async def load_demo(
     """Put in what is missing, in one transaction; set everyone's password and the agents' phone secrets."""
     async with database.writing() as connection:
         await _load_configuration(connection)
+        await _load_lines(connection)
         for agent_id in AGENT_SKILLS:
             await put_phone_secret(connection, AgentId(agent_id), phone_secret(AgentId(agent_id)))
         await _load_users(connection, password_hash)
-        await load_demo_customers(connection, now)
+        new = await load_demo_customers(connection, now)
+        await load_demo_sales(connection, new, now, hash_password)
 
 
 async def _load_configuration(connection: AsyncConnection) -> None:
@@ -120,14 +136,22 @@ async def _load_configuration(connection: AsyncConnection) -> None:
             await put_agent(
                 connection, AgentConfig(agent_id=AgentId(agent_id), name=f"Agent {agent_id}", skills=skills)
             )
-    known = await _present(connection, tables.numbers.c.dnis)
-    for route in NUMBERS:
-        if route.dnis not in known:
-            await put_number(connection, route)
     if not await _present(connection, tables.reasons.c.code):
         await put_reasons(connection, REASONS)
     if not await _present(connection, tables.dispositions.c.code):
         await put_dispositions(connection, DISPOSITIONS)
+
+
+async def _load_lines(connection: AsyncConnection) -> None:
+    """The numbers to dial, and the hours that their flows tell."""
+    known = await _present(connection, tables.hours.c.hours_id)
+    for hours_id, entry in HOURS.items():
+        if hours_id not in known:
+            await put_hours(connection, hours_id, entry)
+    known = await _present(connection, tables.numbers.c.dnis)
+    for route in NUMBERS:
+        if route.dnis not in known:
+            await put_number(connection, route)
 
 
 async def _load_users(connection: AsyncConnection, password_hash: str) -> None:

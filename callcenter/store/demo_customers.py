@@ -200,12 +200,13 @@ CUSTOMERS = (
 )
 
 
-async def load_demo_customers(connection: AsyncConnection, now: datetime) -> None:
-    """Put in the customers that are not there, each with all that belongs to it."""
+async def load_demo_customers(connection: AsyncConnection, now: datetime) -> frozenset[str]:
+    """Put in the customers that are not there, each with its history and cases; gives back whom."""
     known = frozenset((await connection.execute(select(tables.customers.c.customer_id))).scalars())
     for customer in CUSTOMERS:
         if customer.customer_id not in known:
             await _load(connection, customer, now)
+    return frozenset(customer.customer_id for customer in CUSTOMERS) - known
 
 
 async def _load(connection: AsyncConnection, customer: DemoCustomer, now: datetime) -> None:

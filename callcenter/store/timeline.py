@@ -1,4 +1,4 @@
-"""A customer's timeline: interactions, notes, cases, tasks and changes in one stream, the newest first, page by page.
+"""A customer's timeline: all that happened with him in one stream, the newest first, page by page.
 
 Each source is asked for one page by its own index; the pages are merged, so the length of a life costs nothing.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, tuple_
 from callcenter.app.customer_book import StoryEntry, StoryPage, TimelineKind
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.ids import CustomerId
-from callcenter.store import crm_tables, tables
+from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.changes import family_of
 
 _SHOWN: Mapping[TimelineKind, tuple[Table, str, str, tuple[str, ...]]] = {
@@ -41,6 +41,18 @@ _SHOWN: Mapping[TimelineKind, tuple[Table, str, str, tuple[str, ...]]] = {
         "change_id",
         "at",
         ("by", "entity", "entity_id", "action", "fields"),
+    ),
+    TimelineKind.ORDER: (
+        sales_tables.orders,
+        "order_id",
+        "at",
+        ("number", "placed_on", "due_on", "state", "total", "currency", "created_by"),
+    ),
+    TimelineKind.OPPORTUNITY: (
+        sales_tables.opportunities,
+        "opportunity_id",
+        "opened_at",
+        ("opened_by", "title", "stage", "state", "amount", "currency", "probability", "owner_id", "closed_at"),
     ),
 }
 """Of each kind: its table, the column of its id, that of its time, and what is shown of it."""
@@ -80,7 +92,7 @@ def _source(
     key, at = table.c[key_name], table.c[at_name]
     query = table.select().where(table.c.customer_id.in_(family))
     if kind is TimelineKind.CHANGE:
-        # That a case, a task or the customer was made is told by himself, itself.
+        # That a case, a task, an order or the customer was made is told by himself, itself.
         query = query.where(table.c.action.not_in(("opened", "created")))
     if place is not None:
         query = query.where(_before(kind, key, at, place))

@@ -9,12 +9,15 @@ from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.interactions import Interaction, apply, begin
 from callcenter.domain.skills import satisfies
 from callcenter.store import tables
+from callcenter.store.accounts import StoredAccounts
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
+from callcenter.store.demo_sales import DEMO_ACCOUNTS
 from callcenter.store.records import StoredRecords
 from callcenter.store.users import StoredUsers
+from tests.fakes import FakeClock
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -38,6 +41,7 @@ async def test_the_demo_is_what_it_promises(database: Database) -> None:
         ("4000", "main"),
         ("4001", "sales"),
         ("4002", "support"),
+        ("4003", "service"),
     }
     agents = {agent.agent_id: agent for agent in await configuration.agents()}
     assert sorted(agents) == [str(number) for number in range(1001, 1011)]
@@ -117,3 +121,21 @@ async def test_loading_again_changes_passwords_and_nothing_else(database: Databa
     assert user is not None
     assert (user.password_hash, user.language) == ("hash-two", "en")
     assert await configuration.phone_secret(AgentId("1001")) == "two-1001"
+
+
+async def test_known_callers_prove_themselves_and_hear_of_their_orders(database: Database) -> None:
+    await load(database)
+    accounts = StoredAccounts(database, clock=FakeClock(NOW))
+    try:
+        for customer_id, order_number in (("demo-morning-star", "70012"), ("demo-harbour", "70015")):
+            card = await accounts.by_number_and_pin(*DEMO_ACCOUNTS[customer_id])
+            assert card is not None
+            assert card.customer.customer_id == customer_id
+            assert len(card.open_cases) == 1
+            order = await accounts.order(card.customer.customer_id, order_number)
+            assert order is not None
+            assert order.due_on > NOW.date()
+            assert order.total.amount > 0
+    finally:
+        accounts.close()
+    assert (await StoredConfiguration(database).hours())["office"].is_open(datetime(2026, 11, 23, 4, tzinfo=UTC))
