@@ -1,4 +1,4 @@
-"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `customer`, `flow`, `db upgrade`,
+"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `customer`, `flow`, `prompts`, `db upgrade`,
 `asterisk-config`, `demo`, `simulate`, `version`.
 
 Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
@@ -12,13 +12,14 @@ import getpass
 import os
 import sys
 from collections.abc import Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
 import typer
 
-from callcenter import __version__, administer, flows
+from callcenter import __version__, administer, flows, prompts
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.bootstrap import WatchGone, run_server
 from callcenter.demo import DemoError, demo_info_from_environment, run_demo
@@ -50,12 +51,16 @@ user_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who ma
 phone_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The agents' SIP accounts.")
 customer_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Customer numbers and their PINs.")
 flow_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The flows of the IVR: tools to write them.")
+prompts_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The sounds of the prompts: make, list, find what is missing."
+)
 db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The database.")
 app.add_typer(config_app, name="config")
 app.add_typer(user_app, name="user")
 app.add_typer(phone_app, name="phone")
 app.add_typer(customer_app, name="customer")
 app.add_typer(flow_app, name="flow")
+app.add_typer(prompts_app, name="prompts")
 app.add_typer(db_app, name="db")
 
 ConfigOption = Annotated[
@@ -455,6 +460,69 @@ def flow_test(
 def flow_schema() -> None:
     """Print the JSON Schema of flow files, for editors that know YAML."""
     typer.echo(flows.schema_text(), nl=False)
+
+
+class SpokenLanguage(StrEnum):
+    """The languages that prompts are in."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+LanguageOption = Annotated[SpokenLanguage | None, typer.Option("--language", help="Those of one language alone.")]
+FlowOption = Annotated[str | None, typer.Option("--flow", help="Those of one flow alone; `queue` are the queues'.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+@prompts_app.command("build")
+def prompts_build(language: LanguageOption = None, flow: FlowOption = None, config: ConfigOption = None) -> None:
+    """Make every prompt that is not recorded and not made yet; exit status 1 when some could not be."""
+    settings = _settings(config)
+    silence_logs()
+
+    async def run() -> int:
+        failures = await prompts.make_prompts(settings, language=language, flow=flow)
+        for line in prompts.failure_lines(failures):
+            typer.echo(line, err=True)
+        if not failures:
+            typer.echo(f"all prompts are there, in {settings.sound_directory}")
+        return EXIT_FAILED if failures else 0
+
+    raise typer.Exit(_run(run()))
+
+
+@prompts_app.command("list")
+def prompts_list(
+    language: LanguageOption = None, flow: FlowOption = None, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Show every prompt: recorded, made, spoken for each caller because it has variables, or missing."""
+    settings = _settings(config)
+    silence_logs()
+
+    async def run() -> int:
+        rows = await prompts.prompt_rows(settings, language=language, flow=flow)
+        for line in [prompts.as_json(rows)] if as_json else prompts.table_lines(rows):
+            typer.echo(line)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@prompts_app.command("missing")
+def prompts_missing(
+    language: LanguageOption = None, flow: FlowOption = None, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Show the prompts without a sound; exit status 1 when there are any."""
+    settings = _settings(config)
+    silence_logs()
+
+    async def run() -> int:
+        rows = prompts.missing_of(await prompts.prompt_rows(settings, language=language, flow=flow))
+        for line in [prompts.as_json(rows)] if as_json else prompts.table_lines(rows) if rows else ["none is missing"]:
+            typer.echo(line)
+        return EXIT_FAILED if rows else 0
+
+    raise typer.Exit(_run(run()))
 
 
 @db_app.command("upgrade")

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
+from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
@@ -42,9 +43,11 @@ from callcenter.app.waiting_room import Numbers
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog
+from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.fastagi import FastAgiConfig
 from callcenter.asterisk.orders import OutsideLine
-from callcenter.asterisk.prompts import PromptLibrary
+from callcenter.asterisk.prompts import BuildFailure, BuildProgress, PromptLibrary
+from callcenter.asterisk.recorded_prompts import RecordedPrompts
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
 from callcenter.domain.ids import CustomerId
@@ -155,18 +158,33 @@ class NumberReader:
 
 def prompt_library(settings: Settings) -> PromptLibrary:
     """The prompts' sound files; close it with `aclose`."""
-    return PromptLibrary(settings.sound_directory, settings.flows.recorded_prompts, EspeakSynthesiser())
+    return PromptLibrary(settings.sound_directory, settings.recorded_directory, EspeakSynthesiser())
 
 
-async def build_prompts(library: PromptLibrary, lines: Lines) -> None:
+def recorded_prompts(settings: Settings) -> RecordedPrompts:
+    """The recordings of prompts and their history."""
+    return RecordedPrompts(settings.recorded_directory, SoxConverter())
+
+
+def prompt_sets(lines: Lines) -> PromptSets:
+    """The prompts of these lines."""
+    return PromptSets(flows=tuple(flow.prompts for flow in lines.flows.values()), queues=lines.waiting_prompts.prompts)
+
+
+async def build_prompts(
+    library: PromptLibrary, lines: Lines, progress: Callable[[BuildProgress], None] | None = None
+) -> tuple[BuildFailure, ...]:
     """Make every prompt that can be made before anybody calls; what fails is logged and tried again when needed."""
     sets = [flow.prompts for flow in lines.flows.values()]
     waiting = lines.waiting_prompts
-    failures = [
-        *await library.write_stable(waiting.prompts),
-        *await library.build_all([*sets, waiting.prompts], also=waiting.likely_utterances()),
-    ]
+    also = waiting.likely_utterances()
+    failures = await library.build_all([*sets, waiting.prompts], also=also, progress=progress)
+    # What could not be made fails here again, for the same reason; what can go wrong here alone is the disk.
+    told = {failure.utterance for failure in failures}
+    stable = await library.write_stable(waiting.prompts)
+    failures = (*failures, *(failure for failure in stable if failure.utterance not in told))
     log.info("prompts_built", failed=len(failures))
+    return failures
 
 
 async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event, demo: DemoInfo | None = None) -> None:
@@ -253,7 +271,7 @@ class _Server:
             screens=self._screens,
             load_lines=shelf.load,
             lines_changed=shelf.changed,
-            prepare=lambda lines: build_prompts(self._library, lines),
+            prepare=self._make_prompts,
             version=version,
         )
         channel_log = settings.asterisk.channel_log
@@ -315,6 +333,13 @@ class _Server:
                 messages=self._messages,
                 audit=users,
                 recordings=settings.server.data_directory / RECORDINGS,
+                prompts=PromptBook(
+                    sets=lambda: prompt_sets(self._calls.lines),
+                    sounds=self._library,
+                    recordings=recorded_prompts(settings),
+                    users=users,
+                    clock=clock,
+                ),
                 configuration=configuration,
                 flows=flows,
                 sessions=self._sessions,
@@ -358,7 +383,7 @@ class _Server:
                     tasks.create_task(self._screens.run(), name="screens"),
                     tasks.create_task(self._bridge.run(self._floor, self._calls, self._recovery), name="bridge"),
                     tasks.create_task(self._recovery.run(), name="recovery bookmark"),
-                    tasks.create_task(build_prompts(self._library, self._lines), name="prompts"),
+                    tasks.create_task(self._make_prompts(self._lines), name="prompts"),
                     tasks.create_task(self._renewal.run(), name="renewal"),
                     tasks.create_task(self._day_turn.run(), name="turn of the day"),
                     tasks.create_task(self._live(), name="sign of life"),
@@ -378,6 +403,10 @@ class _Server:
         finally:
             floor_task.cancel()
             await asyncio.gather(floor_task, return_exceptions=True)
+
+    async def _make_prompts(self, lines: Lines) -> None:
+        """In the background; what failed is in the log."""
+        await build_prompts(self._library, lines)
 
     async def _until(self, floor_task: "asyncio.Task[None]") -> None:
         """The floor never ends by itself; if it does, everything ends with its error."""

@@ -204,6 +204,11 @@ class Settings(_Section):
         return self.flows.sound_directory or self.server.data_directory / "sounds"
 
     @property
+    def recorded_directory(self) -> Path:
+        """Where recorded prompts are, with their history."""
+        return self.flows.recorded_prompts or self.server.data_directory / "recorded_prompts"
+
+    @property
     def websocket_url(self) -> str:
         """Where the browser's phone registers."""
         return self.sip.websocket_url or f"ws://{self.sip.http_bind}:{self.sip.http_port}/ws"

@@ -67,6 +67,8 @@ class Action(StrEnum):
     CLOSE_QUEUES = "close_queues"
     READ_FLOWS = "read_flows"
     WRITE_FLOWS = "write_flows"
+    READ_PROMPTS = "read_prompts"
+    WRITE_PROMPTS = "write_prompts"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
@@ -123,6 +125,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     # To check and to try a text changes nothing.
     Action.READ_FLOWS: _OVERSIGHT,
     Action.WRITE_FLOWS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_PROMPTS: _OVERSIGHT,
+    Action.WRITE_PROMPTS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,

@@ -18,7 +18,14 @@ from typing import Final, Protocol
 
 import structlog
 
-from callcenter.asterisk.synthesis import PromptError, PromptNameInvalid, PromptsOverloaded, plays_as_it_is
+from callcenter.app.prompt_book import PromptSound
+from callcenter.asterisk.synthesis import (
+    PromptError,
+    PromptNameInvalid,
+    PromptsOverloaded,
+    plays_as_it_is,
+    seconds_of,
+)
 from callcenter.ivr.prompts import PromptSet, Utterance
 
 DYNAMIC_FILES_AT_MOST: Final = 2_000
@@ -141,13 +148,24 @@ class PromptLibrary:
         """What `build_all` would have to make."""
         return [utterance for utterance in _wanted(prompt_sets, also) if not self._is_ready(utterance)]
 
-    async def write_stable(self, prompts: PromptSet) -> tuple[BuildFailure, ...]:
-        """Put every prompt without variables where Asterisk finds it without us, by the caller's language.
+    def sound_of(self, utterance: Utterance) -> PromptSound | None:
+        """What would be played now; None when nothing can be. Makes nothing, and reads files."""
+        try:
+            target = self._target(utterance)
+        except (PromptError, OSError):
+            return None
+        seconds = seconds_of(target.path) if target.ready else None
+        return PromptSound(path=target.path, recorded=target.recorded is not None, ready=target.ready, seconds=seconds)
+
+    async def write_stable(self, prompts: PromptSet, only: str | None = None) -> tuple[BuildFailure, ...]:
+        """Put every prompt without variables, or `only` this one, where Asterisk finds it without us, by the caller's
+        language.
 
         `apology` in Chinese becomes `<sound_dir>/zh/callcenter/apology.wav`, for `Playback(callcenter/apology)`.
         """
         failures: list[BuildFailure] = []
-        for prompt, texts in prompts.texts.items():
+        wanted = prompts.texts if only is None else {only: prompts.texts[only]}
+        for prompt, texts in wanted.items():
             for language in texts:
                 utterance = prompts.utterance(prompt, language, {})
                 if utterance.prompt_id is None:

@@ -180,6 +180,15 @@ def plays_as_it_is(sound: Path) -> bool:
         return False
 
 
+def seconds_of(sound: Path) -> float | None:
+    """How long a WAV file is; None when it is none."""
+    try:
+        with wave.open(str(sound), "rb") as header:
+            return round(header.getnframes() / header.getframerate(), 2)
+    except (OSError, wave.Error, EOFError, ZeroDivisionError):
+        return None
+
+
 def _argument(path: Path) -> str:
     # A relative name might begin with a dash and be taken for an option.
     return str(path.absolute())

@@ -18,6 +18,7 @@ from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.message_box import MessageBox
 from callcenter.app.ports import Clock, Configuration, Customers, Records
+from callcenter.app.prompt_book import PromptBook
 from callcenter.app.sessions import Sessions
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
@@ -131,6 +132,7 @@ class WebDependencies:
     audit: AuditLog
     recordings: Path
     """The directory of what callers said."""
+    prompts: PromptBook
     configuration: Configuration
     flows: FlowBook
     sessions: Sessions

@@ -130,7 +130,9 @@ def test_no_request_makes_the_server_fail(
     token = client.post("/api/v1/session", json={"name": "1001", "password": PASSWORD}).json()["token"]
     client.cookies.clear()
     some_id = data.draw(st.sampled_from([house.talk(LI).interaction_id, str(WANG)]) | texts)
-    part = quote(some_id.encode("utf-8", "replace"), safe="")
+    # The tests' own client sends no address of more than 64 kB.
+    at_most = 30_000 // max(1, path.count("{"))
+    part = quote(some_id[:at_most].encode("utf-8", "replace"), safe="")
     address = re.sub(r"\{\w+(:path)?\}", lambda _: part, path)
     answer = client.request(
         method,

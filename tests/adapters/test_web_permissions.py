@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from callcenter.app.permissions import PERMISSIONS, Action, Grant, Role, grant_of
 from callcenter.web.access import Named, Open, Require
+from tests.adapters.sounds import tone
 from tests.adapters.web_house import PASSWORD, SMALL_FLOW, WebHouse, furnish
 
 
@@ -62,6 +63,7 @@ def requests_of_api(house: WebHouse) -> list[tuple[str, str, Action]]:
     ]
 
 
+TONE = tone()
 BODIES: dict[str, object] = {
     "/api/v1/session": {"name": "1001", "password": PASSWORD},
     "/api/v1/agents/me/state": {"state": "not_ready", "reason": "break"},
@@ -88,6 +90,8 @@ BODIES: dict[str, object] = {
     "/api/v1/custom-fields/{field_id}": {"label": {"zh": "x", "en": "x"}, "kind": "text"},
     "/api/v1/complaint-reasons/{code}": {"label": {"zh": "x", "en": "x"}},
     "/api/v1/remedies/{code}": {"label": {"zh": "x", "en": "x"}},
+    "/api/v1/prompts/preview": {"language": "en", "text": "x"},
+    "/api/v1/prompts/{prompt_set}/{prompt}/{voice}/recording/restore": {"version": 1},
     "/api/v1/service-targets/{kind}/{priority}": {"due_within_seconds": 3600},
     "/api/v1/flows/{name}/check": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/try": {"text": SMALL_FLOW},
@@ -131,15 +135,19 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
         ("interaction_id", "customer_id", "queue_id", "case_id", "task_id", "merge_id", "message_id"), "nothing"
     )
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
+    names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")
     if method == "DELETE" and path == "/api/v1/flows/{name}/published":
         address += "?based_on=1"
     if method == "GET" and path == "/api/v1/customers":
         address += "?contact_point=13800138000"
     body = BODIES.get(path) if method in ("POST", "PUT", "PATCH") else None
+    content = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
+    if method == "PUT" and path.endswith("/recording"):
+        content, headers = TONE, {"Content-Type": "audio/wav"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    answer = client.request(method, address, content=None if body is None else json.dumps(body), headers=headers)
+    answer = client.request(method, address, content=content, headers=headers)
     client.cookies.clear()
     return answer

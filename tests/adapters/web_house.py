@@ -1,12 +1,15 @@
 """The web application over fakes, furnished for the tests: three users, two agents, a customer, an interaction."""
 
+import array
 import asyncio
 import atexit
 import contextlib
 import functools
 import itertools
+import math
 import shutil
 import tempfile
+import wave
 from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -26,8 +29,12 @@ from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox, MessageCount
 from callcenter.app.ports import CustomerInput, User
+from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.sessions import Sessions
 from callcenter.app.views import PopView, QueueRef
+from callcenter.asterisk.conversion import SoxConverter
+from callcenter.asterisk.prompts import PromptLibrary
+from callcenter.asterisk.recorded_prompts import RecordedPrompts
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentConfig, AgentState
 from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer
@@ -37,6 +44,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.messages import Message
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
+from callcenter.ivr.reader import parse_prompts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.customer_book import StoredCustomerBook
@@ -100,6 +108,45 @@ class FakeMessageScreens:
         self.counts = counts
 
 
+PROMPTS = PromptSets(
+    flows=(
+        parse_prompts(
+            "prompt_set: main\nlanguages: [zh, en]\nprompts:\n"
+            "  welcome: {zh: 欢迎致电。, en: Welcome.}\n"
+            "  choose: {zh: {voice: en, text: 'For English, press 9.'}, en: {voice: zh, text: 中文请按9。}}\n"
+            "  named: {zh: '{customer_name}，您好。', en: 'Hello, {customer_name}.'}\n",
+            "main.yaml",
+        ),
+    ),
+    queues=parse_prompts(
+        "prompt_set: queue\nlanguages: [zh, en]\nprompts:\n  apology: {zh: 对不起。, en: We are sorry.}\n", "queue.yaml"
+    ),
+)
+
+
+class HummingSynthesiser:
+    """Speaks every text as a tone of half a second, at once."""
+
+    def settings_of(self, language: str) -> str:
+        return f"hum {language}"
+
+    async def speak(self, text: str, language: str, target: Path) -> None:
+        hum(target)
+
+    async def convert(self, recorded: Path, target: Path) -> None:
+        hum(target)
+
+
+def hum(target: Path, *, hertz: int = 300, seconds: float = 0.5, level: int = 8_000) -> None:
+    """Write a tone as Asterisk plays it."""
+    values = [round(level * math.sin(2 * math.pi * hertz * at / 8_000)) for at in range(round(8_000 * seconds))]
+    with wave.open(str(target), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8_000)
+        sound.writeframes(array.array("h", values).tobytes())
+
+
 class FakeHealth:
     """Set `answer` to what is to be found."""
 
@@ -129,6 +176,7 @@ class WebHouse:
     database: Database
     called_back: FakeCallBack
     flows: "FlowOffice"
+    directory: Path
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
@@ -366,6 +414,15 @@ def furnish(
         callbacks=called_back,
     )
     office = flow_office(directory / "flows", configuration, database, clock)
+    # Real files, real sox; the voice is quick and says nothing.
+    library = PromptLibrary(directory / "sounds", directory / "recorded", HummingSynthesiser())
+    prompts = PromptBook(
+        sets=lambda: PROMPTS,
+        sounds=library,
+        recordings=RecordedPrompts(directory / "recorded", SoxConverter()),
+        users=users,
+        clock=clock,
+    )
     deps = WebDependencies(
         desk=desk,
         board=desk,
@@ -384,6 +441,7 @@ def furnish(
         messages=messages,
         audit=users,
         recordings=directory / "recordings",
+        prompts=prompts,
         configuration=configuration,
         flows=office.book,
         sessions=sessions,
@@ -417,6 +475,7 @@ def furnish(
             database=database,
             called_back=called_back,
             flows=office,
+            directory=directory,
         )
     finally:
         sessions.close()
