@@ -383,3 +383,21 @@ async def test_a_hold_is_told_and_the_caller_hears_music(exchange: LiveExchange)
         await caller.hang_up()
         await exchange.told(cmd.ReportTalkEnded)
         assert len(exchange.reports(cmd.ReportHold)) == 4
+
+
+async def test_who_thinks_what_key_to_press_hears_music_after_a_quiet_moment(exchange: LiveExchange) -> None:
+    short = str(exchange.base / "short")
+
+    async def treat(channel: CallerChannel) -> list[str | None]:
+        got = [await channel.play(short, "1"), await channel.listen(4 * SECOND)]
+        return [*got, await channel.play(short, "1"), await channel.listen(LIMIT)]
+
+    done = at_first(exchange, treat)
+    async with exchange.caller() as caller:
+        await caller.audio.hear_tone(SHORT_HERTZ)
+        await caller.audio.hear_silence()
+        await caller.audio.hear_sound()
+        # The next prompt ends the music, and no key is lost for it.
+        await caller.audio.hear_tone(SHORT_HERTZ, timeout_seconds=15)
+        await caller.press("7")
+        assert await outcome(done) == [None, None, None, "7"]

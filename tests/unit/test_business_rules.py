@@ -29,7 +29,7 @@ from callcenter.domain.queues import (
     RoutingStep,
 )
 from callcenter.domain.rule_text import parse_rule, simplified
-from callcenter.domain.rules import EVERYBODY, AllOf, AnyOf, Anyone, InGroup, Rule, SpeaksWithCaller
+from callcenter.domain.rules import EVERYBODY, AllOf, AnyOf, Anyone, InGroup, IsAgent, Rule, SpeaksWithCaller
 from callcenter.domain.skills import SkillRequirement
 from callcenter.ivr.faults import FlowError
 
@@ -644,3 +644,13 @@ def test_the_property_would_see_a_loss(touch: Callable[[Business], Business]) ->
     )
     found = changes(business, touch(business))
     assert (found == ()) is (touch(business) == business)
+
+
+def test_a_rule_may_name_an_agent_there_is() -> None:
+    text = with_queue("steps: [{after_seconds: 0, who: 'agent \"1\"'}]")
+    assert apply(text).queues[QueueId("q")].config.steps[0].who == IsAgent(agent_id=AgentId("1"))
+
+
+def test_a_rule_that_names_an_agent_there_is_not_is_refused() -> None:
+    with pytest.raises(FlowError, match="there is no agent 'nobody'"):
+        apply(with_queue("steps: [{after_seconds: 0, who: agent nobody}]"))

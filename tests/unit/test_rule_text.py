@@ -19,6 +19,7 @@ from callcenter.domain.rules import (
     AnyOf,
     Anyone,
     InGroup,
+    IsAgent,
     Rule,
     SpeaksWithCaller,
     for_caller,
@@ -34,6 +35,7 @@ ATOMS: st.SearchStrategy[Rule] = st.one_of(
     st.builds(Anyone),
     st.just(EVERYBODY),
     st.builds(InGroup, group=NAMES),
+    st.builds(IsAgent, agent_id=NAMES.map(AgentId)),
     st.builds(SpeaksWithCaller, minimum_level=st.integers(1, 10)),
     st.builds(SkillRequirement, skill=NAMES.map(SkillId), minimum_level=st.integers(1, 10)),
 )
