@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry
 
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
 from callcenter.app.customer_memory import CustomerMemory
@@ -39,7 +40,6 @@ from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
-from callcenter.app.waiting_room import Numbers
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog

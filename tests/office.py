@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from callcenter.app.call_state import CallState
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.caller import CallerGone, NoRecording, Question, Recorded, Recording, RecordingEnd, Verdict
 from callcenter.app.calls import Calls
 from callcenter.app.customer_memory import CustomerMemory
@@ -19,7 +20,6 @@ from callcenter.app.lines import Lines
 from callcenter.app.ports import AgentStatus, CallerLine, CustomerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens
 from callcenter.app.supervision import Supervision
-from callcenter.app.waiting_room import Numbers
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import CallCustomer, RingAgent

@@ -44,9 +44,11 @@ class Announcement(StrEnum):
 class Treatment:
     """What to say now, if anything, and how long to play music after it.
 
-    Where something is said, the call carries from now on `position` and `promise`, as of this moment.
+    Where it is `due`, the call carries from now on `position` and `promise`, as of this moment.
     """
 
+    due: bool = False
+    """Whether it was time to tell him something, even if there was nothing to tell."""
     say: tuple[Announcement, ...] = ()
     """In this order."""
     wait: WaitRange | None = None
@@ -69,18 +71,16 @@ def treat(
     announced_position: int | None,
     announced_wait: timedelta | None,
     now: datetime,
+    at_once: bool = False,
 ) -> Treatment:
     """The treatment of one caller at this moment.
 
     `forecast` is asked only when something is to be said; it gives None when nobody is at work for this queue. `waited`
-    counts from the queue's entry.
+    counts from the queue's entry. With `at_once` the time of the next announcement is not waited for.
     """
-    if announced_at is None and waited < queue.announce_first_after:
-        return Treatment(music=min(QUESTION_INTERVAL, queue.announce_first_after - waited))
-    until_due = timedelta()
-    if announced_at is not None:
-        since = max(now - announced_at, timedelta())
-        until_due = announcement_interval(queue, waited - since) - since
+    until_due = timedelta() if at_once else _until_announcement(queue, waited, announced_at, now)
+    if announced_at is None and until_due > timedelta():
+        return Treatment(music=min(QUESTION_INTERVAL, until_due))
     if being_offered:
         return Treatment(music=QUESTION_INTERVAL)
     if until_due > timedelta():
@@ -88,14 +88,29 @@ def treat(
     music = FIRST_MUSIC if announced_at is None else QUESTION_INTERVAL
     predicted = forecast()
     if predicted is None:
-        return Treatment(say=(Announcement.NOBODY,), music=music)
+        return Treatment(due=True, say=(Announcement.NOBODY,), music=music)
     about_place = _about_place(position, announced_position)
     remains = announced_wait
     if announced_at is not None and announced_wait is not None and announced_wait > _SOON_SAID:
         remains = announced_wait - (now - announced_at)
     about_wait, wait, promise = _about_wait(predicted, announced_wait, remains)
-    say = (*about_place, *about_wait) or (Announcement.COMFORT,)
-    return Treatment(say=say, wait=wait, position=position, promise=promise, music=music, forecast=predicted)
+    comfort = (Announcement.COMFORT,) if queue.waiting.comfort else ()
+    say = (*about_place, *about_wait) or comfort
+    return Treatment(due=True, say=say, wait=wait, position=position, promise=promise, music=music, forecast=predicted)
+
+
+def announcement_due(queue: QueueConfig, *, waited: timedelta, announced_at: datetime | None, now: datetime) -> bool:
+    """Whether it is time to tell place and wait, if there is anything new of them."""
+    return _until_announcement(queue, waited, announced_at, now) <= timedelta()
+
+
+def _until_announcement(
+    queue: QueueConfig, waited: timedelta, announced_at: datetime | None, now: datetime
+) -> timedelta:
+    if announced_at is None:
+        return queue.announce_first_after - waited
+    since = max(now - announced_at, timedelta())
+    return announcement_interval(queue, waited - since) - since
 
 
 def announcement_interval(queue: QueueConfig, waited: timedelta) -> timedelta:

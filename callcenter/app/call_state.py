@@ -48,14 +48,20 @@ class CallState:
     """When he came to this queue, where that was later than `entered_at`."""
     traits: CallerTraits = A_STRANGER
     """What counts of him in routing, as it was when he entered; for his language `language` stands."""
-    asked: bool = False
-    """He was asked whether he would rather be called back."""
+    greeted: bool = False
+    """He has heard what this queue says to those who come."""
     told_step: int = 0
     """The last step of the queue whose announcement he has heard."""
     goes_on_at: str = ""
     """Of one who waits for an agent he was put through to: the flow and the node that go on where nobody takes him."""
     message_longest: timedelta | None = None
     message_silence: timedelta | None = None
+    informed: int = 0
+    """How many pieces of information he has heard in this queue."""
+    informed_at: datetime | None = None
+    asked: int = 0
+    """How often he was asked what he would rather do than wait."""
+    asked_at: datetime | None = None
     outcome: str = ""
 
     def encode(self) -> str:
@@ -77,11 +83,15 @@ class CallState:
             "complaint": "1" if self.traits.open_complaint else "",
             "last": self.traits.last_agent_id or "",
             "manager": self.traits.account_manager_id or "",
-            "asked": "1" if self.asked else "",
+            "greeted": "1" if self.greeted else "",
             "step": str(self.told_step) if self.told_step else "",
             "back": self.goes_on_at,
             "longest": _whole_microseconds(self.message_longest),
             "silence": _whole_microseconds(self.message_silence),
+            "informed": str(self.informed) if self.informed else "",
+            "informed_at": _microseconds(self.informed_at),
+            "asked": str(self.asked) if self.asked else "",
+            "asked_at": _microseconds(self.asked_at),
             "outcome": self.outcome,
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
@@ -119,11 +129,15 @@ def decode(text: str) -> CallState:
             last_agent_id=AgentId(fields["last"]) if "last" in fields else None,
             account_manager_id=AgentId(fields["manager"]) if "manager" in fields else None,
         ),
-        asked=bool(fields.get("asked")),
+        greeted=bool(fields.get("greeted")),
         told_step=_whole(fields.get("step", "")) or 0,
         goes_on_at=fields.get("back", ""),
         message_longest=_duration(fields.get("longest", "")),
         message_silence=_duration(fields.get("silence", "")),
+        informed=max(_whole(fields.get("informed", "")) or 0, 0),
+        informed_at=_moment(fields.get("informed_at", "")),
+        asked=max(_whole(fields.get("asked", "")) or 0, 0),
+        asked_at=_moment(fields.get("asked_at", "")),
         outcome=fields.get("outcome", ""),
     )
 

@@ -134,7 +134,7 @@ class CustomerLines:
             priority=waiting.base_priority,
             skills=waiting.skills,
             traits=waiting.traits,
-            asked=True,
+            asked=1,
         )
         return CustomerLine(
             display_number=record.dnis,

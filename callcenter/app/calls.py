@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 
 from callcenter.app.call_state import CallStage, CallState, place_of
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.callbacks import CustomerLines, callback_id_of
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
 from callcenter.app.closing import close_call
@@ -21,7 +22,8 @@ from callcenter.app.menu import Voice, run_flow
 from callcenter.app.menu_walk import MenuWalk
 from callcenter.app.messages_taken import MessageLimits, go_on_with_message, take_message
 from callcenter.app.ports import Clock, CustomerCard
-from callcenter.app.waiting_room import Numbers, WaitingRoom
+from callcenter.app.self_service import beside_the_queue
+from callcenter.app.waiting_room import WaitingRoom
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import Presence
@@ -30,6 +32,7 @@ from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Placement, Stage
 from callcenter.ivr import messages as ivr
+from callcenter.ivr.flow import Flow
 from callcenter.ivr.nodes import FlowNode, TransferNode
 from callcenter.ivr.prompts import Utterance
 from callcenter.ivr.waiting import WaitingPrompt
@@ -59,7 +62,9 @@ class Calls:
         self._lookups = Lookups(
             picture=floor.picture, callers=memory, accounts=accounts, web=web, tell=floor.tell, clock=clock
         )
-        self.waiting_room = WaitingRoom(floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers)
+        self.waiting_room = WaitingRoom(
+            floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers, self_service=self
+        )
         floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
         self._memory = memory
         self._voice = voice
@@ -133,6 +138,37 @@ class Calls:
             await self._end(channel, state, WaitingPrompt.ERROR, ev.Outcome.FAILED, CAUSE_UNALLOCATED)
             return
         resumed = bool(state.flow == flow.name and state.node)
+        state, ended = await self._walk(channel, flow, state, cards, resumed=resumed)
+        # A PIN may have told who he is, whatever number he calls from.
+        await self._after_menu(channel, state, self._memory.cards(question.interaction_id), ended)
+
+    async def serve_waiting(
+        self, channel: CallerChannel, state: CallState, flow_name: str, *, resumed: bool
+    ) -> tuple[CallState, ivr.FlowResult] | None:
+        """`SelfService`: take somebody who waits through a flow, while his place is kept."""
+        flow = self.lines.flows.get(flow_name)
+        if flow is None or state.queue_id is None:
+            log.error("self_service_unknown", flow=flow_name)
+            return None
+        cards = self._memory.cards(channel.question.interaction_id)
+        aside = beside_the_queue(flow, state.queue_id)
+        state, ended = await self._walk(channel, aside, state, cards, resumed=resumed, aside=True)
+        if isinstance(ended.result, ivr.CallerLeft):
+            raise CallerGone("the caller left his self-service")
+        return state, ended.result
+
+    async def _walk(
+        self,
+        channel: CallerChannel,
+        flow: Flow,
+        state: CallState,
+        cards: tuple[CustomerCard, ...],
+        *,
+        resumed: bool,
+        aside: bool = False,
+    ) -> tuple[CallState, ivr.FlowEnded]:
+        """Through a flow to its end; the state that is returned knows the caller's language."""
+        question = channel.question
         record = self._floor.interactions.get(question.interaction_id)
         given = record.given if record is not None and resumed else None
         if not resumed:
@@ -142,9 +178,10 @@ class Calls:
                     at=self._clock.now(),
                     flow=flow.name,
                     flow_version=flow.version,
+                    aside=aside,
                 )
             )
-        walk = MenuWalk(channel, replace(state, flow=flow.name), self._floor.tell, self._clock)
+        walk = MenuWalk(channel, replace(state, flow=flow.name), self._floor.tell, self._clock, aside=aside)
         start = ivr.StartFlow(
             flow=flow,
             variables=variables_of(question, cards, given),
@@ -162,11 +199,9 @@ class Calls:
             report=walk.report,
             outside=self._lookups.of_call(question.interaction_id, verified=given is not None and given.verified),
         )
-        # A PIN may have told who he is, whatever number he calls from.
-        cards = self._memory.cards(question.interaction_id)
         only = flow.languages[0] if len(flow.languages) == 1 else None
         language = ended.language or walk.state.language or only or self.lines.default_language
-        await self._after_menu(channel, replace(walk.state, language=language), cards, ended)
+        return replace(walk.state, language=language), ended
 
     async def _after_menu(
         self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...], ended: ivr.FlowEnded
@@ -236,7 +271,8 @@ class Calls:
                 return
             await self._end(channel, state, WaitingPrompt.CALLBACK_EXISTS, ev.Outcome.ENDED_IN_MENU)
             return
-        self.waiting_room.share_cards(question.interaction_id, callback_id_of(question.interaction_id))
+        callback_id = callback_id_of(question.interaction_id)
+        self._memory.keep(callback_id, self._memory.cards(question.interaction_id))
         await self._end(channel, state, WaitingPrompt.CALLBACK_TAKEN, ev.Outcome.CALLBACK_TAKEN)
 
     # ---- to one agent

@@ -17,15 +17,25 @@ log = structlog.get_logger(__name__)
 
 
 class MenuWalk:
-    """Keeps the carried state in step with the interpreter; `state` is what the channel carries."""
+    """Keeps the carried state in step with the interpreter; `state` is what the channel carries.
+
+    `aside` is a walk beside a queue, in which the caller keeps his place.
+    """
 
     def __init__(
-        self, channel: CallerChannel, state: CallState, tell: Callable[[ev.InteractionEvent], None], clock: Clock
+        self,
+        channel: CallerChannel,
+        state: CallState,
+        tell: Callable[[ev.InteractionEvent], None],
+        clock: Clock,
+        *,
+        aside: bool = False,
     ) -> None:
         self._channel = channel
         self._interaction_id = channel.question.interaction_id
         self._tell = tell
         self._clock = clock
+        self._aside = aside
         self.state = state
 
     async def report(self, event: ivr.Event) -> None:
@@ -33,7 +43,7 @@ class MenuWalk:
         interaction_id, at = self._interaction_id, self._clock.now()
         match event:
             case ivr.NodeEntered(node=node):
-                self._tell(ev.NodeEntered(interaction_id=interaction_id, at=at, node=node))
+                self._tell(ev.NodeEntered(interaction_id=interaction_id, at=at, node=node, aside=self._aside))
                 await self._carry(replace(self.state, node=node))
             case ivr.LanguageChosen(language=language):
                 self._tell(ev.LanguageChosen(interaction_id=interaction_id, at=at, language=language))

@@ -77,6 +77,8 @@ class FlowStarted:
     at: datetime
     flow: str
     flow_version: str
+    aside: bool = False
+    """While he waits, at his place: how far the interaction has come does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ class NodeEntered:
     interaction_id: InteractionId
     at: datetime
     node: str
+    aside: bool = False
+    """While he waits, at his place: how far the interaction has come does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -341,6 +341,8 @@ def _walk_menu(
     record: Interaction, event: ev.FlowStarted | ev.NodeEntered | ev.MenuChosen | ev.LanguageChosen
 ) -> Interaction:
     match event:
+        case ev.FlowStarted(aside=True) | ev.NodeEntered(aside=True):
+            return record
         case ev.FlowStarted():
             return replace(record, stage=Stage.MENU, flow=event.flow, flow_version=event.flow_version)
         case ev.NodeEntered():

@@ -14,6 +14,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.rules import AllOf, Rule
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.waiting_rules import USUAL_WAITING, WaitingRules
 
 MAX_STEPS = 12
 MAX_RING_SEVERAL = 10
@@ -55,6 +56,7 @@ class RoutingStep:
     announce: str = ""
     """The name of a queue prompt to say."""
     offer_callback: bool = False
+    """A moment at which who waits is asked."""
     overflow: Overflow | None = None
 
 
@@ -110,9 +112,11 @@ class QueueConfig:
     callback: CallbackRules | None = USUAL_CALLBACK
     """None: this queue calls nobody back."""
     offer_callback_after: timedelta | None = None
-    """When a waiting caller is asked whether he would rather be called back; None: only where a step says so."""
+    """A moment at which a waiting caller is asked what he would rather do; None: only where another rule says so."""
     offer_callback_above: timedelta | None = None
     """Or as soon as he is expected to wait longer than this."""
+    waiting: WaitingRules = USUAL_WAITING
+    """What those who wait hear beside place and wait, and what they may choose."""
     closed_by: str = ""
     """The supervisor who has closed it in an emergency; empty while it is not."""
     rona_limit: int = 1
@@ -163,6 +167,16 @@ class QueueConfig:
     def rules(self) -> tuple[Rule, ...]:
         """Who may serve, step by step."""
         return tuple(step.who for step in self.routing)
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is any moment at which those who wait are asked what they would rather do."""
+        return (
+            self.waiting.ask_on_entry
+            or self.offer_callback_after is not None
+            or self.offer_callback_above is not None
+            or any(step.offer_callback for step in self.steps)
+        )
 
     @property
     def callback_rules(self) -> CallbackRules:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
+from callcenter.domain.waiting_rules import Choice
 from callcenter.domain.waits import MINUTES_SAID, WaitRange
 from callcenter.ivr.faults import Fault, FlowError
-from callcenter.ivr.prompts import PromptSet, Utterance
+from callcenter.ivr.prompts import PLACEHOLDER, PromptSet, Utterance
 from callcenter.ivr.speech import say_wait_range
 from callcenter.ivr.variables import Value, Variables
 
@@ -34,7 +35,11 @@ class WaitingPrompt(StrEnum):
     CLOSED = "closed"
     CLOSED_NOW = "closed_now"
     TOO_MANY = "too_many"
+    OFFER_WAIT = "offer_wait"
     OFFER_CALLBACK = "offer_callback"
+    OFFER_MESSAGE = "offer_message"
+    OFFER_SELF_SERVICE = "offer_self_service"
+    BACK_IN_LINE = "back_in_line"
     CONFIRM_NUMBER = "confirm_number"
     ENTER_NUMBER = "enter_number"
     NUMBER_WRONG = "number_wrong"
@@ -51,6 +56,15 @@ class WaitingPrompt(StrEnum):
     TRANSFER_FAILED = "transfer_failed"
     GOODBYE = "goodbye"
     ERROR = "error"
+
+
+OFFERS: Final[Mapping[Choice, WaitingPrompt]] = {
+    Choice.WAIT: WaitingPrompt.OFFER_WAIT,
+    Choice.CALLBACK: WaitingPrompt.OFFER_CALLBACK,
+    Choice.MESSAGE: WaitingPrompt.OFFER_MESSAGE,
+    Choice.SELF_SERVICE: WaitingPrompt.OFFER_SELF_SERVICE,
+}
+"""The question is put together from one prompt for each choice; each names its key (`waiting_rules.KEYS`)."""
 
 
 class WaitingPrompts:
@@ -77,12 +91,26 @@ class WaitingPrompts:
         spoken = language if language in self.prompts.languages else self.prompts.languages[0]
         return self.prompts.utterance(prompt.value, spoken or self.prompts.languages[0], variables or {})
 
-    def has(self, name: str) -> bool:
-        """Whether the set has a prompt of this name, one of its own or one of a queue's steps."""
-        return name in self.prompts.texts
+    def can_say(self, name: str) -> bool:
+        """Whether the set has a prompt of this name that is the same for everybody."""
+        return self.unsayable(name) is None
+
+    def unsayable(self, name: str) -> str | None:
+        """Why a queue cannot name this prompt; None when it can."""
+        texts = self.prompts.texts.get(name)
+        if texts is None:
+            return f"which {self.prompts.filename or self.prompts.name} does not have"
+        if any(PLACEHOLDER.search(text.text) is not None for text in texts.values()):
+            return "which has variables in it that only place and wait can fill"
+        return None
+
+    @property
+    def sayable(self) -> tuple[str, ...]:
+        """The names of all prompts that a queue can name."""
+        return tuple(sorted(filter(self.can_say, self.prompts.texts)))
 
     def named(self, name: str, language: str | None) -> Utterance:
-        """A prompt by its name, as a queue's steps give it."""
+        """A prompt by its name, as a queue's rules give it."""
         spoken = language if language in self.prompts.languages else self.prompts.languages[0]
         return self.prompts.utterance(name, spoken or self.prompts.languages[0], {})
 

@@ -19,7 +19,7 @@ from tests.e2e.rtp import DECODED, SAMPLES_PER_SECOND, RtpStream
 Samples = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 LOWEST_HERTZ: Final = 530
-STEP_HERTZ: Final = 90
+STEP_HERTZ: Final = 50
 HIGHEST_HERTZ: Final = 3_300
 SECONDS: Final = 0.6
 PEAK: Final = 9_000

@@ -363,6 +363,7 @@ async def test_what_was_said_is_remembered_by_the_channel_and_not_by_the_server(
             queue_id=SALES.queue_id,
             entered_at=START,
             language="en",
+            greeted=True,
             announced_at=office.clock.now() - SECOND,
             announced_position=2,
         )

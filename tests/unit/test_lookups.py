@@ -8,11 +8,11 @@ from decimal import Decimal
 
 import pytest
 
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
 from callcenter.app.flow_files import read_flows
 from callcenter.app.lookups import CallLookups, Lookups, OrderRecord
 from callcenter.app.ports import CustomerCard, InteractionSummary
-from callcenter.app.waiting_room import Numbers
 from callcenter.domain import events as ev
 from callcenter.domain.customers import Case, Customer
 from callcenter.domain.hours import Interval, OpeningHours

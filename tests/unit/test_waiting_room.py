@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from callcenter.app.call_state import CallStage
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.callbacks import callback_id_of
 from callcenter.app.caller import CallerGone, EndVerdict, RecordingEnd, TransferResult, TransferVerdict, WaitVerdict
-from callcenter.app.waiting_room import Numbers
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import CallbackRules, CalledFirst, CustomerAnswer, Presence
