@@ -6,7 +6,7 @@ Law: everything is checked before anything is written; each change is one transa
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -26,6 +26,7 @@ from callcenter.bootstrap import SystemClock, flow_shelf
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, UserId
 from callcenter.ivr.faults import Fault, FlowError
+from callcenter.ivr.flow import Flow
 from callcenter.settings import Settings
 from callcenter.store.audit import add_audit
 from callcenter.store.business import (
@@ -84,10 +85,10 @@ async def apply_configuration(
             before = await read_business(connection)
             after = combine(before, wanted.wanted, remove_missing=remove_missing)
             faults: list[Fault] = []
-            flows: frozenset[str] | None = None
+            flows: Mapping[str, Flow] | None = None
             try:
                 there = await asyncio.to_thread(_as_it_will_be, after)
-                flows = frozenset((await flow_shelf(settings, database).load_for(there)).flows)
+                flows = (await flow_shelf(settings, database).load_for(there)).flows
             except FlowError as error:
                 faults.extend(error.faults)
             try:

@@ -70,6 +70,7 @@ from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
 from callcenter.store.records import StoredRecords
 from callcenter.store.schema import check_schema
+from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
 from callcenter.store.users import StoredUsers
 from callcenter.watch import Notifier
@@ -228,6 +229,7 @@ class _Server:
         read_ani = NumberReader(settings.server.region)
         self._records = StoredRecords(database)
         customers = StoredCustomers(database)
+        surveys = StoredSurveys(database)
         self._relations = relations = Relations(
             search=StoredCustomerSearch(database),
             merging=StoredMerging(database),
@@ -261,6 +263,7 @@ class _Server:
             numbers=Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None),
             accounts=self._accounts,
             web=WebServices(),
+            surveys=surveys,
         )
         self._clock = clock
         self._day_turn = DayTurn(floor=self._floor, clock=clock, day_begins=self._figures.day_begins)
@@ -340,6 +343,7 @@ class _Server:
                     users=users,
                     clock=clock,
                 ),
+                surveys=surveys,
                 configuration=configuration,
                 flows=flows,
                 sessions=self._sessions,

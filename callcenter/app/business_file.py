@@ -4,7 +4,7 @@ Law: nothing is guessed. A field that is not known, said twice or of the wrong k
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -29,7 +29,9 @@ from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind, QueuePreference
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.ivr.document import Document, Section, read_document
+from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import MAX_PRIORITY
+from callcenter.ivr.survey import unfit
 
 FILE_MAX_CHARACTERS: Final = 4_000_000
 """Enough for ten thousand agents."""
@@ -61,7 +63,7 @@ class BusinessFile:
         self.wanted = wanted
         self._document = document
 
-    def check(self, result: Business, *, flows: Collection[str] | None) -> None:
+    def check(self, result: Business, *, flows: Mapping[str, Flow] | None) -> None:
         """Raise FlowError with every fault of `result`, what there will be; `flows` are the flows there are."""
         for fault in faults(result):
             self._document.fault(fault.code, fault.what, fault.right, self._path(fault.places))
@@ -71,6 +73,8 @@ class BusinessFile:
                 what = f"number {route.dnis} leads to the flow {route.flow!r}, which is not in the flows' directory"
                 path = self._path(((Part.NUMBERS, route.dnis, "flow"),))
                 self._document.fault("unknown_flow", what, f"known: {known}", path)
+        for place, what, right in _unfit_surveys(result, flows) if flows is not None else ():
+            self._document.fault("bad_survey", what, right, self._path((place,)))
         self._document.raise_faults()
 
     def _path(self, places: Sequence[Place]) -> str:
@@ -82,6 +86,23 @@ class BusinessFile:
                 if path in lines:
                     return path
         return next((place[0] for place in places if place[0] in lines), "")
+
+
+def _unfit_surveys(result: Business, flows: Mapping[str, Flow]) -> Iterator[tuple[Place, str, str]]:
+    """Where a queue asks by a flow that cannot ask after a talk, why, and what would be right."""
+    for queue_id, entry in result.queues.items():
+        survey = entry.config.survey
+        if survey is None:
+            continue
+        place = (Part.QUEUES, queue_id, "survey", "flow")
+        flow = flows.get(survey.flow)
+        if flow is None:
+            what = f"queue {queue_id} asks by the flow {survey.flow!r}, which is not in the flows' directory"
+            yield place, what, f"known: {', '.join(sorted(flows)) or 'none'}"
+            continue
+        for fault in unfit(flow):
+            what = f"queue {queue_id} asks by the flow {survey.flow!r}, which is none ({fault.filename}:{fault.line}: "
+            yield place, f"{what}{fault.what})", fault.right
 
 
 def read_business(text: str, filename: str) -> BusinessFile:

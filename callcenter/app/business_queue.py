@@ -31,6 +31,7 @@ from callcenter.domain.queues import (
 from callcenter.domain.rule_text import RULE_MAX_CHARACTERS, RuleTextError, parse_rule
 from callcenter.domain.rules import EVERYBODY, Rule
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.surveys import MOST_PERCENT, USUAL_REST, SurveyRules
 from callcenter.ivr.document import NAME as WORD
 from callcenter.ivr.document import Section
 from callcenter.ivr.reader import MAX_PRIORITY
@@ -41,6 +42,7 @@ MAX_WAITING: Final = 100_000
 MAX_MISSES: Final = 100
 RINGING_MAX_SECONDS: Final = 300
 NEVER: Final = "never"
+REST_MAX_DAYS: Final = 3_650
 
 LIMIT_FIELDS: Final = (
     "when_closed",
@@ -66,6 +68,7 @@ QUEUE_FIELDS: Final = (
     "callback",
     "offer_callback_after_seconds",
     "offer_callback_above_seconds",
+    "survey",
     "rona_limit",
     "rest_after_miss_seconds",
     "ring_timeout_seconds",
@@ -103,6 +106,7 @@ def read_queue(name: str, fields: Section) -> QueueEntry:
         callback=_callback(fields),
         offer_callback_after=optional_seconds(fields, "offer_callback_after_seconds", 0),
         offer_callback_above=optional_seconds(fields, "offer_callback_above_seconds", 0),
+        survey=_survey(fields),
         rona_limit=fields.whole("rona_limit", 1, MAX_MISSES, usual=USUAL.rona_limit),
         rest_after_miss=seconds(fields, "rest_after_miss_seconds", 0, USUAL.rest_after_miss),
         ring_timeout=seconds(fields, "ring_timeout_seconds", 1, USUAL.ring_timeout, high=RINGING_MAX_SECONDS),
@@ -252,3 +256,21 @@ def _callback(fields: Section) -> CallbackRules | None:
         ring_timeout=seconds(section, "ring_timeout_seconds", 1, usual.ring_timeout, high=RINGING_MAX_SECONDS),
         lead=section.whole("lead", 1, MAX_LEAD, usual=usual.lead),
     )
+
+
+def _survey(fields: Section) -> SurveyRules | None:
+    if not fields.has("survey"):
+        return None
+    if not fields.is_section("survey"):
+        if fields.yes_or_no("survey", usual=False):
+            what = f"{fields.path}.survey does not say which flow asks"
+            fields.fault("missing_field", what, "write survey: {flow: survey, percent: 30, rest_days: 30}", "survey")
+        return None
+    section = fields.section("survey")
+    if section is None:
+        return None
+    section.only("flow", "percent", "rest_days")
+    flow = section.word("flow")
+    percent = section.whole("percent", 0, MOST_PERCENT, usual=MOST_PERCENT)
+    rest = timedelta(days=section.whole("rest_days", 0, REST_MAX_DAYS, usual=USUAL_REST.days))
+    return SurveyRules(flow=flow, percent=percent, rest=rest) if flow else None

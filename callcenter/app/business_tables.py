@@ -161,6 +161,12 @@ def _queue_rules(queue: QueueConfig) -> Table:
     if limits.max_waiting is not None:
         table["max_waiting"] = limits.max_waiting
     table |= {name: seconds(value) for name, value in durations.items() if value is not None}
+    if queue.survey is not None:
+        table["survey"] = {
+            "flow": queue.survey.flow,
+            "percent": queue.survey.percent,
+            "rest_days": queue.survey.rest.days,
+        }
     return table | {name: _overflow(value) for name, value in overflows.items() if value is not None}
 
 

@@ -26,6 +26,8 @@ class CallStage(StrEnum):
     MESSAGE = "message"
     """He is asked for a message for `queue_id`, speaks it, or is asked whether it is to stay so."""
     ENDING = "ending"
+    AFTER = "after"
+    """The talk is over, and he is asked what he thinks of it; `flow`, `node` and `scores` say how far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class CallState:
     """How often he was asked what he would rather do than wait."""
     asked_at: datetime | None = None
     outcome: str = ""
+    scores: tuple[tuple[str, int], ...] = ()
+    """What he has answered in the survey: the questions' names and the scores."""
 
     def encode(self) -> str:
         """The variable's text."""
@@ -93,6 +97,7 @@ class CallState:
             "asked": str(self.asked) if self.asked else "",
             "asked_at": _microseconds(self.asked_at),
             "outcome": self.outcome,
+            "scores": " ".join(f"{question}:{score}" for question, score in self.scores),
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
         if len(text) > LIMIT:
@@ -139,6 +144,7 @@ def decode(text: str) -> CallState:
         asked=max(_whole(fields.get("asked", "")) or 0, 0),
         asked_at=_moment(fields.get("asked_at", "")),
         outcome=fields.get("outcome", ""),
+        scores=_scores(fields.get("scores", "")),
     )
 
 
@@ -194,6 +200,12 @@ def _whole(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
+
+
+def _scores(text: str) -> tuple[tuple[str, int], ...]:
+    pairs = (word.rpartition(":") for word in text.split())
+    numbers = ((question, _whole(score)) for question, _, score in pairs)
+    return tuple((question, number) for question, number in numbers if question and number is not None)
 
 
 def _skills(text: str) -> tuple[SkillRequirement, ...]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from callcenter.app.after_talk import AfterTalk
 from callcenter.app.call_state import CallStage, CallState, place_of
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.callbacks import CustomerLines, callback_id_of
@@ -23,6 +24,7 @@ from callcenter.app.menu_walk import MenuWalk
 from callcenter.app.messages_taken import MessageLimits, go_on_with_message, take_message
 from callcenter.app.ports import Clock, CustomerCard
 from callcenter.app.self_service import beside_the_queue
+from callcenter.app.surveys import SurveyBook
 from callcenter.app.waiting_room import WaitingRoom
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
@@ -57,6 +59,7 @@ class Calls:
         numbers: Numbers,
         accounts: Accounts | None = None,
         web: WebClient | None = None,
+        surveys: SurveyBook | None = None,
     ) -> None:
         self._floor = floor
         self._lookups = Lookups(
@@ -65,6 +68,7 @@ class Calls:
         self.waiting_room = WaitingRoom(
             floor=floor, memory=memory, voice=voice, clock=clock, numbers=numbers, self_service=self
         )
+        self._after_talk = AfterTalk(floor=floor, voice=voice, clock=clock, lines=lambda: self.lines, book=surveys)
         floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
         self._memory = memory
         self._voice = voice
@@ -81,6 +85,9 @@ class Calls:
                 log.debug("caller_gone_while_asked")
 
     async def _answer(self, channel: CallerChannel, question: Question) -> None:
+        if question.after_talk:
+            await self._after_talk.answer(channel)
+            return
         record = self._floor.interactions.get(question.interaction_id)
         if record is not None and record.stage is Stage.ENDED:
             log.warning("ended_call_asks_again", outcome=record.outcome)

@@ -191,6 +191,8 @@ class TimelineKind(StrEnum):
     # Last, for a page's place names the kinds by their order.
     ORDER = "order"
     OPPORTUNITY = "opportunity"
+    SURVEY = "survey"
+    """He was asked after a talk; `data` has what he answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

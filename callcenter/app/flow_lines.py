@@ -1,7 +1,7 @@
 """Texts as lines for calls: flows that are sound, fit together and the business, and numbers that lead to them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from callcenter.app.flow_files import WAITING_PROMPTS, read_flows
@@ -12,6 +12,7 @@ from callcenter.domain.hours import OpeningHours
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import Surroundings, parse_prompts
+from callcenter.ivr.survey import unfit
 from callcenter.ivr.validate import check_flow
 from callcenter.ivr.waiting import WaitingPrompts
 
@@ -33,6 +34,8 @@ class LinesOfBusiness:
     agents: Collection[str]
     hours: Mapping[str, OpeningHours]
     numbers: Sequence[NumberRoute] = ()
+    surveys: Mapping[str, str] = field(default_factory=dict)
+    """Of queues that ask callers after the talk: by which flow."""
 
 
 def make_lines(
@@ -71,6 +74,7 @@ def make_lines(
         around = Surroundings(agents=business.agents, hours=business.hours, flows=flows)
         for name in sorted(_led_to(flows, wanted)):
             faults += check_flow(flows[name], around)
+        faults += _survey_faults(flows, rules, business)
     if faults or waiting is None:
         raise FlowError(faults)
     return Lines(
@@ -81,6 +85,19 @@ def make_lines(
         default_language=rules.default_language,
         hours=business.hours,
     )
+
+
+def _survey_faults(flows: Mapping[str, Flow], rules: LineRules, business: LinesOfBusiness) -> list[Fault]:
+    """Why what queues ask after the talk cannot be asked."""
+    faults: list[Fault] = []
+    for name in sorted(set(business.surveys.values()) & flows.keys()):
+        faults += unfit(flows[name])
+    for queue_id, name in sorted(business.surveys.items()):
+        if name not in flows:
+            what = f"queue {queue_id} asks by the flow {name!r} after the talk, which is not here"
+            right = f"known: {', '.join(sorted(flows)) or 'none'}"
+            faults.append(Fault(code="flow_files", filename=str(rules.directory), line=1, what=what, right=right))
+    return faults
 
 
 def _led_to(flows: Mapping[str, Flow], first: Iterable[str]) -> set[str]:

@@ -25,11 +25,13 @@ log = structlog.get_logger(__name__)
 
 async def business_of(configuration: Configuration) -> LinesOfBusiness:
     """What of the business the flows name, as it is now."""
+    queues = await configuration.queues()
     return LinesOfBusiness(
-        queues=frozenset(queue.queue_id for queue in await configuration.queues()),
+        queues=frozenset(queue.queue_id for queue in queues),
         agents=frozenset(agent.agent_id for agent in await configuration.agents()),
         hours=await configuration.hours(),
         numbers=await configuration.numbers(),
+        surveys={queue.queue_id: queue.survey.flow for queue in queues if queue.survey is not None},
     )
 
 

@@ -69,6 +69,7 @@ class Action(StrEnum):
     WRITE_FLOWS = "write_flows"
     READ_PROMPTS = "read_prompts"
     WRITE_PROMPTS = "write_prompts"
+    READ_SURVEYS = "read_surveys"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
@@ -127,6 +128,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.WRITE_FLOWS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_PROMPTS: _OVERSIGHT,
     Action.WRITE_PROMPTS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_SURVEYS: _OVERSIGHT,
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,

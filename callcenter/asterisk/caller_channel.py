@@ -49,6 +49,7 @@ ARGUMENTS: Final = (
     "question",
     "away",
     "transfer",
+    "after",
 )
 
 _ALL_KEYS: Final = "0123456789*#"
@@ -87,6 +88,7 @@ def question_of(request: AgiRequest, read_ani: Callable[[str, str], Number], now
         state=decode(fields.get("state", "")),
         channel_id=request.unique_id,
         transfer=_transfer(fields.get("transfer", "")),
+        after_talk=bool(fields.get("after")),
     )
 
 

@@ -127,6 +127,8 @@ class PbxConfig:
     fallback_after_seconds: int = 60
     fallback_limit_seconds: int = 300
     agent_wait_limit_seconds: int = 180
+    survey_patience_seconds: int = 15
+    """How long who is asked after the talk hears music while the server is away; then his call ends."""
     modules_present: frozenset[str] = frozenset()
 
     @property
@@ -157,6 +159,7 @@ def check(config: PbxConfig) -> None:
         ("heartbeat_limit_seconds", config.heartbeat_limit_seconds),
         ("fallback_limit_seconds", config.fallback_limit_seconds),
         ("agent_wait_limit_seconds", config.agent_wait_limit_seconds),
+        ("survey_patience_seconds", config.survey_patience_seconds),
         ("qualify_seconds", config.qualify_seconds),
         ("session_expires_seconds", config.session_expires_seconds),
     ):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from callcenter.app.call_state import interaction_of
+from callcenter.app.call_state import CallStage, decode, interaction_of
 from callcenter.app.floor import CallEnded, Message
 from callcenter.app.ports import customer_leg_id
 from callcenter.app.reconcile import Snapshot
@@ -150,7 +150,8 @@ class Translator:
             elif known.agent_id is None:
                 known.agent_id = leg.agent_id
             known.bridge_id = leg.bridge_id
-            known.talked = known.talked or leg.bridge_id is not None
+            is_asked = decode(leg.call_state).stage is CallStage.AFTER
+            known.talked = known.talked or leg.bridge_id is not None or is_asked
             known.transferred = known.transferred or (leg.transferred and leg.bridge_id is not None)
         alive = {leg.leg_id for leg in legs}
         self._orphans += [

@@ -154,6 +154,8 @@ class SurveyAsked:
     agent_id: AgentId | None = None
     queue_id: QueueId | None = None
     customer_id: CustomerId | None = None
+    number: str = ""
+    """His own, in E.164; empty where it is withheld or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

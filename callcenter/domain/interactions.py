@@ -284,13 +284,20 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
                 stage=Stage.ENDED,
                 ended_at=event.at,
                 outcome=event.outcome,
-                hangup_side=event.side or record.hangup_side,
+                hangup_side=_who_hung_up(record, event),
                 hangup_cause=event.cause,
                 hold=_held(record.hold, event.at, on_hold=False),
                 legs=tuple(leg if leg.ended_at else replace(leg, ended_at=event.at) for leg in record.legs),
             )
         case _:
             return record
+
+
+def _who_hung_up(record: Interaction, event: ev.InteractionEnded) -> ev.Side | None:
+    """Who ended the talk counts, not who then left a survey."""
+    if record.given.surveyed and record.hangup_side is not None:
+        return record.hangup_side
+    return event.side or record.hangup_side
 
 
 def _describe(

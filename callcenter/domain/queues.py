@@ -14,6 +14,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.rules import AllOf, Rule
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.surveys import SurveyRules
 from callcenter.domain.waiting_rules import USUAL_WAITING, WaitingRules
 
 MAX_STEPS = 12
@@ -117,6 +118,8 @@ class QueueConfig:
     """Or as soon as he is expected to wait longer than this."""
     waiting: WaitingRules = USUAL_WAITING
     """What those who wait hear beside place and wait, and what they may choose."""
+    survey: SurveyRules | None = None
+    """What callers are asked after the talk; None: nothing."""
     closed_by: str = ""
     """The supervisor who has closed it in an emergency; empty while it is not."""
     rona_limit: int = 1

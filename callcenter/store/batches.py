@@ -3,7 +3,7 @@
 Law: a batch is stored once, however often it is tried: the database holds the number of each writer's last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,14 +12,17 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import AgentStatus
-from callcenter.domain.events import Event, QueueEvent
+from callcenter.domain.events import Event, QueueEvent, SurveyAnswered, SurveyAsked
 from callcenter.domain.ids import AgentId
 from callcenter.domain.interactions import Interaction
 from callcenter.store import tables
-from callcenter.store.encoding import decode_json, encode_event, encode_json
+from callcenter.store.encoding import decode_event, decode_json, encode_event, encode_json
 from callcenter.store.interaction_rows import last_of_each, write_interactions
 from callcenter.store.message_rows import write_messages
+from callcenter.store.surveys import write_surveys
 from callcenter.store.upsert import insert_into
+
+_SURVEY_EVENTS = frozenset({SurveyAsked.__name__, SurveyAnswered.__name__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,17 @@ async def store_entries(connection: AsyncConnection, entries: Sequence[Entry]) -
     records = last_of_each(record for entry in entries for record in entry.interactions)
     await write_interactions(connection, records)
     await write_messages(connection, records)
+    await write_surveys(connection, _of_surveys(entries))
     await _write_agents(connection, [status for entry in entries for status in entry.agents])
+
+
+def _of_surveys(entries: Sequence[Entry]) -> Iterator[SurveyAsked | SurveyAnswered]:
+    for entry in entries:
+        for event in entry.events:
+            if event.name in _SURVEY_EVENTS:
+                decoded = decode_event(event.name, bytes(event.data))
+                if isinstance(decoded, SurveyAsked | SurveyAnswered):
+                    yield decoded
 
 
 async def _write_agents(connection: AsyncConnection, statuses: Sequence[AgentStatus]) -> None:

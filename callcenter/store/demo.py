@@ -19,6 +19,7 @@ from callcenter.domain.ids import AgentId, QueueId, SkillId, UserId
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.surveys import SurveyRules
 from callcenter.store import tables
 from callcenter.store.configuration import (
     put_agent,
@@ -42,19 +43,29 @@ SKILLS = {
     "en": Label(zh="英语", en="English"),
 }
 
+SURVEY = SurveyRules(flow="survey", percent=100, rest=timedelta())
+"""Everybody, every time: whoever tries the demo hears it."""
+
 QUEUES = (
     QueueConfig(
         queue_id=QueueId("sales"),
         label=Label(zh="销售", en="Sales"),
         required=(SkillRequirement(skill=SkillId("sales")),),
+        survey=SURVEY,
     ),
     QueueConfig(
         queue_id=QueueId("support"),
         label=Label(zh="技术支持", en="Support"),
         required=(SkillRequirement(skill=SkillId("support")),),
         expected_handle_time=timedelta(minutes=5),
+        survey=SURVEY,
     ),
-    QueueConfig(queue_id=QueueId("operator"), label=Label(zh="总机", en="Operator"), wrap_up=timedelta(seconds=10)),
+    QueueConfig(
+        queue_id=QueueId("operator"),
+        label=Label(zh="总机", en="Operator"),
+        wrap_up=timedelta(seconds=10),
+        survey=SURVEY,
+    ),
 )
 
 AGENT_SKILLS: dict[str, dict[str, int]] = {

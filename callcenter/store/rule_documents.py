@@ -19,6 +19,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.queues import AgentChoice, Boosts, CallerOrder, QueueConfig, QueueLimits, RoutingStep
 from callcenter.domain.rule_text import parse_rule, rule_text
+from callcenter.domain.surveys import SurveyRules
 from callcenter.store.encoding import decode_json, encode_json
 from callcenter.store.errors import DamagedRules
 
@@ -53,6 +54,7 @@ class QueueDocument:
     callback: CallbackRules | None = USUAL_CALLBACK
     offer_callback_after: timedelta | None = None
     offer_callback_above: timedelta | None = None
+    survey: SurveyRules | None = None
     rona_limit: int = _USUAL.rona_limit
     rest_after_miss: timedelta = _USUAL.rest_after_miss
     wrap_up_limit: timedelta = _USUAL.wrap_up_limit
@@ -94,6 +96,7 @@ def encode_queue_rules(queue: QueueConfig) -> bytes:
             callback=queue.callback,
             offer_callback_after=queue.offer_callback_after,
             offer_callback_above=queue.offer_callback_above,
+            survey=queue.survey,
             rona_limit=queue.rona_limit,
             rest_after_miss=queue.rest_after_miss,
             wrap_up_limit=queue.wrap_up_limit,
@@ -129,6 +132,7 @@ def with_queue_rules(queue: QueueConfig, data: bytes | None) -> QueueConfig:
             callback=document.callback,
             offer_callback_after=document.offer_callback_after,
             offer_callback_above=document.offer_callback_above,
+            survey=document.survey,
             rona_limit=document.rona_limit,
             rest_after_miss=document.rest_after_miss,
             wrap_up_limit=document.wrap_up_limit,

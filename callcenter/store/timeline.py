@@ -15,6 +15,8 @@ from callcenter.domain.errors import InvalidValue
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.changes import family_of
+from callcenter.store.survey_tables import surveys
+from callcenter.store.surveys import scores_of
 
 _SHOWN: Mapping[TimelineKind, tuple[Table, str, str, tuple[str, ...]]] = {
     TimelineKind.INTERACTION: (
@@ -54,6 +56,7 @@ _SHOWN: Mapping[TimelineKind, tuple[Table, str, str, tuple[str, ...]]] = {
         "opened_at",
         ("opened_by", "title", "stage", "state", "amount", "currency", "probability", "owner_id", "closed_at"),
     ),
+    TimelineKind.SURVEY: (surveys, "interaction_id", "asked_at", ("flow", "queue_id", "agent_id")),
 }
 """Of each kind: its table, the column of its id, that of its time, and what is shown of it."""
 LONGEST_NUMBER = 18
@@ -97,8 +100,12 @@ def _source(
     if place is not None:
         query = query.where(_before(kind, key, at, place))
     rows = connection.execute(query.order_by(at.desc(), key.desc()).limit(limit)).mappings().all()
+    asked = [row[key_name] for row in rows] if kind is TimelineKind.SURVEY else []
+    scores = scores_of(connection, asked)
     for row in rows:
         data = {name: row[name] for name in shown}
+        if kind is TimelineKind.SURVEY:
+            data["scores"] = scores.get(row[key_name], {})
         if kind is TimelineKind.CHANGE:
             data["fields"] = msgspec.json.decode(row["fields"])
         yield StoryEntry(at=row[at_name], kind=kind, entry_id=str(row[key_name]), data=data)

@@ -27,6 +27,7 @@ from callcenter.web import (
     prompts,
     session,
     supervision,
+    surveys,
     tasks,
 )
 from callcenter.web.dependencies import WebDependencies
@@ -90,6 +91,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
         supervision,
         flows,
         prompts,
+        surveys,
         demo,
         live,
         openapi,

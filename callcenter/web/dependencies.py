@@ -20,6 +20,7 @@ from callcenter.app.message_box import MessageBox
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
 from callcenter.app.sessions import Sessions
+from callcenter.app.surveys import SurveyBook
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
 
@@ -133,6 +134,7 @@ class WebDependencies:
     recordings: Path
     """The directory of what callers said."""
     prompts: PromptBook
+    surveys: SurveyBook
     configuration: Configuration
     flows: FlowBook
     sessions: Sessions

@@ -55,6 +55,7 @@ from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
 from callcenter.store.messages import StoredMessages
 from callcenter.store.schema import upgrade
+from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
 from callcenter.web.app import create_app
 from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Relations, WebDependencies
@@ -442,6 +443,7 @@ def furnish(
         audit=users,
         recordings=directory / "recordings",
         prompts=prompts,
+        surveys=StoredSurveys(database),
         configuration=configuration,
         flows=office.book,
         sessions=sessions,

@@ -157,7 +157,8 @@ class House:
             await self.asterisk.stop()
 
     async def _arrange_for_tests(self) -> None:
-        """Nobody waits twenty seconds in a test for what three can show; and one number leads straight to a queue."""
+        """Nobody waits twenty seconds in a test for what three can show; one number leads straight to a queue; and a
+        call is over when its agent hangs up, but where a test asks for surveys."""
         database = Database(self.settings.database_url)
         label = Label(zh="直接排队", en="Straight to the queue")
         try:
@@ -165,7 +166,9 @@ class House:
                 await put_number(connection, NumberRoute(dnis=STRAIGHT, flow="straight", label=label))
             for queue in await StoredConfiguration(database).queues():
                 async with database.writing() as connection:
-                    await put_queue(connection, replace(queue, ring_timeout=self._ring_timeout, wrap_up=WRAP_UP))
+                    await put_queue(
+                        connection, replace(queue, ring_timeout=self._ring_timeout, wrap_up=WRAP_UP, survey=None)
+                    )
         finally:
             await database.dispose()
 

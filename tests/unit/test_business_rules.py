@@ -47,7 +47,7 @@ queues:
 def apply(text: str) -> Business:
     file = read_business(text, "f.yaml")
     result = combine(Business(), file.wanted, remove_missing=True)
-    file.check(result, flows=())
+    file.check(result, flows={})
     return result
 
 
@@ -320,7 +320,7 @@ def test_ways_round_are_refused_once_each_with_the_line_of_one_of_them() -> None
     present = apply(f"queues:\n  d: {{{label}}}\n  e: {{{label}, when_closed: {{queue: d}}}}\n")
     file = read_business(one_more, "f.yaml")
     with pytest.raises(FlowError, match=r"f\.yaml:1: overflows go round: d -> e -> d"):
-        file.check(combine(present, file.wanted, remove_missing=False), flows=())
+        file.check(combine(present, file.wanted, remove_missing=False), flows={})
 
 
 def test_the_last_agent_who_can_serve_a_queue_keeps_his_skill() -> None:
@@ -329,7 +329,7 @@ def test_the_last_agent_who_can_serve_a_queue_keeps_his_skill() -> None:
         "agents:\n  '2': {name: B}\n  '1': {name: A, skills: {zh: 9}, groups: [backoffice]}\n", "f.yaml"
     )
     with pytest.raises(FlowError, match=r"f\.yaml:1: queue q: nobody can serve it"):
-        file.check(combine(present, file.wanted, remove_missing=False), flows=())
+        file.check(combine(present, file.wanted, remove_missing=False), flows={})
 
 
 @pytest.mark.parametrize(
@@ -630,7 +630,7 @@ def test_what_is_exported_and_applied_again_changes_nothing(business: Business) 
     text = write_business(business)
     file = read_business(text, "f.yaml")
     result = combine(business, file.wanted, remove_missing=True)
-    file.check(result, flows=())
+    file.check(result, flows={})
     assert changes(business, result) == ()
     assert result == replace(business, queues=result.queues, agents=result.agents) == business
     assert write_business(result) == text
