@@ -23,6 +23,7 @@ from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
+from callcenter.app.emergency_intake import EmergencyIntake
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
@@ -34,6 +35,7 @@ from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
+from callcenter.app.message_sweep import MessageSweep
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
@@ -44,10 +46,12 @@ from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog
 from callcenter.asterisk.conversion import SoxConverter
+from callcenter.asterisk.emergency_spool import EmergencySpool
 from callcenter.asterisk.fastagi import FastAgiConfig
 from callcenter.asterisk.orders import OutsideLine
 from callcenter.asterisk.prompts import BuildFailure, BuildProgress, PromptLibrary
 from callcenter.asterisk.recorded_prompts import RecordedPrompts
+from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
 from callcenter.domain.ids import CustomerId
@@ -85,8 +89,6 @@ THREAD_TURN: Final = timedelta(milliseconds=0.5)
 LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
 FLOWS_IN_FORCE: Final = "flows-in-force.json"
 """Under the data directory: the flows that were sound last."""
-RECORDINGS: Final = "recordings"
-"""Under the data directory: what callers say is recorded there."""
 DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
 
 
@@ -279,7 +281,22 @@ class _Server:
         )
         channel_log = settings.asterisk.channel_log
         exchange_log = ChannelLog(channel_log, read_ani) if channel_log is not None else None
-        self._recovery = Recovery(self._floor, self._records, exchange_log)
+        stored_messages = StoredMessages(database)
+        files = Recordings(settings.recordings_directory)
+        self._sweep = MessageSweep(
+            floor=self._floor, records=self._records, files=files, known=stored_messages, clock=clock
+        )
+        self._intake = EmergencyIntake(
+            floor=self._floor,
+            records=self._records,
+            journal=self._journal,
+            spool=EmergencySpool(settings.emergency_directory),
+            files=files,
+            clock=clock,
+            read_number=read_ani,
+        )
+        left_behind = (self._sweep, self._intake)
+        self._recovery = Recovery(self._floor, self._records, exchange_log, left_behind)
         desk = Desk(
             floor=self._floor,
             screens=self._screens,
@@ -292,7 +309,7 @@ class _Server:
         )
         users = StoredUsers(database)
         self._messages = MessageBox(
-            messages=StoredMessages(database),
+            messages=stored_messages,
             configuration=configuration,
             journal=self._journal,
             clock=clock,
@@ -335,7 +352,7 @@ class _Server:
                 relations=self._relations,
                 messages=self._messages,
                 audit=users,
-                recordings=settings.server.data_directory / RECORDINGS,
+                recordings=settings.recordings_directory,
                 prompts=PromptBook(
                     sets=lambda: prompt_sets(self._calls.lines),
                     sounds=self._library,
@@ -393,6 +410,8 @@ class _Server:
                     tasks.create_task(self._live(), name="sign of life"),
                     tasks.create_task(self._case_watch.run(), name="case watch"),
                     tasks.create_task(self._messages.run(), name="messages"),
+                    tasks.create_task(self._sweep.run(), name="message sweep"),
+                    tasks.create_task(self._intake.run(), name="emergency intake"),
                 ]
                 web = tasks.create_task(
                     serve_web(
@@ -453,6 +472,6 @@ def _bridge_config(settings: Settings) -> BridgeConfig:
             host=asterisk.fastagi_bind, port=asterisk.fastagi_port, allowed_networks=asterisk.fastagi_allow
         ),
         outside=OutsideLine(trunk=asterisk.outside_trunk),
-        recordings=settings.server.data_directory / RECORDINGS,
+        recordings=settings.recordings_directory,
         menu_music=settings.flows.menu_music,
     )

@@ -29,7 +29,7 @@ from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
 from callcenter.listening import asterisk_ports, refuse_taken, server_ports
 from callcenter.logs import configure_logs
-from callcenter.operate import fallback_queues, pbx_config
+from callcenter.operate import fallback_queues, install_emergency_script, pbx_config
 from callcenter.settings import Settings, SettingsError, TrunkSettings, load, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
@@ -234,6 +234,7 @@ async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
         await database.dispose()
     demo_trunk = TrunkSettings(name="demo", match=(CALLERS_ADDRESS,))
     with_trunk = settings.model_copy(update={"trunks": settings.trunks or (demo_trunk,)})
+    await asyncio.to_thread(install_emergency_script, with_trunk)
     pbx = pbx_config(
         with_trunk,
         directories,

@@ -1,5 +1,6 @@
 """What an operator does beside serving: check the configuration, upgrade the tables, write Asterisk's files."""
 
+import asyncio
 from pathlib import Path
 
 from callcenter.app.business_checks import able_agents
@@ -12,6 +13,7 @@ from callcenter.asterisk.config_files import (
     render_includes,
     write,
 )
+from callcenter.asterisk.emergency_spool import SCRIPT, write_emergency_script
 from callcenter.bootstrap import load_lines
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.queues import QueueConfig
@@ -90,6 +92,7 @@ async def write_asterisk_files(settings: Settings, directory: Path) -> tuple[str
         )
     finally:
         await database.dispose()
+    await asyncio.to_thread(install_emergency_script, settings)
     return write(render_includes(config), directory)
 
 
@@ -152,5 +155,18 @@ def pbx_config(
         phones=phones,
         fallback_queues=fallback,
         demo_caller_secret=demo_caller_secret,
+        emergency_agi=str(settings.emergency_directory.absolute() / SCRIPT),
+        apology_after_seconds=asterisk.apology_after_seconds,
+        fallback_after_seconds=asterisk.fallback_after_seconds,
+        fallback_limit_seconds=asterisk.fallback_limit_seconds,
         modules_present=modules_present,
+    )
+
+
+def install_emergency_script(settings: Settings) -> Path:
+    """Write the script that Asterisk runs for callers while the server is away; returns its path."""
+    return write_emergency_script(
+        settings.emergency_directory,
+        settings.sound_directory,
+        callbacks=settings.asterisk.outside_trunk is not None,
     )

@@ -121,6 +121,9 @@ class AsteriskSettings(_Section):
     fastagi_allow: tuple[Network, ...] = ("127.0.0.0/8",)
     outside_trunk: str | None = None
     channel_log: Path | None = None
+    apology_after_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
+    fallback_after_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    fallback_limit_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
 
 
 class SipSettings(_Section):
@@ -207,6 +210,16 @@ class Settings(_Section):
     def recorded_directory(self) -> Path:
         """Where recorded prompts are, with their history."""
         return self.flows.recorded_prompts or self.server.data_directory / "recorded_prompts"
+
+    @property
+    def recordings_directory(self) -> Path:
+        """Where Asterisk records what callers say."""
+        return self.server.data_directory / "recordings"
+
+    @property
+    def emergency_directory(self) -> Path:
+        """Where the emergency script is, and puts what callers want while the server is away."""
+        return self.server.data_directory / "emergency"
 
     @property
     def websocket_url(self) -> str:

@@ -20,6 +20,7 @@ export const router = createRouter({
     { path: '/login', component: () => import('./views/LoginView.vue'), meta: { open: true } },
     { path: '/desk', component: () => import('./views/DeskView.vue'), meta: { desk: true } },
     { path: '/board', component: () => import('./views/BoardView.vue') },
+    { path: '/messages', component: () => import('./views/MessagesView.vue') },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

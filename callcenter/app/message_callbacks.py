@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from callcenter.app.callbacks import callback_id_of
 from callcenter.app.floor import Adopt, Floor, TakeCallback
 from callcenter.app.ports import Clock, Records
 from callcenter.domain import commands as cmd
@@ -68,7 +69,7 @@ class MessageCallbacks:
         """The caller may have been called back for this message before."""
         number = 1
         while True:
-            callback_id = InteractionId(f"cb{number}-{origin}")
+            callback_id = InteractionId(f"{callback_id_of(origin)}-{number}")
             if callback_id not in self._floor.interactions and await self._records.interaction(callback_id) is None:
                 return callback_id
             number += 1

@@ -4,7 +4,7 @@ Law: every call ends in exactly one record, also one that came, or went, while t
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -78,6 +78,18 @@ class ExchangeLog(Protocol):
         ...
 
 
+class LeftBehind(Protocol):
+    """Whoever finds what callers left while nobody was there."""
+
+    async def of_whom(self, ids: Collection[InteractionId]) -> frozenset[InteractionId]:
+        """Which of these callers have left anything."""
+        ...
+
+    async def of_calls(self, ids: Collection[InteractionId]) -> None:
+        """Bring in what these callers, who are gone, have left; their calls have not been said to have ended."""
+        ...
+
+
 async def restore(
     floor: Floor,
     *,
@@ -141,8 +153,11 @@ class Recovery:
     A store that is away keeps no exchange from being routed: what could not be read is read at the next connect.
     """
 
-    def __init__(self, floor: Floor, records: Records, exchange_log: ExchangeLog | None) -> None:
+    def __init__(
+        self, floor: Floor, records: Records, exchange_log: ExchangeLog | None, left_behind: Sequence[LeftBehind] = ()
+    ) -> None:
         self._floor = floor
+        self._left_behind = left_behind
         self._records = records
         self._log = exchange_log
         self._startup: str | None = None
@@ -154,12 +169,24 @@ class Recovery:
             return [], restarted
         try:
             missed, position = await self._log.missed(await self._records.bookmark(LOG_BOOKMARK))
+            await self._take_what_was_left(missed)
             messages = await missed_reports(missed, records=self._records, live=self._floor.interactions)
             await self._records.set_bookmark(LOG_BOOKMARK, position)
         except (CallcenterError, OSError) as error:
             log.warning("missed_calls_not_read", error=str(error))
             return [], restarted
         return messages, restarted
+
+    async def _take_what_was_left(self, missed: Sequence[MissedCall]) -> None:
+        """What callers said, or wanted, before they went: it makes the ends of their calls what they were."""
+        gone = {call.interaction_id: call for call in missed if call.ended_at is not None}
+        new = gone.keys() - await self._records.known_interactions(tuple(gone))
+        for left_behind in self._left_behind:
+            for interaction_id in sorted(await left_behind.of_whom(new)):
+                arrival = arrival_of(gone[interaction_id])
+                if interaction_id not in self._floor.interactions and arrival is not None:
+                    await self._floor.request(arrival)
+            await left_behind.of_calls(new)
 
     async def recall(self, ids: Sequence[InteractionId]) -> None:
         """Take back into the floor the records of those calls that have ended as far as the store knows."""
@@ -220,17 +247,9 @@ async def missed_reports(
             continue
         if record is None and call.arrival is None:
             continue
-        if record is None and call.arrival is not None:
-            messages.append(
-                ev.InteractionArrived(
-                    interaction_id=call.interaction_id,
-                    at=call.arrival.at,
-                    channel=call.arrival.channel,
-                    ani=call.arrival.ani,
-                    dnis=call.arrival.dnis,
-                    caller_name=call.arrival.caller_name,
-                )
-            )
+        arrival = arrival_of(call)
+        if record is None and arrival is not None:
+            messages.append(arrival)
         messages += _talk_reports(call, record)
         messages.append(
             CallEnded(
@@ -244,6 +263,20 @@ async def missed_reports(
     if messages:
         log.info("missed_calls_recorded", messages=len(messages))
     return messages
+
+
+def arrival_of(call: MissedCall) -> ev.InteractionArrived | None:
+    """How a missed call came, where that was written."""
+    if call.arrival is None:
+        return None
+    return ev.InteractionArrived(
+        interaction_id=call.interaction_id,
+        at=call.arrival.at,
+        channel=call.arrival.channel,
+        ani=call.arrival.ani,
+        dnis=call.arrival.dnis,
+        caller_name=call.arrival.caller_name,
+    )
 
 
 def _talk_reports(call: MissedCall, record: Interaction | None) -> Iterator[Message]:

@@ -52,6 +52,8 @@ class WaitingPrompt(StrEnum):
     MESSAGE_UNHEARD = "message_unheard"
     MESSAGE_IMPOSSIBLE = "message_impossible"
     MESSAGE_KEPT = "message_kept"
+    EMERGENCY_OFFER = "emergency_offer"
+    EMERGENCY_CALLBACK_TAKEN = "emergency_callback_taken"
     TRANSFERRING = "transferring"
     TRANSFER_FAILED = "transfer_failed"
     GOODBYE = "goodbye"

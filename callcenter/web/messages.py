@@ -11,8 +11,10 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from starlette.responses import FileResponse, Response
 
+from callcenter.app.drawing import draw_customer
 from callcenter.app.message_box import MessageFilters
 from callcenter.app.permissions import Action, Grant
+from callcenter.app.views import CustomerView
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, MessageId, QueueId
 from callcenter.domain.messages import Message, MessageState, origin_of
@@ -94,6 +96,16 @@ async def list_messages(
 async def read_message(message_id: PathId, principal: Reader, deps: Deps) -> Response:
     """One message."""
     return document(await deps.messages.find(MessageId(message_id), by=_own(principal)))
+
+
+@router.get("/messages/{message_id}/customer", response_model=CustomerView)
+async def read_customer(message_id: PathId, principal: Reader, deps: Deps) -> Response:
+    """The card of who left it, as a pop shows it."""
+    message = await deps.messages.find(MessageId(message_id), by=_own(principal))
+    card = None if message.customer_id is None else await deps.customers.card(message.customer_id)
+    if card is None:
+        raise NotFound(f"message {message_id} is of nobody who is known", code="unknown_customer")
+    return document(draw_customer(card))
 
 
 @router.get(

@@ -72,14 +72,17 @@ class RoutingHouse(House):
         rest: str = "",
         lines: Mapping[str, tuple[str, int]] | None = None,
         flows: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.outside_port = free_ports(1, AGENTS_HOST)[0]
         recorded = base / "recorded"
-        environment = {
+        own = {
             "CALLCENTER_ASTERISK_OUTSIDE_TRUNK": "outside",
             "CALLCENTER_FLOWS_RECORDED_PROMPTS": str(recorded),
         }
-        super().__init__(base, environment, config=TRUNKS.format(host=AGENTS_HOST, port=self.outside_port))
+        super().__init__(
+            base, own | dict(environment or {}), config=TRUNKS.format(host=AGENTS_HOST, port=self.outside_port)
+        )
         self._queues, self._agents, self._rest = queues, agents, rest
         self._lines = {queue: (queue, 0) for queue in queues} | dict(lines or {})
         self._board: Desktop | None = None

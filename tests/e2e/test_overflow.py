@@ -112,13 +112,15 @@ async def test_with_nobody_at_work_a_message_is_taken(house: RoutingHouse) -> No
         await ear.hears("leave_message")
         assert ear.heard().index("nobody_left") < ear.heard().index("leave_message")
         interaction_id = await house.interaction_of(caller)
-        recording = house.settings.server.data_directory / "recordings" / f"message-{interaction_id}.wav"
+        recording = house.settings.server.data_directory / "recordings" / f"message-{interaction_id}_lonely.wav"
 
         async def has_two_seconds() -> bool:
             return recording.exists() and recording.stat().st_size > 2 * 16_000
 
         await house.until(has_two_seconds, "two seconds are recorded", seconds=20)
         await caller.press("#")
+        await ear.hears("message_review")
+        await caller.press("1")
         await ear.hears("message_kept")
         assert (await caller.ended(20)).by == "server"
     record = await house.record_of(caller)
@@ -136,7 +138,7 @@ async def test_a_caller_who_hangs_up_after_his_message_has_left_it(house: Routin
     async with house.dialled("lonely", FIRST) as caller:
         await house.ear(caller).hears("leave_message")
         interaction_id = await house.interaction_of(caller)
-        recording = house.settings.server.data_directory / "recordings" / f"message-{interaction_id}.wav"
+        recording = house.settings.server.data_directory / "recordings" / f"message-{interaction_id}_lonely.wav"
 
         async def has_two_seconds() -> bool:
             return recording.exists() and recording.stat().st_size > 2 * 16_000

@@ -5,10 +5,13 @@ import type {
   Agent,
   Code,
   Customer,
+  CustomerCard,
   CustomerInput,
   Demo,
   Interaction,
   InteractionPatch,
+  Message,
+  MessageList,
   PhoneAccount,
   PhoneKind,
   Pop,
@@ -122,6 +125,23 @@ export const api = {
   dispositions: async () => (await call<{ items: Code[] }>('GET', '/dispositions')).items,
 
   extendWrapUp: (seconds: number) => call<Agent>('POST', '/agents/me/wrap-up/extend', { seconds }),
+
+  messages: (show: 'open' | 'mine' | 'done', after: string | null) => {
+    const query = new URLSearchParams({ limit: '50' })
+    if (show === 'done') query.set('newest_first', 'true')
+    for (const state of { open: ['new', 'taken'], mine: ['taken'], done: ['done'] }[show]) query.append('state', state)
+    if (show === 'mine') query.set('mine', 'true')
+    if (after !== null) query.set('after', after)
+    return call<MessageList>('GET', `/messages?${query.toString()}`)
+  },
+  message: (id: string) => call<Message>('GET', `/messages/${segment(id)}`),
+  messageAudio: (id: string) => `${BASE}/messages/${segment(id)}/audio`,
+  takeMessage: (id: string) => call<Message>('POST', `/messages/${segment(id)}/take`),
+  putBackMessage: (id: string) => call<Message>('POST', `/messages/${segment(id)}/put-back`),
+  finishMessage: (id: string, disposition: string | null, notes: string) =>
+    call<Message>('POST', `/messages/${segment(id)}/finish`, { disposition, notes }),
+  callBackMessage: (id: string) => call<{ interaction_id: string }>('POST', `/messages/${segment(id)}/call-back`),
+  messageCustomer: (id: string) => call<CustomerCard>('GET', `/messages/${segment(id)}/customer`),
 
   whyWaiting: (id: string) => call<WaitingReason>('GET', `/waiting/${segment(id)}/why`),
   setPriority: (id: string, priority: number) => order('PUT', `/waiting/${segment(id)}/priority`, { priority }),

@@ -140,7 +140,32 @@ export interface components {
       notes: string | null
       media_type: string
       callback: components['schemas']['Callback'] | null
+      typed?: components['schemas']['Typed'][]
     }
+    /** A number the caller typed; of a secret one there are no digits. */
+    Typed: { label: components['schemas']['Label'] | null; variable: string; digits: string; secret: boolean }
+    Message: {
+      message_id: string
+      interaction_id: string
+      queue_id: string
+      seconds: number
+      left_at: string
+      state: 'new' | 'taken' | 'done'
+      taken_by: string | null
+      taken_at: string | null
+      done_by: string | null
+      done_at: string | null
+      disposition: string | null
+      notes: string
+      ani: components['schemas']['Number']
+      caller_name: string
+      language: string
+      customer_id: string | null
+      customer_name: string | null
+    }
+    MessageList: { items: components['schemas']['Message'][]; next_after: string | null }
+    /** What a desk shows of messages; `change` grows whenever a list is to be read again. */
+    MessageNews: { new: number; oldest_at: string | null; change: number }
     Interaction: components['schemas']['InteractionSummary'] & {
       ended_at: string | null
       stage: string
@@ -179,6 +204,8 @@ export interface components {
         mean_absolute_error_seconds: number | null
         share_within_range: number | null
       } | null
+      new_messages: number
+      oldest_message_at: string | null
     }
     WaitingRow: {
       interaction_id: string

@@ -1,4 +1,6 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
+import { en as messages } from './messages'
+
 export const en = {
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },
@@ -362,6 +364,7 @@ export const en = {
     told: 'The agent sees that it was you.',
     afterTalk: 'In a talk: it is done after the talk. The agent sees that it was you.',
   },
+  messages,
   call: {
     title: 'Caller’s phone',
     hint: 'Plays a customer who calls. Open an agent’s desk in another tab to answer.',

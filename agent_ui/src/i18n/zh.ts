@@ -1,4 +1,5 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
+import { zh as messages } from './messages'
 import type { Messages } from './en'
 
 export const zh: Messages = {
@@ -356,6 +357,7 @@ export const zh: Messages = {
     told: '坐席会看到是您设置的。',
     afterTalk: '正在通话：将在通话后生效。坐席会看到是您设置的。',
   },
+  messages,
   call: {
     title: '来电者电话',
     hint: '扮演打进电话的客户。请在另一个标签页打开坐席台来接听。',

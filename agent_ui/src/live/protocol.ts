@@ -1,9 +1,9 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
-import type { Agent, Pop, QueueRow, WaitingRow } from '@/api/documents'
+import type { Agent, MessageNews, Pop, QueueRow, WaitingRow } from '@/api/documents'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
-  me: { state?: Agent; pop?: Pop }
+  me: { state?: Agent; pop?: Pop; messages?: MessageNews }
   queues: Readonly<Record<string, QueueRow>>
   agents: Readonly<Record<string, Agent>>
   waiting: Readonly<Record<string, WaitingRow>>

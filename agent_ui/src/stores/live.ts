@@ -51,6 +51,12 @@ export const useLive = defineStore('live', () => {
   const queues = computed(() => picture.value.topics.queues)
   const agents = computed(() => picture.value.topics.agents)
   const waiting = computed(() => picture.value.topics.waiting)
+  /** New messages: for an agent those of his queues, for others those of all; null before anything is known. */
+  const newMessages = computed(() => {
+    if (me.value?.messages !== undefined) return me.value.messages.new
+    if (queues.value === undefined) return null
+    return Object.values(queues.value).reduce((sum, row) => sum + row.new_messages, 0)
+  })
 
   function followAll(): void {
     const all = new Set([...wants.values()].flat())
@@ -84,6 +90,7 @@ export const useLive = defineStore('live', () => {
     queues,
     agents,
     waiting,
+    newMessages,
     want,
     release,
     stop,
