@@ -20,6 +20,8 @@ export function rowOf(part: Partial<QueueRow> = {}): QueueRow {
     open: null,
     opens_at: null,
     forecast_error: null,
+    new_messages: 0,
+    oldest_message_at: null,
     ...part,
   }
 }
