@@ -72,6 +72,9 @@ from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
 from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
+from callcenter.store.opportunities import StoredOpportunities
+from callcenter.store.orders import StoredOrders
+from callcenter.store.products import StoredProducts
 from callcenter.store.records import StoredRecords
 from callcenter.store.schema import check_schema
 from callcenter.store.surveys import StoredSurveys
@@ -240,6 +243,9 @@ class _Server:
             tasks=StoredTasks(database),
             lists=StoredCaseLists(database),
             numbers=StoredCustomerNumbers(database),
+            products=StoredProducts(database),
+            orders=StoredOrders(database),
+            opportunities=StoredOpportunities(database),
         )
         self._case_watch = CaseWatch(cases=relations.cases, tasks=relations.tasks, clock=clock, tell=_log_due)
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)

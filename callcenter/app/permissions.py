@@ -50,6 +50,8 @@ class Action(StrEnum):
     WRITE_CUSTOMER = "write_customer"
     MERGE_CUSTOMERS = "merge_customers"
     WRITE_PINS = "write_pins"
+    READ_SALES = "read_sales"
+    WRITE_SALES = "write_sales"
     READ_CASES = "read_cases"
     WRITE_CASES = "write_cases"
     READ_WORK = "read_work"
@@ -106,6 +108,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.MERGE_CUSTOMERS: _OVERSIGHT,
     # Agents give customers numbers; who may change what proves who somebody is, is another matter.
     Action.WRITE_PINS: _OVERSIGHT,
+    Action.READ_SALES: _SIGNED_IN,
+    Action.WRITE_SALES: _SIGNED_IN,
     Action.READ_CASES: _SIGNED_IN,
     Action.WRITE_CASES: _SIGNED_IN,
     Action.READ_WORK: _OWN_DESK,

@@ -19,6 +19,7 @@ from callcenter.app.flow_book import FlowBook
 from callcenter.app.message_box import MessageBox
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
+from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
 from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
 from callcenter.domain.ids import AgentId, CustomerId
@@ -117,6 +118,9 @@ class Relations:
     tasks: TaskBook
     lists: CaseLists
     numbers: CustomerNumbers
+    products: ProductBook
+    orders: OrderBook
+    opportunities: OpportunityBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

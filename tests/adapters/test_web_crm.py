@@ -307,3 +307,57 @@ def test_numbers_are_given_by_agents_and_pins_set_by_supervisors(client: TestCli
     assert "pin_set" in changes
     assert "386402" not in changes + answer.text
     assert house.desk.changed_customers.count(CustomerId(anna)) >= 6
+
+
+def test_products_orders_and_opportunities_are_kept_over_rest(client: TestClient) -> None:
+    anna = make(client, "Anna")
+    price = {"amount": "36.50", "currency": "CNY"}
+    product = {"label": {"zh": "标签", "en": "Labels"}, "unit_price": price}
+    assert refusal(client.put(f"{API}/products/labels", json=product)) == (403, "forbidden")
+    sign_in(client, "admin")
+    assert client.put(f"{API}/products/labels", json=product).headers["etag"] == '"1"'
+    state = {"label": {"zh": "已退货", "en": "Returned"}}
+    assert client.put(f"{API}/order-states/returned", json=state).status_code == 200
+    sign_in(client, "1001")
+    states = [item["code"] for item in client.get(f"{API}/order-states").json()["items"]]
+    assert states == ["new", "paid", "packed", "sent", "delivered", "cancelled", "returned"]
+    stages = [item["code"] for item in client.get(f"{API}/opportunity-stages").json()["items"]]
+    assert stages == ["lead", "qualified", "quoted", "negotiation", "decision"]
+    order = {
+        "number": "70012",
+        "placed_on": "2026-11-01",
+        "due_on": "2026-11-09",
+        "currency": "CNY",
+        "lines": [{"product": "labels", "quantity": "3", "amount": "109.50"}, {"text": "运费", "amount": "8.80"}],
+    }
+    made = client.post(f"{API}/customers/{anna}/orders", json=order)
+    assert (made.status_code, made.json()["total"]) == (201, {"amount": "118.30", "currency": "CNY"})
+    assert refusal(client.post(f"{API}/customers/{anna}/orders", json=order)) == (409, "order_exists")
+    address = f"{API}/orders/{made.json()['order_id']}"
+    assert client.patch(address, json={"state": "sent"}, headers={"If-Match": '"1"'}).headers["etag"] == '"2"'
+    assert refusal(client.patch(address, json={"state": "paid"}, headers={"If-Match": '"1"'})) == (412, "outdated")
+    assert refusal(client.patch(address, json={"state": "eaten"})) == (422, "unknown_state")
+    assert refusal(client.patch(address, json={"total": "1"})) == (422, "total_differs")
+    for amount in ("1e400", "NaN", "0.00001", "many"):
+        body = {**order, "number": "2", "lines": [], "total": amount}
+        assert refusal(client.post(f"{API}/customers/{anna}/orders", json=body)) == (422, "invalid_request")
+    (found,) = client.get(f"{API}/orders", params={"number": "70012"}).json()["items"]
+    assert (found["customer_id"], found["state"]) == (anna, "sent")
+    assert refusal(client.get(f"{API}/orders", params={"placed_from": "0001-01-01"})) == (422, "invalid_request")
+    (known,) = client.get(f"{API}/customers", params={"search": "70012"}).json()["items"]
+    assert known["customer_id"] == anna
+    chance = {"title": "For a year", "stage": "lead", "value": price, "probability": 40}
+    opened = client.post(f"{API}/customers/{anna}/opportunities", json=chance)
+    assert (opened.status_code, opened.json()["owner_id"]) == (201, "1001")
+    address = f"{API}/opportunities/{opened.json()['opportunity_id']}"
+    quote = {"number": "Q1", "given_on": "2026-11-02", "value": {"amount": 35, "currency": "CNY"}}
+    quoted = client.patch(address, json={"quotes": [quote], "stage": "quoted"}).json()
+    assert quoted["quotes"][0]["value"] == {"amount": "35.00", "currency": "CNY"}
+    assert refusal(client.patch(address, json={"state": "lost"})) == (422, "lost_without_reason")
+    lost = client.patch(address, json={"state": "lost", "reason": "price"}).json()
+    assert (lost["state"], lost["probability"]) == ("lost", 0)
+    assert refusal(client.patch(address, json={"state": "won"})) == (409, "illegal_transition")
+    (listed,) = client.get(f"{API}/opportunities", params={"state": "lost", "owner_id": "1001"}).json()["items"]
+    assert listed == client.get(address).json()
+    kinds = [entry["kind"] for entry in client.get(f"{API}/customers/{anna}/timeline").json()["items"]]
+    assert kinds.count("order") == kinds.count("opportunity") == 1

@@ -84,6 +84,23 @@ BODIES: dict[str, object] = {
     "/api/v1/customers/{customer_id}/numbers/{number}/pin": {"pin": "3864"},
     "/api/v1/customers/{customer_id}/cases": {"kind": "question", "subject": "x"},
     "/api/v1/customers/{customer_id}/tasks": {"text": "x", "due_at": "2026-12-01T09:00:00Z"},
+    "/api/v1/customers/{customer_id}/orders": {
+        "number": "70012",
+        "placed_on": "2026-11-01",
+        "due_on": "2026-11-09",
+        "currency": "CNY",
+        "total": "12.50",
+    },
+    "/api/v1/customers/{customer_id}/opportunities": {"title": "x", "stage": "lead"},
+    "/api/v1/orders/{order_id}": {"note": "x"},
+    "/api/v1/opportunities/{opportunity_id}": {"title": "x"},
+    "/api/v1/products/{code}": {
+        "label": {"zh": "x", "en": "x"},
+        "unit_price": {"amount": "1.50", "currency": "CNY"},
+    },
+    "/api/v1/order-states/{code}": {"label": {"zh": "x", "en": "x"}},
+    "/api/v1/opportunity-stages/{code}": {"label": {"zh": "x", "en": "x"}},
+    "/api/v1/closing-reasons/{code}": {"label": {"zh": "x", "en": "x"}},
     "/api/v1/cases/{case_id}": {"subject": "x"},
     "/api/v1/tasks/{task_id}": {"text": "x"},
     "/api/v1/messages/{message_id}/finish": {"notes": "x"},
@@ -136,6 +153,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     )
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh"}
+    names |= {"order_id": "nothing", "opportunity_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")
     if method == "DELETE" and path == "/api/v1/flows/{name}/published":
         address += "?based_on=1"

@@ -54,6 +54,9 @@ from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
 from callcenter.store.messages import StoredMessages
+from callcenter.store.opportunities import StoredOpportunities
+from callcenter.store.orders import StoredOrders
+from callcenter.store.products import StoredProducts
 from callcenter.store.schema import upgrade
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
@@ -438,6 +441,9 @@ def furnish(
             tasks=StoredTasks(database),
             lists=StoredCaseLists(database),
             numbers=StoredCustomerNumbers(database, hash_pin=QUICK_PASSWORDS.hash),
+            products=StoredProducts(database),
+            orders=StoredOrders(database),
+            opportunities=StoredOpportunities(database),
         ),
         messages=messages,
         audit=users,

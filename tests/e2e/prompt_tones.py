@@ -40,10 +40,11 @@ def queue_prompts(flows: Path) -> PromptSet:
 
 
 class PromptTones:
-    """Knows which tone is which prompt."""
+    """Knows which tone is which prompt; prompts of one name in several sets are one tone."""
 
-    def __init__(self, prompts: PromptSet) -> None:
-        fixed = [(said.language, said.prompt_id) for said in prompts.fixed_utterances() if said.prompt_id is not None]
+    def __init__(self, *sets: PromptSet) -> None:
+        said = [utterance for prompts in sets for utterance in prompts.fixed_utterances()]
+        fixed = [(one.language, one.prompt_id) for one in said if one.prompt_id is not None]
         names = sorted({prompt_id.partition(".")[2] for _, prompt_id in fixed})
         self._hertz = {name: LOWEST_HERTZ + STEP_HERTZ * index for index, name in enumerate(names)}
         self._names = {hertz // HERTZ_A_BIN: name for name, hertz in self._hertz.items()}
@@ -106,11 +107,11 @@ class Ear:
         self._rest = samples[whole:]
         return list(self._heard)
 
-    async def hears(self, prompt: str, *, seconds: float = 30.0) -> None:
-        """Wait until this prompt has come over the line."""
+    async def hears(self, prompt: str, *, times: int = 1, seconds: float = 30.0) -> None:
+        """Wait until this prompt has come over the line so often."""
         self._tones.known(prompt)
         deadline = time.monotonic() + seconds
-        while prompt not in self.heard():
+        while self.heard().count(prompt) < times:
             if time.monotonic() > deadline:
-                raise AssertionError(f"{prompt!r} was not heard within {seconds:g} s, but {self.heard()}")
+                raise AssertionError(f"{prompt!r} was not heard {times} times within {seconds:g} s, but {self.heard()}")
             await asyncio.sleep(0.05)
