@@ -19,7 +19,7 @@ from typing import Annotated, Final
 import structlog
 import typer
 
-from callcenter import __version__, administer, flows, prompts
+from callcenter import __version__, administer, flow_publishing, flows, prompts
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.bootstrap import WatchGone, run_server
 from callcenter.demo import DemoError, demo_info_from_environment, run_demo
@@ -460,6 +460,55 @@ def flow_test(
 def flow_schema() -> None:
     """Print the JSON Schema of flow files, for editors that know YAML."""
     typer.echo(flows.schema_text(), nl=False)
+
+
+@flow_app.command("publish")
+def flow_publish(
+    file: Annotated[Path, typer.Argument(help="The flow, or a set of prompts.")],
+    note: NoteOption = "",
+    name: Annotated[str | None, typer.Option(help="Under which name; else the one the file says.")] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check a flow together with all others and let it take the place of its file; new calls have it within seconds."""
+    settings = _settings(config)
+    _print(flow_publishing.publish_file(settings, file, name=name, note=note, by=_by(by)))
+
+
+@flow_app.command("history")
+def flow_history(
+    name: FlowNameArgument,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many versions at most.")] = 20,
+    config: ConfigOption = None,
+) -> None:
+    """List what was published of a flow, the newest first: number, when, who, and why."""
+    _print(flow_publishing.history_lines(_settings(config), name, limit=limit))
+
+
+@flow_app.command("show")
+def flow_show(
+    name: FlowNameArgument,
+    version: Annotated[
+        int | None, typer.Argument(min=1, help="Its number, as history lists it; none: what counts.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print a flow as calls have it, or one version of it; a file of it can be kept in git."""
+    settings = _settings(config)
+
+    async def run() -> int:
+        typer.echo(await flow_publishing.shown_text(settings, name, version), nl=False)
+        return 0
+
+    raise typer.Exit(_run(run()))
+
+
+@flow_app.command("retract")
+def flow_retract(
+    name: FlowNameArgument, note: NoteOption = "", by: ByOption = None, config: ConfigOption = None
+) -> None:
+    """Take back what is published of a flow: its file counts again."""
+    _print(flow_publishing.retract_flow(_settings(config), name, note=note, by=_by(by)))
 
 
 class SpokenLanguage(StrEnum):
