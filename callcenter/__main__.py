@@ -70,6 +70,8 @@ ConfigOption = Annotated[
     ),
 ]
 
+NoteOption = Annotated[str, typer.Option(help="Why, for the history.")]
+FlowNameArgument = Annotated[str, typer.Argument(help="The name of the flow; prompts.queue for the announcements.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who does it, for the audit log; else the system's user.")]
 StdinPassword = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 

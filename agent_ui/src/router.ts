@@ -9,6 +9,8 @@ declare module 'vue-router' {
     open?: boolean
     /** Only for users with an agent's desk. */
     desk?: boolean
+    /** Only for supervisors and administrators. */
+    oversight?: boolean
   }
 }
 
@@ -21,6 +23,7 @@ export const router = createRouter({
     { path: '/desk', component: () => import('./views/DeskView.vue'), meta: { desk: true } },
     { path: '/board', component: () => import('./views/BoardView.vue') },
     { path: '/messages', component: () => import('./views/MessagesView.vue') },
+    { path: '/flows/:name?', component: () => import('./views/FlowsView.vue'), meta: { oversight: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
   ],
@@ -37,6 +40,7 @@ router.beforeEach(async (to) => {
     }
   }
   if (session.user === null) return to.path === '/' ? '/login' : { path: '/login', query: { to: to.fullPath } }
+  if (to.meta.oversight === true && !session.isSupervisor) return session.home
   if (to.path === '/' || (to.meta.desk === true && !session.hasDesk)) return session.home
   return true
 })

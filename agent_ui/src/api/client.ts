@@ -51,7 +51,7 @@ async function problemOf(response: Response): Promise<ServerSaidNo> {
   return new ServerSaidNo(response.status, code, detail, Number.isNaN(retryAfter) ? null : retryAfter)
 }
 
-async function send(method: Method, path: string, body?: unknown, keepalive = false): Promise<Response> {
+export async function send(method: Method, path: string, body?: unknown, keepalive = false): Promise<Response> {
   let response: Response
   try {
     response = await fetch(BASE + path, {
@@ -76,7 +76,7 @@ async function send(method: Method, path: string, body?: unknown, keepalive = fa
 }
 
 /** The answer's document. Its shape is the contract of docs/api.md; only the live feed checks what it is sent. */
-async function call<T>(method: Method, path: string, body?: unknown, keepalive = false): Promise<T> {
+export async function call<T>(method: Method, path: string, body?: unknown, keepalive = false): Promise<T> {
   const response = await send(method, path, body, keepalive)
   try {
     return (await response.json()) as T

@@ -1,8 +1,10 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
 import { zh as messages } from './messages'
 import type { Messages } from './en'
+import { zh as flows } from './flows'
 
 export const zh: Messages = {
+  flows,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
   common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文', cancel: '取消' },
