@@ -6,7 +6,7 @@ Law: everything is checked before anything is written; each change is one transa
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,6 +17,7 @@ from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business as read_file
 from callcenter.app.business_text import write_business
 from callcenter.app.flow_lines import LinesOfBusiness
+from callcenter.app.lines import Lines
 from callcenter.app.opening_hours import opening_hours
 from callcenter.app.permissions import Role
 from callcenter.app.ports import User
@@ -26,7 +27,6 @@ from callcenter.bootstrap import SystemClock, flow_shelf
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, UserId
 from callcenter.ivr.faults import Fault, FlowError
-from callcenter.ivr.flow import Flow
 from callcenter.settings import Settings
 from callcenter.store.audit import add_audit
 from callcenter.store.business import (
@@ -85,14 +85,17 @@ async def apply_configuration(
             before = await read_business(connection)
             after = combine(before, wanted.wanted, remove_missing=remove_missing)
             faults: list[Fault] = []
-            flows: Mapping[str, Flow] | None = None
+            lines: Lines | None = None
             try:
                 there = await asyncio.to_thread(_as_it_will_be, after)
-                flows = (await flow_shelf(settings, database).load_for(there)).flows
+                lines = await flow_shelf(settings, database).load_for(there)
             except FlowError as error:
                 faults.extend(error.faults)
             try:
-                wanted.check(after, flows=flows)
+                if lines is None:
+                    wanted.check(after, flows=None)
+                else:
+                    wanted.check(after, flows=lines.flows, prompts=lines.waiting_prompts)
             except FlowError as error:
                 faults.extend(error.faults)
             if faults:

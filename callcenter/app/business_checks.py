@@ -91,7 +91,7 @@ def _queue_faults(business: Business, entry: QueueEntry) -> Iterator[BusinessFau
         yield BusinessFault(code="unknown_hours", what=what, right=right, places=((*place, "hours"),))
     for names, overflow in overflows(queue):
         yield from _overflow_faults(business, queue, overflow, (*place, *names))
-    if queue.callback is None:
+    if not queue.offers_something:
         wishes = {
             "offer_callback_after_seconds": queue.offer_callback_after is not None,
             "offer_callback_above_seconds": queue.offer_callback_above is not None,
@@ -104,7 +104,8 @@ def _queue_faults(business: Business, entry: QueueEntry) -> Iterator[BusinessFau
         ]
         for where in offers:
             what = f"{told}: it offers to call back, and has 'callback: false'"
-            yield BusinessFault(code="no_callback", what=what, right="take one of the two out", places=(where,))
+            right = "take one of the two out, or let callers choose something else (waiting: message, self_service)"
+            yield BusinessFault(code="no_callback", what=what, right=right, places=(where,))
     last = queue.routing[-1]
     if business.agents and not unknown and not any(may_serve(agent, last.who) for agent in business.agents.values()):
         yield _unserved(queue, last.who, place)
@@ -246,6 +247,7 @@ def _doubts(business: Business, entry: QueueEntry) -> Iterator[str]:
         needs = ", ".join(map(str, queue.required))
         yield "nobody can serve it" + (f"; give an agent the skills {needs}" if needs else "; there are no agents")
     yield from _doubtful_steps(business, queue)
+    yield from _doubtful_waiting(queue)
     halves = {
         "hours without when_closed: it is never closed": bool(entry.hours) and limits.when_closed is None,
         "when_closed without hours: it is never closed": bool(limits.when_closed) and not entry.hours,
@@ -294,6 +296,14 @@ def _doubtful_steps(business: Business, queue: QueueConfig) -> Iterator[str]:
             mend = "begin it with 'or', or with 'and' if it is meant so"
             yield f"{told} takes away {names}, who could serve before; {mend}"
         before, able = step.who, can
+
+
+def _doubtful_waiting(queue: QueueConfig) -> Iterator[str]:
+    rules = queue.waiting
+    if not queue.asks and (rules.message or rules.self_service or rules.ask_again_after is not None):
+        yield "nobody is ever asked: give it ask_on_entry, offer_callback_after_seconds or a step with offer_callback"
+    if queue.asks and not queue.offers_something:
+        yield "there is nothing to choose but to wait, so nobody is asked; give it a callback, message or self_service"
 
 
 def _narrows(before: Rule, rule: Rule) -> bool:

@@ -24,6 +24,7 @@ from callcenter.app.business_fields import (
 )
 from callcenter.app.business_hours import read_hours
 from callcenter.app.business_items import ReasonCode
+from callcenter.app.business_names import name_faults
 from callcenter.app.business_queue import read_queue
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind, QueuePreference
@@ -32,6 +33,7 @@ from callcenter.ivr.document import Document, Section, read_document
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import MAX_PRIORITY
 from callcenter.ivr.survey import unfit
+from callcenter.ivr.waiting import WaitingPrompts
 
 FILE_MAX_CHARACTERS: Final = 4_000_000
 """Enough for ten thousand agents."""
@@ -63,9 +65,15 @@ class BusinessFile:
         self.wanted = wanted
         self._document = document
 
-    def check(self, result: Business, *, flows: Mapping[str, Flow] | None) -> None:
-        """Raise FlowError with every fault of `result`, what there will be; `flows` are the flows there are."""
-        for fault in faults(result):
+    def check(
+        self, result: Business, *, flows: Mapping[str, Flow] | None, prompts: WaitingPrompts | None = None
+    ) -> None:
+        """Raise FlowError with every fault of `result`, what there will be.
+
+        `flows` are the flows there are, `prompts` the queues' prompts; of None nothing is missed.
+        """
+        queues = (entry.config for entry in result.queues.values())
+        for fault in (*faults(result), *name_faults(queues, prompts=prompts, flows=flows)):
             self._document.fault(fault.code, fault.what, fault.right, self._path(fault.places))
         for route in result.numbers.values():
             if flows is not None and route.flow not in flows:

@@ -17,6 +17,7 @@ from callcenter.app.business_fields import (
     seconds,
 )
 from callcenter.app.business_items import QueueEntry
+from callcenter.app.business_waiting import read_waiting
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
 from callcenter.domain.ids import QueueId
 from callcenter.domain.labels import Label
@@ -69,6 +70,7 @@ QUEUE_FIELDS: Final = (
     "offer_callback_after_seconds",
     "offer_callback_above_seconds",
     "survey",
+    "waiting",
     "rona_limit",
     "rest_after_miss_seconds",
     "ring_timeout_seconds",
@@ -107,6 +109,7 @@ def read_queue(name: str, fields: Section) -> QueueEntry:
         offer_callback_after=optional_seconds(fields, "offer_callback_after_seconds", 0),
         offer_callback_above=optional_seconds(fields, "offer_callback_above_seconds", 0),
         survey=_survey(fields),
+        waiting=read_waiting(fields),
         rona_limit=fields.whole("rona_limit", 1, MAX_MISSES, usual=USUAL.rona_limit),
         rest_after_miss=seconds(fields, "rest_after_miss_seconds", 0, USUAL.rest_after_miss),
         ring_timeout=seconds(fields, "ring_timeout_seconds", 1, USUAL.ring_timeout, high=RINGING_MAX_SECONDS),

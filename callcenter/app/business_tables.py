@@ -10,6 +10,7 @@ from typing import Final
 from callcenter.app.business_hours import WEEKDAYS, interval_text
 from callcenter.app.business_items import HoursEntry, QueueEntry, ReasonCode
 from callcenter.app.business_queue import NEVER, USUAL
+from callcenter.app.business_waiting import NONE
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
@@ -18,6 +19,7 @@ from callcenter.domain.overflows import Overflow
 from callcenter.domain.queues import Boosts, QueueConfig, RoutingStep
 from callcenter.domain.rule_text import rule_text
 from callcenter.domain.rules import Rule
+from callcenter.domain.waiting_rules import USUAL_WAITING, WaitingRules
 
 Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
 Table = dict[str, Value]
@@ -142,6 +144,7 @@ def _queue_rules(queue: QueueConfig) -> Table:
         "boosts": _unusual(_boosts(queue.boosts), _boosts(Boosts())),
         "nobody_after_seconds": seconds(limits.nobody_after),
         "callback": False if queue.callback is None else _unusual(_callback(queue.callback), _callback(USUAL_CALLBACK)),
+        "waiting": _unusual(_waiting(queue.waiting), _waiting(USUAL_WAITING)),
         "rona_limit": queue.rona_limit,
         "rest_after_miss_seconds": seconds(queue.rest_after_miss),
         "wrap_up_limit_seconds": seconds(queue.wrap_up_limit),
@@ -168,6 +171,31 @@ def _queue_rules(queue: QueueConfig) -> Table:
             "rest_days": queue.survey.rest.days,
         }
     return table | {name: _overflow(value) for name, value in overflows.items() if value is not None}
+
+
+def _waiting(rules: WaitingRules) -> Table:
+    information: list[Value] = [*rules.information]
+    table: Table = {
+        "notice": rules.notice,
+        "information": information,
+        "information_interval_seconds": seconds(rules.information_interval),
+        "information_rounds": rules.information_rounds,
+        "comfort": rules.comfort or NONE,
+        "ask_on_entry": rules.ask_on_entry,
+        "ask_at_most": rules.ask_at_most,
+        "message": rules.message,
+        "self_service": rules.self_service,
+    }
+    if rules.ask_again_after is not None:
+        table["ask_again_seconds"] = seconds(rules.ask_again_after)
+    if rules.unusual is not None:
+        unusual: Table = {"say": rules.unusual.say}
+        if rules.unusual.waiting_above is not None:
+            unusual["waiting_above"] = rules.unusual.waiting_above
+        if rules.unusual.wait_above is not None:
+            unusual["wait_above_seconds"] = seconds(rules.unusual.wait_above)
+        table["unusual"] = unusual
+    return table
 
 
 def _boosts(boosts: Boosts) -> Table:

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from callcenter.app.business_names import name_faults
 from callcenter.app.flow_files import WAITING_PROMPTS, read_flows
 from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
 from callcenter.app.lines import Lines
 from callcenter.app.ports import NumberRoute
 from callcenter.domain.hours import OpeningHours
+from callcenter.domain.queues import QueueConfig
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.flow import Flow
 from callcenter.ivr.reader import Surroundings, parse_prompts
@@ -36,6 +38,8 @@ class LinesOfBusiness:
     numbers: Sequence[NumberRoute] = ()
     surveys: Mapping[str, str] = field(default_factory=dict)
     """Of queues that ask callers after the talk: by which flow."""
+    treated: Sequence[QueueConfig] = ()
+    """Queues whose treatment names prompts and flows."""
 
 
 def make_lines(
@@ -70,9 +74,21 @@ def make_lines(
             what = f"{whence} leads to the flow {name!r}, {why}"
             filename = texts[name].filename if name in texts else str(rules.directory)
             faults.append(Fault(code="flow_files", filename=filename, line=1, what=what, right=f"known: {possible}"))
+    aside = {queue.waiting.self_service for queue in business.treated}
+    if not faults:
+        faults += [
+            Fault(
+                code=found.code,
+                filename=str(rules.directory / WAITING_PROMPTS),
+                line=1,
+                what=found.what,
+                right=found.right,
+            )
+            for found in name_faults(business.treated, prompts=waiting, flows=flows)
+        ]
     if not faults:
         around = Surroundings(agents=business.agents, hours=business.hours, flows=flows)
-        for name in sorted(_led_to(flows, wanted)):
+        for name in sorted(_led_to(flows, (*wanted, *aside))):
             faults += check_flow(flows[name], around)
         faults += _survey_faults(flows, rules, business)
     if faults or waiting is None:

@@ -32,6 +32,7 @@ async def business_of(configuration: Configuration) -> LinesOfBusiness:
         hours=await configuration.hours(),
         numbers=await configuration.numbers(),
         surveys={queue.queue_id: queue.survey.flow for queue in queues if queue.survey is not None},
+        treated=queues,
     )
 
 

@@ -182,6 +182,11 @@ class QueueConfig:
         )
 
     @property
+    def offers_something(self) -> bool:
+        """Whether those who wait may choose anything but to wait."""
+        return self.callback is not None or self.waiting.message or bool(self.waiting.self_service)
+
+    @property
     def callback_rules(self) -> CallbackRules:
         """How it calls back those who were promised it, even if it offers that to nobody any more."""
         return self.callback or USUAL_CALLBACK

@@ -17,9 +17,11 @@ from callcenter.domain.agents import AgentConfig
 from callcenter.domain.hours import Interval
 from callcenter.domain.ids import AgentId, QueueId, SkillId, UserId
 from callcenter.domain.labels import Label
-from callcenter.domain.queues import QueueConfig
+from callcenter.domain.queues import Boosts, QueueConfig, RoutingStep
+from callcenter.domain.rule_text import parse_rule
 from callcenter.domain.skills import SkillRequirement
 from callcenter.domain.surveys import SurveyRules
+from callcenter.domain.waiting_rules import UnusualLoad, WaitingRules
 from callcenter.store import tables
 from callcenter.store.configuration import (
     put_agent,
@@ -52,13 +54,32 @@ QUEUES = (
         label=Label(zh="销售", en="Sales"),
         required=(SkillRequirement(skill=SkillId("sales")),),
         survey=SURVEY,
+        waiting=WaitingRules(
+            unusual=UnusualLoad(waiting_above=8),
+            information=("say_more_languages",),
+            information_interval=timedelta(seconds=25),
+        ),
     ),
     QueueConfig(
         queue_id=QueueId("support"),
         label=Label(zh="技术支持", en="Support"),
-        required=(SkillRequirement(skill=SkillId("support")),),
+        steps=(
+            RoutingStep(after=timedelta(), who=parse_rule("support>=5 and lang=caller")),
+            RoutingStep(after=timedelta(seconds=20), who=parse_rule("support>=1"), priority=5),
+            RoutingStep(after=timedelta(seconds=90), who=parse_rule("support>=1"), priority=10, announce="busy"),
+        ),
+        boosts=Boosts(classes={"A": 20, "B": 10}, open_complaint=15, limit=30),
         expected_handle_time=timedelta(minutes=5),
         survey=SURVEY,
+        waiting=WaitingRules(
+            unusual=UnusualLoad(waiting_above=5, wait_above=timedelta(minutes=10)),
+            information=("have_number_ready", "say_more_languages"),
+            information_interval=timedelta(seconds=20),
+            ask_on_entry=True,
+            ask_again_after=timedelta(minutes=2),
+            message=True,
+            self_service="service",
+        ),
     ),
     QueueConfig(
         queue_id=QueueId("operator"),

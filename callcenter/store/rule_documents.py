@@ -20,6 +20,7 @@ from callcenter.domain.overflows import Overflow
 from callcenter.domain.queues import AgentChoice, Boosts, CallerOrder, QueueConfig, QueueLimits, RoutingStep
 from callcenter.domain.rule_text import parse_rule, rule_text
 from callcenter.domain.surveys import SurveyRules
+from callcenter.domain.waiting_rules import WaitingRules
 from callcenter.store.encoding import decode_json, encode_json
 from callcenter.store.errors import DamagedRules
 
@@ -55,6 +56,7 @@ class QueueDocument:
     offer_callback_after: timedelta | None = None
     offer_callback_above: timedelta | None = None
     survey: SurveyRules | None = None
+    waiting: WaitingRules = _USUAL.waiting
     rona_limit: int = _USUAL.rona_limit
     rest_after_miss: timedelta = _USUAL.rest_after_miss
     wrap_up_limit: timedelta = _USUAL.wrap_up_limit
@@ -97,6 +99,7 @@ def encode_queue_rules(queue: QueueConfig) -> bytes:
             offer_callback_after=queue.offer_callback_after,
             offer_callback_above=queue.offer_callback_above,
             survey=queue.survey,
+            waiting=queue.waiting,
             rona_limit=queue.rona_limit,
             rest_after_miss=queue.rest_after_miss,
             wrap_up_limit=queue.wrap_up_limit,
@@ -133,6 +136,7 @@ def with_queue_rules(queue: QueueConfig, data: bytes | None) -> QueueConfig:
             offer_callback_after=document.offer_callback_after,
             offer_callback_above=document.offer_callback_above,
             survey=document.survey,
+            waiting=document.waiting,
             rona_limit=document.rona_limit,
             rest_after_miss=document.rest_after_miss,
             wrap_up_limit=document.wrap_up_limit,

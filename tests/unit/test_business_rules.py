@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, time, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business
 from callcenter.app.business_items import HoursEntry, QueueEntry, ReasonCode
 from callcenter.app.business_text import write_business
+from callcenter.app.flow_files import read_flows
 from callcenter.domain.agents import AgentConfig, NotReadyReason, QueuePreference
 from callcenter.domain.callbacks import CallbackRules, CalledFirst
 from callcenter.domain.hours import Interval
@@ -31,9 +33,17 @@ from callcenter.domain.queues import (
 from callcenter.domain.rule_text import parse_rule, simplified
 from callcenter.domain.rules import EVERYBODY, AllOf, AnyOf, Anyone, InGroup, IsAgent, Rule, SpeaksWithCaller
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.waiting_rules import UnusualLoad, WaitingRules
 from callcenter.ivr.faults import FlowError
+from callcenter.ivr.reader import Surroundings, parse_prompts
+from callcenter.ivr.waiting import WaitingPrompts
 
 L = Label(zh="甲", en="A")
+QUEUE_PROMPTS = Path(__file__).parents[2] / "ivr_flows" / "prompts" / "queue.yaml"
+FLOWS = read_flows(
+    {path.name: path.read_text("utf-8") for path in QUEUE_PROMPTS.parents[1].glob("*.yaml")}, Surroundings()
+)
+PROMPTS = WaitingPrompts(parse_prompts(QUEUE_PROMPTS.read_text("utf-8"), "prompts/queue.yaml"))
 BASE = """\
 skills: {billing: {zh: 账单, en: Billing}, zh: {zh: 中文, en: Chinese}}
 agents:
@@ -47,7 +57,7 @@ queues:
 def apply(text: str) -> Business:
     file = read_business(text, "f.yaml")
     result = combine(Business(), file.wanted, remove_missing=True)
-    file.check(result, flows={})
+    file.check(result, flows=FLOWS, prompts=PROMPTS)
     return result
 
 
@@ -98,6 +108,11 @@ def test_everything_of_a_queue_can_be_written() -> None:
         "ring_timeout_seconds: 25, lead: 2}",
         "offer_callback_after_seconds: 45",
         "offer_callback_above_seconds: 180",
+        "waiting: {notice: longer_today, unusual: {waiting_above: 9, wait_above_seconds: 300, say: busy}, "
+        "information: [have_number_ready, say_more_languages], information_interval_seconds: 25, "
+        "information_rounds: 3, "
+        "comfort: none, ask_on_entry: yes, ask_again_seconds: 120, ask_at_most: 4, message: yes, "
+        "self_service: service}",
         "rona_limit: 3",
         "rest_after_miss_seconds: 7.5",
         "wrap_up_limit_seconds: 120",
@@ -155,6 +170,19 @@ def test_everything_of_a_queue_can_be_written() -> None:
             ),
             offer_callback_after=s(45),
             offer_callback_above=s(180),
+            waiting=WaitingRules(
+                notice="longer_today",
+                unusual=UnusualLoad(waiting_above=9, wait_above=s(300)),
+                information=("have_number_ready", "say_more_languages"),
+                information_interval=s(25),
+                information_rounds=3,
+                comfort="",
+                ask_on_entry=True,
+                ask_again_after=s(120),
+                ask_at_most=4,
+                message=True,
+                self_service="service",
+            ),
             rona_limit=3,
             rest_after_miss=s(7.5),
             wrap_up_limit=s(120),
@@ -654,3 +682,56 @@ def test_a_rule_may_name_an_agent_there_is() -> None:
 def test_a_rule_that_names_an_agent_there_is_not_is_refused() -> None:
     with pytest.raises(FlowError, match="there is no agent 'nobody'"):
         apply(with_queue("steps: [{after_seconds: 0, who: agent nobody}]"))
+
+
+# ---- the treatment of those who wait
+
+
+def test_prompts_and_flows_that_are_not_there_are_told_with_their_lines() -> None:
+    told = faults(
+        with_queue(
+            "steps:",
+            "- {after_seconds: 0, who: anyone, announce: hullo}",
+            "waiting:",
+            "  notice: nothing",
+            "  unusual: {waiting_above: 3, say: position}",
+            "  information: [busy, later]",
+            "  self_service: selfservice",
+        )
+    )
+    assert [line.split(" ")[0] for line in told] == [
+        "f.yaml:10:",
+        "f.yaml:12:",
+        "f.yaml:13:",
+        "f.yaml:14:",
+        "f.yaml:15:",
+    ]
+    for line, part in zip(told, ("'hullo'", "'nothing'", "has variables", "'later'", "known: "), strict=True):
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("waiting: {unusual: {say: busy}}", "says of no load"),
+        ("waiting: {ask_at_most: 0}", "ask_at_most"),
+        ("waiting: {information_interval_seconds: 0}", "information_interval_seconds"),
+        ("waiting: {music: loud}", "no field 'music'"),
+    ],
+)
+def test_a_treatment_that_cannot_be_is_refused(line: str, what: str) -> None:
+    (told,) = faults(with_queue(line))
+    assert what in told
+
+
+def test_moments_to_ask_need_no_callback_where_there_is_something_else_to_choose() -> None:
+    assert queue("callback: no", "offer_callback_after_seconds: 20", "waiting: {message: yes}").waiting.message
+    (told,) = faults(with_queue("callback: no", "offer_callback_after_seconds: 20"))
+    assert "callback: false" in told
+
+
+def test_a_question_that_is_never_asked_and_one_without_a_choice_are_doubted() -> None:
+    (never,) = (line for line in warnings(apply(with_queue("waiting: {message: yes}"))) if "queue q" in line)
+    assert "nobody is ever asked" in never
+    asks = warnings(apply(with_queue("callback: no", "waiting: {ask_on_entry: yes}")))
+    assert any("nothing to choose" in line for line in asks)

@@ -9,6 +9,7 @@ from callcenter.app.call_state import CallStage
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.callbacks import callback_id_of
 from callcenter.app.caller import CallerGone, EndVerdict, RecordingEnd, TransferResult, TransferVerdict, WaitVerdict
+from callcenter.app.floor import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import CallbackRules, CalledFirst, CustomerAnswer, Presence
@@ -17,6 +18,7 @@ from callcenter.domain.interactions import Stage
 from callcenter.domain.overflows import Overflow, OverflowKind
 from callcenter.domain.queues import QueueConfig, QueueLimits, RoutingStep
 from callcenter.domain.rules import EVERYBODY
+from callcenter.domain.waiting_rules import UnusualLoad, WaitingRules
 from tests.office import AGENT, CALL, SALES, FakeCallerChannel, Office, question
 
 CALLBACK = callback_id_of(CALL)
@@ -331,3 +333,164 @@ async def test_while_he_is_asked_an_agent_may_take_him() -> None:
         channel = await ask(office, Pulled(question(dnis="4001")))
         assert channel.verdict is None
         assert office.floor.picture.position(CALL) == 1
+
+
+# ---- what he may choose
+
+
+ENTRY = WaitingRules(ask_on_entry=True, message=True, self_service="service")
+
+
+async def busy_agent(office: Office) -> None:
+    """Somebody is at work, and talks with another caller."""
+    await office.agent()
+    await office.caller(InteractionId("other"))
+    await office.talk(InteractionId("other"))
+
+
+async def test_with_nobody_idle_he_hears_place_and_wait_and_every_choice_there_is() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        await busy_agent(office)
+        channel = await in_the_queue(office, keys=" ")
+        names = [path.partition(":")[2] for path in channel.played]
+        assert names[-4:] == [
+            "queue.offer_wait",
+            "queue.offer_callback",
+            "queue.offer_message",
+            "queue.offer_self_service",
+        ]
+        assert names[-6] == "queue.next_in_line"
+        announced = [event for event in office.journal.events if isinstance(event, ev.PositionAnnounced)]
+        assert [event.position for event in announced] == [office.floor.picture.position(CALL)]
+        assert isinstance(channel.verdict, WaitVerdict)
+        assert (channel.state.asked, channel.state.announced_position) == (1, 1)
+
+
+async def test_with_somebody_idle_he_is_asked_nothing() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        await office.agent()
+        assert said(await in_the_queue(office)) == []
+
+
+async def test_without_a_trunk_the_callback_is_left_out_of_the_question() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        office.calls.waiting_room.numbers = Numbers(region="CN", can_call_out=False)
+        names = said(await in_the_queue(office, keys=" "))
+        assert "offer_message" in names
+        assert "offer_callback" not in names
+
+
+async def test_who_chooses_to_leave_a_message_leaves_the_queue_and_then_speaks() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        await busy_agent(office)
+        channel = await in_the_queue(office, keys="31")
+        assert CALL not in office.floor.picture.waiting
+        assert "leave_message" in said(channel)
+        assert office.record().outcome is ev.Outcome.MESSAGE_LEFT
+
+
+async def test_a_key_pressed_during_an_announcement_counts() -> None:
+    rules = replace(ENTRY, information=("have_number_ready",), information_interval=timedelta(seconds=10))
+    async with Office(queues=[sales(waiting=rules)]) as office:
+        await busy_agent(office)
+        first = await in_the_queue(office, keys="1")
+        office.clock.advance(timedelta(seconds=10))
+        asked = replace(first.question, state=first.state)
+        second = FakeCallerChannel(asked, keys="21")
+        second.types_ahead = True
+        await ask(office, second)
+        assert "have_number_ready" in said(second)
+        assert office.record().outcome is ev.Outcome.CALLBACK_TAKEN
+
+
+async def test_a_queue_greets_and_informs_in_turn() -> None:
+    rules = WaitingRules(
+        notice="longer_today",
+        unusual=UnusualLoad(waiting_above=1),
+        information=("have_number_ready", "say_more_languages"),
+        information_interval=timedelta(seconds=10),
+    )
+    async with Office(queues=[sales(waiting=rules)]) as office:
+        await busy_agent(office)
+        await office.caller(InteractionId("before him"))
+        channel, heard = await in_the_queue(office), []
+        for _ in range(80):
+            office.clock.advance(timedelta(seconds=1))
+            channel = await ask_again(office, channel)
+            heard += said(channel)
+        assert heard[:2] == ["longer_today", "busy"]
+        assert heard.count("busy") == heard.count("longer_today") == 1
+        informed = [name for name in heard if name in rules.information]
+        assert informed[:3] == ["have_number_ready", "say_more_languages", "have_number_ready"]
+
+
+async def test_a_prompt_that_somebody_took_away_is_passed_over() -> None:
+    async with Office(queues=[sales(waiting=WaitingRules(notice="gone"))]) as office:
+        first = await in_the_queue(office)
+        office.clock.advance(timedelta(seconds=2))
+        assert isinstance((await ask_again(office, first)).verdict, WaitVerdict)
+
+
+# ---- self-service at his place
+
+
+async def test_in_his_self_service_he_keeps_his_place_and_is_back_in_line_after_it() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        await busy_agent(office)
+        before = len(office.names())
+        # 4: self-service; there 3: opening hours, and 0: a person.
+        channel = await in_the_queue(office, keys="430")
+        assert office.floor.picture.position(CALL) == 1
+        assert office.record().stage is Stage.WAITING
+        assert {"FlowStarted", "NodeEntered"} <= set(office.names()[before:])
+        assert said(channel)[-1] == "back_in_line"
+        nodes = [state.node for state in channel.remembered if state.node.startswith("self_service")]
+        assert nodes[0] == "self_service"
+        assert "self_service/menu" in nodes
+        assert {state.stage for state in channel.remembered if state.node.startswith("self")} == {CallStage.QUEUE}
+        assert channel.state.node == ""
+        assert office.record().flow == "sales"
+
+
+async def test_after_a_crash_he_hears_the_node_of_his_self_service_again() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        await busy_agent(office)
+        first = await in_the_queue(office, keys="1")
+        carried = replace(first.state, flow="service", node="self_service/menu")
+        again = FakeCallerChannel(replace(first.question, state=carried), keys="0")
+        await ask(office, again)
+        assert "zh:service.welcome" not in again.played
+        assert "zh:service.menu" in again.played
+        assert said(again)[-1] == "back_in_line"
+
+
+async def test_a_self_service_that_is_there_no_more_brings_him_back_into_line() -> None:
+    async with Office(queues=[sales(waiting=replace(ENTRY, self_service="gone"))]) as office:
+        await busy_agent(office)
+        channel = await in_the_queue(office, keys="4")
+        assert said(channel)[-1] == "back_in_line"
+        assert office.floor.picture.position(CALL) == 1
+
+
+async def test_who_hangs_up_in_his_self_service_has_abandoned_the_queue() -> None:
+    async with Office(queues=[sales(waiting=ENTRY)]) as office:
+        await busy_agent(office)
+        await in_the_queue(office, keys="4")
+        await office.tell(CallEnded(interaction_id=CALL, side=ev.Side.CALLER))
+        assert office.record().outcome is ev.Outcome.ABANDONED_IN_QUEUE
+
+
+async def test_a_callback_s_customer_who_waits_is_not_asked() -> None:
+    rules = CallbackRules(first=CalledFirst.CUSTOMER)
+    async with Office(queues=[sales(waiting=ENTRY, callback=rules)]) as office:
+        await in_the_queue(office, keys="21")
+        await office.agent()
+        _, line = office.telephony.called[-1]
+        waits = replace(question(CALLBACK, dnis="4001", state=replace(line.state, asked=0)), channel_id="c2")
+        await office.tell(
+            ev.LegStarted(
+                interaction_id=CALLBACK, at=office.clock.now(), leg_id="c2", channel="PJSIP/trunk-1", agent_id=None
+            ),
+            cmd.ReportCustomerCalled(interaction_id=CALLBACK, answer=CustomerAnswer.ANSWERED),
+        )
+        assert "offer_wait" not in said(await ask(office, FakeCallerChannel(waits)))
