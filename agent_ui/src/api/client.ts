@@ -16,6 +16,7 @@ import type {
   PhoneKind,
   Pop,
   Session,
+  SurveyReport,
   WaitingReason,
   WantedState,
 } from './documents'
@@ -120,6 +121,9 @@ export const api = {
   patchInteraction: (id: string, patch: InteractionPatch, keepalive = false) =>
     call<Interaction>('PATCH', `/interactions/${segment(id)}`, patch, keepalive),
   createCustomer: (input: CustomerInput) => call<Customer>('POST', '/customers', input),
+
+  /** What was asked after talks from `since` on, and what was answered. */
+  surveys: (since: Date) => call<SurveyReport>('GET', `/surveys?since=${segment(since.toISOString())}`),
 
   reasons: async () => (await call<{ items: Code[] }>('GET', '/reasons')).items,
   dispositions: async () => (await call<{ items: Code[] }>('GET', '/dispositions')).items,

@@ -237,5 +237,29 @@ export interface components {
       phone: components['schemas']['PhoneAccount']
       logins: { name: string; role: string }[]
     }
+
+    SurveyQuestion: {
+      flow: string
+      question: string
+      answers: number
+      mean: number | null
+      distribution: Record<string, number>
+      csat: number | null
+    }
+    SurveyFigures: {
+      queue_id: string | null
+      agent_id: string | null
+      asked: number
+      answered: number
+      response_rate: number | null
+      questions: components['schemas']['SurveyQuestion'][]
+    }
+    SurveyReport: {
+      since: string
+      until: string
+      all: components['schemas']['SurveyFigures']
+      queues: components['schemas']['SurveyFigures'][]
+      agents: components['schemas']['SurveyFigures'][]
+    }
   }
 }

@@ -4,6 +4,10 @@ import { en as flows } from './flows'
 
 export const en = {
   flows,
+import { en as surveys } from './surveys'
+
+export const en = {
+  surveys,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },
   common: {

@@ -5,6 +5,10 @@ import { zh as flows } from './flows'
 
 export const zh: Messages = {
   flows,
+import { zh as surveys } from './surveys'
+
+export const zh: Messages = {
+  surveys,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
   common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文', cancel: '取消' },
