@@ -81,6 +81,7 @@ class Interpreter:
         self._interruptible = False
         self._attempts = 0
         self._typed = ""
+        self._late_end: str | None = None
         self._question = 0
         self._orders = 0
         self._answer_by: datetime
@@ -300,6 +301,13 @@ class Interpreter:
             return None
         while self._type_ahead:
             key = self._type_ahead.popleft()
+            late_end, self._late_end = self._late_end, None
+            if key == late_end and not _is_choice(node, key):
+                if self._type_ahead:
+                    continue
+                # It may have cut off what was being said.
+                self._play(_prompts(node, self._question), interruptible=node.asking.interruptible)
+                return None
             if key == BACK_KEY and goes_back(node):
                 if not self._typed:
                     return self._back()
@@ -334,6 +342,8 @@ class Interpreter:
                 if key != node.end_key:
                     self._typed += key
                 if key == node.end_key or len(self._typed) == node.max_digits:
+                    # Who types as many digits as there may be presses the end key all the same: he was told to.
+                    self._late_end = None if key == node.end_key else node.end_key
                     return True, self._collected(node)
                 return False, None
             case _:
@@ -529,6 +539,17 @@ class Interpreter:
 
 def _prompts(node: n.AskingNode, question: int) -> tuple[str, ...]:
     return node.questions[question].prompts if isinstance(node, n.SurveyNode) else node.prompts
+
+
+def _is_choice(node: n.AskingNode, key: str) -> bool:
+    """Whether the key says something by itself here."""
+    match node:
+        case n.MenuNode() | n.LanguageNode():
+            return key in node.keys
+        case n.ConfirmNode():
+            return key in (node.yes_key, node.no_key)
+        case _:
+            return False
 
 
 def _fits(question: n.SurveyQuestion, score: int) -> bool:

@@ -29,14 +29,14 @@ SERVICE = "4003"
 STRANGER = "+8613712345678"
 CUSTOMER = "demo-morning-star"
 NUMBER = DEMO_ACCOUNTS[CUSTOMER][0]
-PIN = "7351904"
-"""Long enough that no other number on the disk is this one by chance."""
-WRONG = ("4091732", "5082731", "6173829")
+PIN = "73519046"
+"""As long as a PIN may be: no other number on the disk is this one by chance."""
+WRONG = ("40917326", "50827316", "61738295")
 LARGEST_FILE = 64 * 1024 * 1024
 
 
 class ServiceHouse(House):
-    """A house whose self-service speaks in tones, and whose customer has a PIN of seven digits."""
+    """A house whose self-service speaks in tones, and whose customer has a PIN of eight digits."""
 
     def __init__(self, base: Path) -> None:
         recorded = base / "recorded"

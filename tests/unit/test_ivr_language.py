@@ -81,6 +81,20 @@ def test_a_number_is_read_back_and_asked_again_when_it_is_wrong() -> None:
     assert call.interpreter.variables["urgent"] is True
 
 
+def test_the_end_key_after_as_many_digits_as_there_may_be_is_no_wrong_key() -> None:
+    call = Call(NUMBER)
+    call.hear()
+    call.press("12345#")
+    assert call.hear() == ["en: You typed one two three four five; 1 if right, 2 if wrong."]
+    call.press("2")
+    call.hear()
+    call.press("54321#1")
+    assert call.hear() == ["en: This is number one about billing.", "en: Press 1 for more."]
+    assert call.of(m.InputMissed) == []
+    call.press("#")
+    assert len(call.of(m.InputMissed)) == 1
+
+
 def test_zero_leads_to_a_person_from_a_confirmation_and_agents_read_it() -> None:
     call = Call(NUMBER)
     call.hear()
