@@ -34,6 +34,11 @@ export function whenSignedOut(action: () => void): void {
   onSignedOut = action
 }
 
+/** For requests that do not go by `call`. */
+export function signedOut(): void {
+  onSignedOut()
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }

@@ -1,12 +1,12 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
-import { en as messages } from './messages'
 import { en as flows } from './flows'
-
-export const en = {
-  flows,
+import { en as messages } from './messages'
+import { en as prompts } from './prompts'
 import { en as surveys } from './surveys'
 
 export const en = {
+  flows,
+  prompts,
   surveys,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },

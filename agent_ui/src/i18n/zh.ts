@@ -1,13 +1,13 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
-import { zh as messages } from './messages'
 import type { Messages } from './en'
 import { zh as flows } from './flows'
-
-export const zh: Messages = {
-  flows,
+import { zh as messages } from './messages'
+import { zh as prompts } from './prompts'
 import { zh as surveys } from './surveys'
 
 export const zh: Messages = {
+  flows,
+  prompts,
   surveys,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
