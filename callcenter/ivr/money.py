@@ -13,8 +13,8 @@ from callcenter.ivr.variables import Money
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Currency:
     zh: str
-    zh_minor: str
-    """Empty: tenths and hundredths have names of their own, 角 and 分."""
+    zh_minor: str | None
+    """Empty: tenths and hundredths have names of their own, 角 and 分. None: the fraction is said as a decimal."""
     en: tuple[str, str]
     """One of it, several of it; the same for the minor unit. Without a minor unit the fraction is said as a decimal."""
     en_minor: tuple[str, str] | None
@@ -26,7 +26,7 @@ _CURRENCIES: Final = {
     "USD": _Currency(zh="美元", zh_minor="美分", en=("dollar", "dollars"), en_minor=("cent", "cents")),
     "EUR": _Currency(zh="欧元", zh_minor="欧分", en=("euro", "euros"), en_minor=("cent", "cents")),
     "GBP": _Currency(zh="英镑", zh_minor="便士", en=("pound", "pounds"), en_minor=("penny", "pence")),
-    "JPY": _Currency(zh="日元", zh_minor="", en=("yen", "yen"), en_minor=None),
+    "JPY": _Currency(zh="日元", zh_minor=None, en=("yen", "yen"), en_minor=None),
 }
 CURRENCIES: Final = tuple(_CURRENCIES)
 """Those that have words; the letters of others are spelled out."""
@@ -51,6 +51,8 @@ def say_money(money: Money, language: str) -> str:
 
 
 def _zh(whole: int, cents: int, currency: _Currency) -> str:
+    if cents and currency.zh_minor is None:
+        return say_decimal(whole + Decimal(cents) / 100, "zh") + currency.zh
     said = zh_count(whole) + currency.zh if whole or not cents else ""
     if not cents:
         return said

@@ -100,7 +100,7 @@ def say_percent(number: int | Decimal, language: str) -> str:
 
 def zh_count(count: int) -> str:
     """A Chinese number before a measure word: two is 两 there, not 二; in 十二 and the like it stays."""
-    return "两" if count == 2 else _zh_number(count)
+    return "两" if count == 2 else say_number(count, "zh")
 
 
 def _zh_number(number: int) -> str:
@@ -140,7 +140,9 @@ def _en_number(number: int) -> str:
     for index in range(len(_EN_GROUPS) - 1, -1, -1):
         group = number // 1_000**index % 1_000
         if group:
-            said.append(_en_group(group) + _EN_GROUPS[index])
+            # "One thousand and five", as "one hundred and five".
+            joint = "and " if said and index == 0 and group < 100 else ""
+            said.append(joint + _en_group(group) + _EN_GROUPS[index])
     return " ".join(said)
 
 

@@ -75,7 +75,7 @@ def test_a_number_in_chinese_words_is_the_number(number: int) -> None:
         (105, "一百零五", "one hundred and five"),
         (110, "一百一十", "one hundred and ten"),
         (2_000, "两千", "two thousand"),
-        (10_005, "一万零五", "ten thousand five"),
+        (10_005, "一万零五", "ten thousand and five"),
         (100_000, "十万", "one hundred thousand"),
         (100_050_000, "一亿零五万", "one hundred million fifty thousand"),
         (-3, "负三", "minus three"),

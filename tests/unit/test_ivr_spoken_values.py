@@ -42,14 +42,14 @@ def test_ordinals(number: int, chinese: str, english: str) -> None:
     [
         (200, "二百", "two hundred"),
         (222, "二百二十二", "two hundred and twenty-two"),
-        (1_001, "一千零一", "one thousand one"),
-        (1_010, "一千零一十", "one thousand ten"),
+        (1_001, "一千零一", "one thousand and one"),
+        (1_010, "一千零一十", "one thousand and ten"),
         (2_222, "两千二百二十二", "two thousand two hundred and twenty-two"),
         (20_000, "两万", "twenty thousand"),
-        (20_002, "两万零二", "twenty thousand two"),
-        (102_030, "十万二千零三十", "one hundred and two thousand thirty"),
+        (20_002, "两万零二", "twenty thousand and two"),
+        (102_030, "十万二千零三十", "one hundred and two thousand and thirty"),
         (200_000_000, "两亿", "two hundred million"),
-        (1_000_000_001, "十亿零一", "one billion one"),
+        (1_000_000_001, "十亿零一", "one billion and one"),
         (12_000_000, "一千二百万", "twelve million"),
     ],
 )
@@ -236,3 +236,103 @@ def test_any_amount_is_words_without_figures(amount: Decimal, currency: str, lan
     assert not any(sign in "0123456789" for sign in said)
     assert bool(said) == amount.is_finite()
     assert not any(sign in say_decimal(amount, language) for sign in "0123456789")
+
+
+@pytest.mark.parametrize(
+    ("number", "chinese", "english"),
+    [
+        (22, "二十二", "twenty-two"),
+        (2_002, "两千零二", "two thousand and two"),
+        (10_010, "一万零一十", "ten thousand and ten"),
+        (22_000, "两万二千", "twenty-two thousand"),
+        (110_000, "十一万", "one hundred and ten thousand"),
+        (20_000_000, "两千万", "twenty million"),
+        (10_002_000, "一千万二千", "ten million two thousand"),
+        (100_010_000, "一亿零一万", "one hundred million ten thousand"),
+        (1_000_000_007, "十亿零七", "one billion and seven"),
+        (1_050_000_000, "十亿五千万", "one billion fifty million"),
+        (-10_000, "负一万", "minus ten thousand"),
+    ],
+)
+def test_numbers_that_are_easily_said_wrong(number: int, chinese: str, english: str) -> None:
+    assert say_number(number, "zh") == chinese
+    assert say_number(number, "en") == english
+
+
+@pytest.mark.parametrize(
+    ("count", "chinese"),
+    [(0, "零"), (1, "一"), (2, "两"), (12, "十二"), (102, "一百零二"), (200, "二百"), (2_000, "两千"), (-2, "负二")],
+)
+def test_counts_before_a_measure_word(count: int, chinese: str) -> None:
+    assert say_value(count, "count", "zh") == chinese
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "chinese", "english"),
+    [
+        ("1.5", "JPY", "一点五日元", "one point five yen"),
+        ("0.02", "JPY", "零点零二日元", "zero point zero two yen"),
+        ("-3.50", "USD", "负三美元五十美分", "minus three dollars and fifty cents"),
+        ("-0.004", "USD", "零美元", "zero dollars"),
+        ("1001", "USD", "一千零一美元", "one thousand and one dollars"),
+        ("10.10", "CNY", "十元一角", "ten point one yuan"),
+        ("2.02", "HKD", "两港元零两分", "two Hong Kong dollars and two cents"),
+    ],
+)
+def test_money_that_is_easily_said_wrong(amount: str, currency: str, chinese: str, english: str) -> None:
+    money = Money(amount=Decimal(amount), currency=currency)
+    assert say_money(money, "zh") == chinese
+    assert say_money(money, "en") == english
+
+
+@pytest.mark.parametrize(
+    ("year", "chinese", "english"),
+    [
+        (1900, "一九零零", "nineteen hundred"),
+        (1905, "一九零五", "nineteen oh five"),
+        (2000, "二零零零", "two thousand"),
+        (2005, "二零零五", "two thousand five"),
+        (2010, "二零一零", "twenty ten"),
+        (2105, "二一零五", "twenty-one oh five"),
+    ],
+)
+def test_years(year: int, chinese: str, english: str) -> None:
+    assert say_date(date(year, 3, 21), "zh") == f"{chinese}年三月二十一日"
+    assert say_date(date(year, 3, 21), "en") == f"March twenty-first, {english}"
+
+
+@pytest.mark.parametrize(
+    ("at", "chinese", "english"),
+    [
+        (time(0, 0), "凌晨零点", "midnight"),
+        (time(0, 5), "凌晨零点零五分", "twelve oh five a.m."),
+        (time(12, 30), "中午十二点半", "twelve thirty p.m."),
+        (time(14, 2), "下午两点零二分", "two oh two p.m."),
+        (time(22, 22), "晚上十点二十二分", "ten twenty-two p.m."),
+    ],
+)
+def test_times_that_are_easily_said_wrong(at: time, chinese: str, english: str) -> None:
+    assert say_time(at, "zh") == chinese
+    assert say_time(at, "en") == english
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chinese", "english"),
+    [
+        (0, "零秒", "zero seconds"),
+        (2, "两秒", "two seconds"),
+        (59.6, "一分钟", "one minute"),
+        (3_599, "一小时", "one hour"),
+        (7_320, "两小时两分钟", "two hours and two minutes"),
+        (-5, "零秒", "zero seconds"),
+    ],
+)
+def test_durations_that_are_easily_said_wrong(seconds: float, chinese: str, english: str) -> None:
+    assert say_duration(timedelta(seconds=seconds), "zh") == chinese
+    assert say_duration(timedelta(seconds=seconds), "en") == english
+
+
+def test_leading_zeros_and_signs_of_numbers_typed() -> None:
+    assert say_digits("00120", "zh") == "零零一二零"
+    assert say_digits("00120", "en") == "zero zero one two zero"
+    assert say_digits("+86 138-0013-8000", "zh", telephone=True) == "八六幺三八零零幺三八零零零"
