@@ -136,7 +136,7 @@ def _zh_group(group: int) -> str:
 def _en_number(number: int) -> str:
     if number == 0:
         return _EN_SMALL[0]
-    said = []
+    said: list[str] = []
     for index in range(len(_EN_GROUPS) - 1, -1, -1):
         group = number // 1_000**index % 1_000
         if group:
