@@ -24,7 +24,7 @@ export const router = createRouter({
     { path: '/board', component: () => import('./views/BoardView.vue') },
     { path: '/messages', component: () => import('./views/MessagesView.vue') },
     { path: '/flows/:name?', component: () => import('./views/FlowsView.vue'), meta: { oversight: true } },
-    { path: '/surveys', component: () => import('./views/SurveysView.vue') },
+    { path: '/surveys', component: () => import('./views/SurveysView.vue'), meta: { oversight: true } },
     { path: '/prompts', component: () => import('./views/PromptsView.vue'), meta: { oversight: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
