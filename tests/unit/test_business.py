@@ -21,7 +21,7 @@ from callcenter.ivr.faults import FlowError
 from tests.office import shipped_lines
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "business.example.yaml"
-FLOWS = {name: shipped_lines().flows[name] for name in ("main", "sales", "support", "survey")}
+FLOWS = {name: shipped_lines().flows[name] for name in ("main", "sales", "support", "service", "survey")}
 SALES, ZH = SkillId("sales"), SkillId("zh")
 
 
@@ -146,7 +146,7 @@ def test_what_does_not_fit_together_is_told_with_its_line() -> None:
         "f.yaml:8: agent 1001: there is no skill 'magic'; add it to the skills, or use zh",
         "f.yaml:9: agent 1001w has the name of the browser's phone of agent 1001; give it another id",
         "f.yaml:12: number 4000 leads to the flow 'mane', which is not in the flows' directory; "
-        "known: main, sales, support, survey",
+        "known: main, sales, service, support, survey",
     ]
 
 
