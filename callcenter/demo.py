@@ -329,8 +329,8 @@ callcenter is running / 呼叫中心已启动
   SIP phones    user 1001 ... 1010, same password, UDP {sip}
   Callers       from {CALLERS_ADDRESS} to UDP {sip}; numbers to dial:
                 {numbers}
-  Known callers +8613800138000, +442079460000; for the self-service (4003): {accounts}
-  老客户        自助服务（4003）的客户号码与密码同上，可查订单 70012、70015{traffic}
+  Known callers +8613800138000, +442079460000
+  Self-service  4003 自助服务; customer numbers 客户号码: {accounts}; orders 订单: 70012, 70015{traffic}
 
   Two minutes: open /desk, sign in as 1001, choose "browser phone", get ready; open /call in another tab and dial 4001.
   两分钟上手：打开 /desk 以 1001 登录，选择“浏览器电话”，就绪；另开 /call 拨打 4001。
