@@ -79,6 +79,19 @@ async def test_nothing_happens_without_a_new_version() -> None:
         assert office.calls.lines is office.lines
 
 
+async def test_a_changed_file_brings_new_lines_without_a_new_version_and_a_faulty_one_brings_none() -> None:
+    async with Renewed() as office:
+        office.faults = [Fault(code="x", filename="main.yaml", line=1, what="wrong", right="mend it")]
+        office.file_changed = True
+        assert await office.renewal.renew() is None
+        assert office.calls.lines is office.lines
+        office.faults = []
+        office.file_changed = True
+        assert await office.renewal.renew() is office.new_lines
+        assert office.calls.lines is office.new_lines
+        assert await office.renewal.renew() is None
+
+
 async def test_queues_agents_and_lines_follow() -> None:
     async with Renewed() as office:
         await office.agent()
