@@ -134,7 +134,11 @@ class AgiCallerChannel:
         self._music: str | None = None
         """What plays in the background now, or empty; None: what the dialplan has put there."""
         self._typed: deque[str] = deque(maxlen=_KEYS_KEPT)
-        self._on_channel = {"CC_QUEUE": _fallback_queue(question.state), "CHANNEL(language)": session.request.language}
+        self._on_channel = {
+            "CC_QUEUE": _fallback_queue(question.state),
+            "CHANNEL(language)": session.request.language,
+            "CC_AWAY_SINCE": dict(zip(ARGUMENTS, session.request.arguments, strict=False)).get("away", ""),
+        }
 
     @property
     def question(self) -> Question:
@@ -256,7 +260,10 @@ class AgiCallerChannel:
 
         What is there already is not said again: each variable is a round trip, and the caller waits for it.
         """
-        wanted = {"CC_STATE": state.encode(), "CC_QUEUE": _fallback_queue(state)}
+        # A server is here again: an outage that comes later in this very question is one of its own.
+        wanted = {"CC_STATE": state.encode(), "CC_QUEUE": _fallback_queue(state), "CC_AWAY_SINCE": ""}
+        if self._on_channel["CC_AWAY_SINCE"]:
+            wanted["CC_SORRY"] = ""
         if state.language:
             wanted["CHANNEL(language)"] = state.language
         for name, value in wanted.items():
