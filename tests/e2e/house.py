@@ -29,6 +29,7 @@ from callcenter.domain.labels import Label
 from callcenter.settings import Settings, load
 from callcenter.store.configuration import StoredConfiguration, put_number, put_queue
 from callcenter.store.database import Database
+from tests.e2e import spoken
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
 from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence
@@ -84,6 +85,9 @@ class Agent:
 class House:
     """One Asterisk and one server, with everything a test does to them."""
 
+    usual_voice = True
+    """Whether its prompts sound as everywhere, so that one house may take them over from another."""
+
     def __init__(
         self,
         base: Path,
@@ -138,6 +142,8 @@ class House:
         asyncio.get_running_loop().set_debug(False)
         (self.base / "sip").mkdir()
         parts = await prepare_demo(self.settings, self.base)
+        if self.usual_voice:
+            await asyncio.to_thread(spoken.give, self.settings.sound_directory)
         await self._arrange_for_tests()
         self._asterisk = parts.asterisk
         await self.asterisk.start()
@@ -154,6 +160,8 @@ class House:
         try:
             await self.stop_server()
         finally:
+            if self.usual_voice:
+                await asyncio.to_thread(spoken.keep, self.settings.sound_directory)
             await self.asterisk.stop()
 
     async def _arrange_for_tests(self) -> None:

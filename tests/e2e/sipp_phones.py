@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 from xml.sax.saxutils import escape
 
+from tests.e2e.dialog import CallEnd
 from tests.e2e.sip_endpoint import FIRST_PORT, PhoneTimeoutError, TracedMessage
 from tests.e2e.sip_message import Address, SipMessage
 from tests.e2e.sipp_goodbye import say_goodbye
@@ -26,6 +27,8 @@ from tests.ports import own_share
 SCENARIOS = Path(__file__).parent / "sipp"
 FOREVER_MILLISECONDS = 86_400_000
 LOOK_SECONDS = 0.05
+SIPP_EVENT_TYPE = "96"
+"""The payload type that SIPp gives to keys in the audio, whatever was agreed."""
 
 What = Literal["ringing", "up", "refused", "cancelled", "ended-by-server", "ended-by-phone"]
 PORTS = own_share(FIRST_PORT + 20_000, FIRST_PORT + 24_999)
@@ -45,6 +48,14 @@ class SippEvent:
     what: What
     party: str
     call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SippCall:
+    """One of SIPp's calls, as the invariants want to know it."""
+
+    answered_at: float | None
+    end: CallEnd | None
 
 
 def _monotonic(epoch_seconds: float) -> float:
@@ -207,8 +218,9 @@ class SippProcess:
 class CallerLoad:
     """`count` callers of the trunk, `per_second` of them at a time, who stay until told or hung up on.
 
-    Each has a number of his own: `anis`, or +4930 and a running number. `keys` are pressed by SIP INFO after
-    the answer, as `Caller` does it. `stay_seconds` None means for ever.
+    Each has a number of his own: `anis`, or +4930 and a running number. `keys` are pressed after the answer, as
+    `Caller` does it; those in the audio are SIPp's own RFC 4733 packets, which only root may send. `stay_seconds` None
+    means for ever.
     """
 
     def __init__(
@@ -221,6 +233,7 @@ class CallerLoad:
         log_dir: Path,
         anis: Sequence[str] = (),
         keys: Sequence[tuple[Literal["wait"], float] | tuple[Literal["key"], str]] = (),
+        keys_by: Literal["rfc4733", "info"] = "info",
         stay_seconds: float | None = None,
         host: str = "127.0.0.2",
         name: str = "callers",
@@ -230,6 +243,7 @@ class CallerLoad:
         if len(self.anis) < count:
             raise ValueError(f"{count} callers need as many numbers, not {len(self.anis)}")
         self._keys = tuple(keys)
+        self._keys_by = keys_by
         self._stay_seconds = stay_seconds
         self.sipp = SippProcess(name=name, host=host, folder=log_dir / name)
 
@@ -250,6 +264,19 @@ class CallerLoad:
         """Every SIP message, in order."""
         return self.sipp.messages
 
+    @property
+    def calls(self) -> list["SippCall"]:
+        """Each call that was answered, and how it ended."""
+        up, ends = {}, {}
+        for event in self.events:
+            if event.what == "up":
+                up[event.call_id] = event.at
+            elif event.what == "ended-by-server":
+                ends[event.call_id] = CallEnd(by="server", status=200, reason="BYE", at=event.at)
+            elif event.what == "ended-by-phone":
+                ends[event.call_id] = CallEnd(by="phone", status=200, reason="BYE", at=event.at)
+        return [SippCall(at, ends.get(call_id)) for call_id, at in up.items()]
+
     def counted(self, what: What) -> int:
         """How many calls this has happened to."""
         return sum(event.what == what for event in self.sipp.events)
@@ -262,6 +289,8 @@ class CallerLoad:
         stay = FOREVER_MILLISECONDS if self._stay_seconds is None else round(self._stay_seconds * 1000)
         scenario = (SCENARIOS / "caller.xml").read_text(encoding="utf-8").replace("@HOLD@", str(stay))
         scenario = scenario.replace("<!-- keys -->", self._key_steps())
+        if self._keys_by == "rfc4733":
+            scenario = scenario.replace("101", SIPP_EVENT_TYPE)
         # Calls per ten seconds, so that less than one a second can be said as well.
         rate = ("-r", str(max(1, round(self.per_second * 10))), "-rp", "10000")
         target = f"{self.server[0]}:{self.server[1]}"
@@ -287,7 +316,7 @@ class CallerLoad:
         await self.sipp.stop()
 
     def _key_steps(self) -> str:
-        template = (SCENARIOS / "key.xml").read_text(encoding="utf-8")
+        template = (SCENARIOS / ("key.xml" if self._keys_by == "info" else "tone_key.xml")).read_text(encoding="utf-8")
         steps = []
         for number, step in enumerate(self._keys):
             if step[0] == "wait":

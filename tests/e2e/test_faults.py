@@ -17,7 +17,7 @@ from tests.e2e.house import STRAIGHT, Agent, House
 from tests.e2e.phones import Answer, Caller, Ring, Silence
 from tests.e2e.wire_cut import WireCut
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 AWAY_SECONDS = 3.0
 QUIET_PHONE = Silence(packets_per_second=2)

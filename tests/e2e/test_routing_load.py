@@ -8,19 +8,17 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.dialog import CallEnd
 from tests.e2e.invariants import Invariants
 from tests.e2e.phones import Answer
 from tests.e2e.routing_house import RoutingHouse
 from tests.e2e.sipp_phones import CallerLoad
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.asyncio(loop_scope="module")]
 
 CALLERS_A_LINE = {"bills": 9, "urgent_bills": 6, "repairs": 9, "urgent_repairs": 6}
 LINES = {"urgent_bills": ("bills", 10), "urgent_repairs": ("repairs", 10)}
@@ -43,14 +41,6 @@ MAY_SERVE = {
 TALK_SECONDS = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class SippCall:
-    """One of SIPp's calls, as the invariants want to know it."""
-
-    answered_at: float | None
-    end: CallEnd | None
-
-
 class LoadHouse(RoutingHouse):
     """A house whose callers are SIPp's."""
 
@@ -58,21 +48,8 @@ class LoadHouse(RoutingHouse):
 
     def invariants(self) -> Invariants:
         """The checker over what is in the database now, with SIPp's callers."""
-        calls = [call for load in self.loads for call in calls_of(load)]
+        calls = [call for load in self.loads for call in load.calls]
         return Invariants(self.database_path, [*self.callers, *calls], self.phones)
-
-
-def calls_of(load: CallerLoad) -> list[SippCall]:
-    """Each call that was answered, and how it ended."""
-    up, ends = {}, {}
-    for event in load.events:
-        if event.what == "up":
-            up[event.call_id] = event.at
-        elif event.what == "ended-by-server":
-            ends[event.call_id] = CallEnd(by="server", status=200, reason="BYE", at=event.at)
-        elif event.what == "ended-by-phone":
-            ends[event.call_id] = CallEnd(by="phone", status=200, reason="BYE", at=event.at)
-    return [SippCall(at, ends.get(call_id)) for call_id, at in up.items()]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
