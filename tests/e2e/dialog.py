@@ -177,6 +177,7 @@ class Dialog:
         if by == "rfc4733":
             self.audio.press(key)
             return
+        self.audio.pressed_at.append(time.monotonic())
         body = f"Signal={key}\r\nDuration=160\r\n"
         request = self.request("INFO", body=body, content_type="application/dtmf-relay")
         response = await self.endpoint.ask(request, self.server, timeout_seconds=INFO_TIMEOUT_SECONDS)

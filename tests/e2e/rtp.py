@@ -102,6 +102,8 @@ class RtpStream(asyncio.DatagramProtocol):
         self.local = local
         self.heard: list[HeardFrame] = []
         self.keys_heard = ""
+        self.pressed_at: list[float] = []
+        """When each of his own keys was sent: a phone lets its owner hear them."""
         self._transport: asyncio.DatagramTransport | None = None
         self._sender: asyncio.Task[None] | None = None
         self._remote: Address | None = None
@@ -279,6 +281,7 @@ class RtpStream(asyncio.DatagramProtocol):
         """Send eight packets of the growing event, three of its end, and a pause before the next."""
         assert self._event_payload_type is not None
         code, frames = KEYS.index(key), 8
+        self.pressed_at.append(time.monotonic())
         for number in range(1, frames + 1):
             event = struct.pack("!BBH", code, 10, number * FRAME_SAMPLES)
             self._send(self._event_payload_type, event, marker=number == 1)
