@@ -143,7 +143,8 @@ async def test_new_calls_hear_what_is_published_and_calls_under_way_what_they_be
         await admin.send("POST", "/flows/straight/versions", {"text": told(OLD), "based_on": 0})
     await hears_all_of(house, NEW)
 
-    # Who starts again finds it in the store; a file that is faulty by then keeps nobody from starting.
+    # Who starts again finds it in the store.
+    await house.quiet()
     await house.kill_server()
     await house.start_server()
     await in_force(admin, 1)
@@ -181,6 +182,8 @@ async def test_a_changed_file_is_noticed_and_a_faulty_one_kept_out(house: FlowHo
     assert not row["in_force"]
     assert "there is no node 'secnod'" in row["faults"][0]["what"]
     await hears_all_of(house, FROM_FILE)
+    await house.quiet()
+    # A faulty file keeps nobody from starting.
     await house.kill_server()
     await house.start_server()
     await hears_all_of(house, FROM_FILE)

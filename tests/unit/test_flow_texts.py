@@ -19,6 +19,7 @@ from callcenter.app.flow_texts import (
 from callcenter.app.flow_views import differences, fault_views
 from callcenter.domain.errors import InvalidValue
 from callcenter.ivr.faults import Fault, FlowError
+from callcenter.ivr.reader import parse_flow
 from tests.fakes import START
 
 
@@ -158,3 +159,9 @@ def test_differences_are_told_with_some_lines_round_them() -> None:
     ]
     assert len(found) == 10
     assert differences("a\n", "a\n") == ()
+
+
+def test_what_a_new_flow_of_the_page_begins_with_is_sound() -> None:
+    written = (Path(__file__).parents[2] / "agent_ui" / "src" / "flows" / "new_flow.ts").read_text(encoding="utf-8")
+    text = written.partition("return `")[2].partition("`")[0].replace("${name}", "fresh")
+    assert parse_flow(text, "fresh").name == "fresh"

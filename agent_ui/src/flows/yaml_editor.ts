@@ -58,8 +58,12 @@ export function openYamlEditor(
   place: HTMLElement,
   options: { text: string; label: string; readOnly: boolean; onChange: (text: string) => void },
 ): YamlEditor {
+  // In a shadow root the editor's styles are adopted sheets; in the page they would be a style element, which its
+  // policy forbids.
+  const root = place.shadowRoot ?? place.attachShadow({ mode: 'open' })
   const view = new EditorView({
-    parent: place,
+    parent: root,
+    root,
     state: EditorState.create({
       doc: options.text,
       extensions: [
