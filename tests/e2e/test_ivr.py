@@ -255,7 +255,7 @@ async def test_who_gives_number_and_pin_hears_his_order_and_his_cases(house: Ivr
         await identify(walker)
         await walker.hears("service.ask_order")
         await walker.press(f"{ACCOUNTS[walker.language][2]}#")
-        await walker.hears("service.order_told", "service.menu", "service.other_language")
+        await walker.hears("service.order_told", "service.order_due", "service.menu", "service.other_language")
         # He is known for certain now, and asked for nothing again.
         await walker.press("1")
         await walker.hears("service.how_many_cases")
@@ -334,7 +334,7 @@ async def test_f1_what_he_typed_before_a_crash_is_known_after_it(house: IvrHouse
         await crash(house)
         await walker.hears_again("service.ask_order")
         await walker.press(f"{order}#")
-        await walker.hears("service.order_told", "service.menu")
+        await walker.hears("service.order_told", "service.order_due", "service.menu")
         await walker.press("0")
         await walker.hears("service.one_moment")
         await waits_in(walker, "operator")
