@@ -235,6 +235,17 @@ LADDER = {
 }
 
 
+async def prompts_written(house: RoutingHouse) -> None:
+    """Wait until Asterisk can say by itself all that the script says; a server writes it after its start."""
+    names = ("emergency_offer", "emergency_callback_taken", "leave_message", "message_kept")
+    paths = [house.settings.sound_directory / "zh" / "callcenter" / f"{name}.wav" for name in names]
+
+    async def are_there() -> bool:
+        return all(path.is_file() for path in paths)
+
+    await house.until(are_there, "the prompts of the emergency script are written", seconds=60)
+
+
 async def in_spool(house: RoutingHouse, wish: str) -> str:
     """Wait until the script has written what somebody wants; the id of his call."""
     found: list[Path] = []
@@ -254,6 +265,7 @@ async def test_what_callers_want_while_nobody_is_there_is_there_once_when_the_se
             async with house.dialled("waited", WISHES) as wishes, house.dialled("waited", TELLS) as tells:
                 await asyncio.gather(wishes.answered(), tells.answered())
                 calls = [await house.interaction_of(wishes), await house.interaction_of(tells)]
+                await prompts_written(house)
                 await house.stop_server()
                 hears, listens = house.ear(wishes), house.ear(tells)
                 await asyncio.gather(
