@@ -184,10 +184,11 @@ async def build_prompts(
     sets = [flow.prompts for flow in lines.flows.values()]
     waiting = lines.waiting_prompts
     also = waiting.likely_utterances()
-    failures = await library.build_all([*sets, waiting.prompts], also=also, progress=progress)
-    # What could not be made fails here again, for the same reason; what can go wrong here alone is the disk.
-    told = {failure.utterance for failure in failures}
+    # First what Asterisk says by itself: this server may be gone in a moment.
     stable = await library.write_stable(waiting.prompts)
+    failures = await library.build_all([*sets, waiting.prompts], also=also, progress=progress)
+    # What could not be made has failed twice, for the same reason; what can go wrong there alone is the disk.
+    told = {failure.utterance for failure in failures}
     failures = (*failures, *(failure for failure in stable if failure.utterance not in told))
     log.info("prompts_built", failed=len(failures))
     return failures
