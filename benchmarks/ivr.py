@@ -90,6 +90,7 @@ class Step:
             "key_to_prompt_ms": Figures.of(self.measured.key_to_prompt).as_json(),
             "first_sound_ms": Figures.of(self.measured.first_sound).as_json(),
             "lost_share": round(self.measured.lost_share, 4),
+            "faults": self.measured.faults[:3],
         }
 
 
