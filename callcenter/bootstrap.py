@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry
 
+from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
@@ -36,6 +37,8 @@ from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
 from callcenter.app.message_sweep import MessageSweep
+from callcenter.app.monitoring import Monitoring
+from callcenter.app.notices import NoticeBoard
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.renewal import Renewal
@@ -54,7 +57,7 @@ from callcenter.asterisk.recorded_prompts import RecordedPrompts
 from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
-from callcenter.domain.ids import CustomerId
+from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.listening import refuse_taken, server_ports
@@ -72,6 +75,8 @@ from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
 from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
+from callcenter.store.monitoring import StoredMonitoring
+from callcenter.store.notices import StoredNotices
 from callcenter.store.opportunities import StoredOpportunities
 from callcenter.store.orders import StoredOrders
 from callcenter.store.products import StoredProducts
@@ -338,6 +343,27 @@ class _Server:
             users=users,
             clock=clock,
         )
+        self._trail = AuditTrail(users)
+        self._monitoring = Monitoring(
+            floor=self._floor,
+            line=self._bridge.monitor_lines,
+            feed=feed,
+            trail=self._trail,
+            records=self._records,
+            past=StoredMonitoring(database),
+            clock=clock,
+            new_id=lambda: MonitoringId(f"mon-{uuid.uuid4().hex}"),
+        )
+        self._bridge.monitor_lines.reports = self._monitoring
+        self._floor.watch(self._monitoring.watch)
+        self._notices = NoticeBoard(
+            notices=StoredNotices(database),
+            feed=feed,
+            picture=lambda: self._floor.picture,
+            queues_of=self._screens.queues_of,
+            clock=clock,
+            new_id=lambda: NoticeId(uuid.uuid4().hex),
+        )
         flows = FlowBook(
             shelf=shelf,
             published=StoredFlows(database),
@@ -354,6 +380,8 @@ class _Server:
                 desk=desk,
                 board=desk,
                 supervisor=supervision,
+                monitoring=self._monitoring,
+                notices=self._notices,
                 records=self._records,
                 customers=customers,
                 relations=self._relations,
@@ -405,6 +433,7 @@ class _Server:
             await restore(self._floor, configuration=self._configuration, records=self._records, today=today)
             await self._memory.restore(tuple(self._floor.interactions.values()))
             self._screens.refresh_everything()
+            await self._notices.load()
             async with asyncio.TaskGroup() as tasks:
                 owned = [
                     tasks.create_task(self._until(floor_task), name="floor watch"),
@@ -418,6 +447,8 @@ class _Server:
                     tasks.create_task(self._case_watch.run(), name="case watch"),
                     tasks.create_task(self._messages.run(), name="messages"),
                     tasks.create_task(self._sweep.run(), name="message sweep"),
+                    tasks.create_task(self._monitoring.run(), name="monitoring"),
+                    tasks.create_task(self._trail.run(), name="audit trail"),
                     tasks.create_task(self._intake.run(), name="emergency intake"),
                 ]
                 web = tasks.create_task(

@@ -9,6 +9,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from callcenter.acd.why import WaitingReason
 from callcenter.app.customer_book import Merge
+from callcenter.app.monitor_port import MonitorCall
 from callcenter.app.ports import (
     AgentStatus,
     CodeLabel,
@@ -28,6 +29,7 @@ from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
+from callcenter.domain.monitoring import MonitorMode
 from callcenter.domain.offers import ReasonPart
 from callcenter.domain.queues import QueueConfig
 
@@ -522,3 +524,32 @@ class FakeSupervisor:
         row = self._waiting(InteractionId(str(what[1])))
         self.done.append(what)
         return None if what[2] == 1_000 else row
+
+
+class FakeMonitorLine:
+    """`MonitorLine` that keeps what was ordered; `refusal` is raised at the next call."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[MonitorCall, MonitorMode, Phone]] = []
+        self.changed: list[MonitorMode] = []
+        self.taken_over: list[MonitorCall] = []
+        self.stopped: list[MonitorCall] = []
+        self.toned: list[MonitorCall] = []
+        self.refusal: Exception | None = None
+
+    def call(self, call: MonitorCall, mode: MonitorMode, phone: Phone, shown_name: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.called.append((call, mode, phone))
+
+    def change(self, call: MonitorCall, mode: MonitorMode) -> None:
+        self.changed.append(mode)
+
+    def take_over(self, call: MonitorCall) -> None:
+        self.taken_over.append(call)
+
+    def stop(self, call: MonitorCall) -> None:
+        self.stopped.append(call)
+
+    def sound_tone(self, call: MonitorCall) -> None:
+        self.toned.append(call)

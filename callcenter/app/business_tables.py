@@ -15,6 +15,7 @@ from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
 from callcenter.domain.labels import Label
+from callcenter.domain.monitoring import Announcement
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.queues import Boosts, QueueConfig, RoutingStep
 from callcenter.domain.rule_text import rule_text
@@ -163,6 +164,8 @@ def _queue_rules(queue: QueueConfig) -> Table:
     }
     if limits.max_waiting is not None:
         table["max_waiting"] = limits.max_waiting
+    if queue.monitoring is not Announcement.SAID:
+        table["monitoring"] = queue.monitoring.value
     table |= {name: seconds(value) for name, value in durations.items() if value is not None}
     if queue.survey is not None:
         table["survey"] = {

@@ -20,6 +20,7 @@ from callcenter.domain.ids import AgentId
 QUEUES = "queues"
 AGENTS = "agents"
 WAITING = "waiting"
+MONITORING = "monitoring"
 _AGENT_PREFIX = "agent:"
 
 RESUME_WITHIN = timedelta(minutes=2)

@@ -7,7 +7,7 @@ the journal, shown on the screens, and only then ordered from the exchange.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -297,6 +297,9 @@ class Floor:
                 | ev.LegStarted()
                 | ev.LegEnded()
                 | ev.InteractionAnnotated()
+                | ev.MonitoringStarted()
+                | ev.MonitoringChanged()
+                | ev.MonitoringEnded()
             ):
                 return [message] if self._concerns(message) else []
             case cmd.Enqueue(interaction_id=interaction_id):
@@ -322,7 +325,14 @@ class Floor:
             ):
                 raise CallcenterError(f"{type(message).__name__} is the engine's to say")
             case _:
-                return self._engine.handle(message, now)
+                return self._engine.handle(self._with_queue(message), now)
+
+    def _with_queue(self, message: cmd.Command) -> cmd.Command:
+        """Who takes a talk over gets it out of no queue, but it is of that queue all the same."""
+        if not isinstance(message, cmd.ReportTalk) or message.queue_id is not None:
+            return message
+        record = self._interactions.get(message.interaction_id)
+        return message if record is None else replace(message, queue_id=record.queue_id)
 
     def _end_call(self, message: CallEnded, now: datetime) -> Sequence[Output]:
         record = self._interactions.get(message.interaction_id)

@@ -66,6 +66,10 @@ class Action(StrEnum):
     READ_WAITING = "read_waiting"
     DIRECT_WAITING = "direct_waiting"
     FORCE_STATE = "force_state"
+    READ_MONITORING = "read_monitoring"
+    MONITOR_TALKS = "monitor_talks"
+    WRITE_NOTICES = "write_notices"
+    READ_NOTICES = "read_notices"
     CLOSE_QUEUES = "close_queues"
     READ_FLOWS = "read_flows"
     WRITE_FLOWS = "write_flows"
@@ -77,6 +81,7 @@ class Action(StrEnum):
     FOLLOW_QUEUES = "follow_queues"
     FOLLOW_AGENTS = "follow_agents"
     FOLLOW_WAITING = "follow_waiting"
+    FOLLOW_MONITORING = "follow_monitoring"
 
 
 _EVERYONE: Mapping[Role, Grant] = dict.fromkeys(Role, Grant.ANY)
@@ -126,6 +131,12 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_WAITING: _OVERSIGHT,
     Action.DIRECT_WAITING: _OVERSIGHT,
     Action.FORCE_STATE: _OVERSIGHT,
+    Action.READ_MONITORING: _OVERSIGHT,
+    # Listening, whispering, speaking with both, taking over; each may change and end his own alone.
+    Action.MONITOR_TALKS: _OVERSIGHT,
+    Action.WRITE_NOTICES: _OVERSIGHT,
+    # What is on one's own desk.
+    Action.READ_NOTICES: _OWN_DESK,
     Action.CLOSE_QUEUES: _OVERSIGHT,
     # To check and to try a text changes nothing.
     Action.READ_FLOWS: _OVERSIGHT,
@@ -138,6 +149,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.FOLLOW_QUEUES: _SIGNED_IN,
     Action.FOLLOW_AGENTS: _OVERSIGHT,
     Action.FOLLOW_WAITING: _OVERSIGHT,
+    Action.FOLLOW_MONITORING: _OVERSIGHT,
 }
 
 

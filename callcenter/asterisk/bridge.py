@@ -26,6 +26,7 @@ from callcenter.asterisk.channel_list import STATUS_VARIABLES
 from callcenter.asterisk.errors import AgiHangup, AmiError, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
+from callcenter.asterisk.monitor_lines import MonitorLines
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
 from callcenter.asterisk.translate import Translator, phone_status
 from callcenter.domain import commands as cmd
@@ -127,6 +128,7 @@ class Bridge:
             expect_customer=self._translator.expect_customer,
             customer_failed=self._call_failed,
         )
+        self.monitor_lines = MonitorLines(self._client, config.outside, self._translator)
 
     @property
     def fastagi_port(self) -> int:
@@ -241,7 +243,8 @@ class Bridge:
     def _reports(self, event: AmiEvent) -> list[Message]:
         if event.get("Event") == "DeviceStateChange":
             return self._phone_report(event)
-        reports = self._translator.handle(event, self._clock.now())
+        now = self._clock.now()
+        reports = [*self.monitor_lines.hear(event, now), *self._translator.handle(event, now)]
         self._end_orphans()
         return reports
 
@@ -302,6 +305,7 @@ class Bridge:
         if mended and self._whole:
             log.warning("picture_mended", messages=mended)
         await self._tell(floor, messages)
+        await self.monitor_lines.find(channels, taken_at)
 
     async def _keep_reconciling(self, floor: Floor, memory: Memory) -> None:
         while True:

@@ -34,6 +34,13 @@ STATUS_VARIABLES: Final = (
     "CC_TRUNK",
     "CC_ENTERED",
     "CC_OWNER",
+    "CC_SPIED",
+    "CC_SPIED_AGENT",
+    "CC_CALLER",
+    "CC_BY",
+    "CC_BY_NAME",
+    "CC_MODE",
+    "CC_ANNOUNCED",
     "SHARED(CC_SERVED)",
 )
 

@@ -64,6 +64,8 @@ EVENTS: Final = (
     "DeviceStateChange",
     "ContactStatus",
     "UserEvent",
+    "ChanSpyStart",
+    "ChanSpyStop",
 )
 
 #: Columns of callcenter.csv, in order, and the dialplan expression that gives each.

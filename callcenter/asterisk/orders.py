@@ -127,7 +127,7 @@ class AmiTelephony:
                 "Priority": "1",
                 "Timeout": _milliseconds(order.ring_timeout),
                 "Async": "true",
-                "CallerID": _caller_id(caller.display_number, caller.display_name),
+                "CallerID": caller_id_of(caller.display_number, caller.display_name),
                 "Variable": (
                     "CC_ROLE=agent",
                     f"CC_OFFER={order.offer_id}",
@@ -162,7 +162,7 @@ class AmiTelephony:
                 "Priority": "1",
                 "Timeout": _milliseconds(order.ring_timeout),
                 "Async": "true",
-                "CallerID": _caller_id(line.display_number, line.display_name),
+                "CallerID": caller_id_of(line.display_number, line.display_name),
                 "Variable": _customer_variables(order, line),
             }
             self._expect_customer(order.interaction_id, order.attempt, order.offer_id)
@@ -229,7 +229,8 @@ def _milliseconds(duration: timedelta) -> str:
     return str(duration // timedelta(milliseconds=1))
 
 
-def _caller_id(display_number: str, display_name: str) -> str:
+def caller_id_of(display_number: str, display_name: str) -> str:
+    """What the called phone shows; what could end the field is left out."""
     name = "".join(sign for sign in display_name if sign.isprintable() and sign not in '"<>\\')[:60]
     number = "".join(sign for sign in display_number if sign.isprintable() and sign not in '"<>\\ ')[:60]
     return f'"{name or number or "anonymous"}" <{number}>'

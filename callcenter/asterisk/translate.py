@@ -110,6 +110,11 @@ class Translator:
         if len(self._expected) > REMEMBERED_DEPARTURES:
             self._expected.popitem(last=False)
 
+    def adopt(self, offer_id: OfferId, interaction_id: InteractionId, agent_id: AgentId) -> None:
+        """A channel that is up already is an agent's leg from here on: a supervisor has taken the caller over."""
+        if offer_id not in self._legs:
+            self._keep(offer_id, _Leg(LegRole.AGENT, interaction_id, offer_id, agent_id))
+
     def take_orphans(self) -> list[str]:
         """Legs of customers whose phone rings for an agent who waits no more: they are to be hung up."""
         orphans, self._orphans = self._orphans, []

@@ -8,8 +8,9 @@ from enum import StrEnum
 from callcenter.domain.agents import VOICE, AgentState, Phone, PhoneStatus
 from callcenter.domain.callbacks import Callback, CustomerAnswer
 from callcenter.domain.callers import A_STRANGER, CallerTraits
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, MonitoringId, OfferId, QueueId
 from callcenter.domain.labels import Label
+from callcenter.domain.monitoring import Announcement, MonitorEnd, MonitorMode
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome, ReasonPart
 from callcenter.domain.overflows import Overflow, OverflowCause
@@ -406,6 +407,45 @@ class InteractionAnnotated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringStarted:
+    """A supervisor hears the talk from here on; `by` is his login name."""
+
+    interaction_id: InteractionId
+    at: datetime
+    monitoring_id: MonitoringId
+    by: str
+    agent_id: AgentId
+    offer_id: OfferId
+    mode: MonitorMode
+    announced: Announcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringChanged:
+    """Others hear the supervisor than before."""
+
+    interaction_id: InteractionId
+    at: datetime
+    monitoring_id: MonitoringId
+    by: str
+    agent_id: AgentId
+    mode: MonitorMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringEnded:
+    """The supervisor hears the talk no more; of a `lost` one the end is when that was found out."""
+
+    interaction_id: InteractionId
+    at: datetime
+    monitoring_id: MonitoringId
+    by: str
+    agent_id: AgentId
+    end: MonitorEnd
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStateChanged:
     """An agent went from one state to another."""
 
@@ -534,6 +574,9 @@ InteractionEvent = (
     | LegEnded
     | InteractionEnded
     | InteractionAnnotated
+    | MonitoringStarted
+    | MonitoringChanged
+    | MonitoringEnded
 )
 AgentEvent = AgentStateChanged | AgentWishChanged | AgentPhoneChanged | WrapUpExtended | AgentTimeLimit
 QueueEvent = QueueUnserved | QueueServed | QueueClosed | QueueOpened

@@ -11,6 +11,7 @@ from callcenter.domain.errors import InvalidValue
 from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import QueueId
 from callcenter.domain.labels import Label
+from callcenter.domain.monitoring import Announcement
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.rules import AllOf, Rule
 from callcenter.domain.skills import SkillRequirement
@@ -120,6 +121,8 @@ class QueueConfig:
     """What those who wait hear beside place and wait, and what they may choose."""
     survey: SurveyRules | None = None
     """What callers are asked after the talk; None: nothing."""
+    monitoring: Announcement = Announcement.SAID
+    """What those in a talk learn when a supervisor listens."""
     closed_by: str = ""
     """The supervisor who has closed it in an emergency; empty while it is not."""
     rona_limit: int = 1

@@ -16,6 +16,7 @@ from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.ids import QueueId
 from callcenter.domain.labels import Label
+from callcenter.domain.monitoring import Announcement
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.queues import AgentChoice, Boosts, CallerOrder, QueueConfig, QueueLimits, RoutingStep
 from callcenter.domain.rule_text import parse_rule, rule_text
@@ -57,6 +58,7 @@ class QueueDocument:
     offer_callback_above: timedelta | None = None
     survey: SurveyRules | None = None
     waiting: WaitingRules = _USUAL.waiting
+    monitoring: Announcement = _USUAL.monitoring
     rona_limit: int = _USUAL.rona_limit
     rest_after_miss: timedelta = _USUAL.rest_after_miss
     wrap_up_limit: timedelta = _USUAL.wrap_up_limit
@@ -100,6 +102,7 @@ def encode_queue_rules(queue: QueueConfig) -> bytes:
             offer_callback_above=queue.offer_callback_above,
             survey=queue.survey,
             waiting=queue.waiting,
+            monitoring=queue.monitoring,
             rona_limit=queue.rona_limit,
             rest_after_miss=queue.rest_after_miss,
             wrap_up_limit=queue.wrap_up_limit,
@@ -137,6 +140,7 @@ def with_queue_rules(queue: QueueConfig, data: bytes | None) -> QueueConfig:
             offer_callback_above=document.offer_callback_above,
             survey=document.survey,
             waiting=document.waiting,
+            monitoring=document.monitoring,
             rona_limit=document.rona_limit,
             rest_after_miss=document.rest_after_miss,
             wrap_up_limit=document.wrap_up_limit,

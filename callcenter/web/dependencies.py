@@ -17,6 +17,8 @@ from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.message_box import MessageBox
+from callcenter.app.monitoring import Monitoring
+from callcenter.app.notices import NoticeBoard
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
@@ -130,6 +132,8 @@ class WebDependencies:
     desk: AgentDesk
     board: Board
     supervisor: Supervisor
+    monitoring: Monitoring
+    notices: NoticeBoard
     records: Records
     customers: Customers
     relations: Relations

@@ -83,7 +83,7 @@ async def set_phone(
     body: PhoneBody, principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps
 ) -> Response:
     """Ring this phone from the next offer on."""
-    phone = Phone(kind=body.kind, address=_checked_address(body, deps.default_region))
+    phone = phone_of(body, deps.default_region)
     return document(await deps.desk.set_phone(principal.own_agent(), phone))
 
 
@@ -147,6 +147,11 @@ async def read_dispositions(deps: Deps) -> Response:
 def _check_reason(state: str | None, reason: str | None) -> None:
     if reason is not None and state != AgentState.NOT_READY:
         raise InvalidValue("a reason goes with not_ready alone; leave it out", code="reason_not_wanted")
+
+
+def phone_of(body: PhoneBody, region: str) -> Phone:
+    """The phone that the body names; raises `InvalidValue`."""
+    return Phone(kind=body.kind, address=_checked_address(body, region))
 
 
 def _checked_address(body: PhoneBody, region: str) -> str | None:

@@ -16,7 +16,7 @@ import structlog
 from fastapi import Depends, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from callcenter.app.feed import AGENTS, QUEUES, WAITING, Resume, Subscription, TooSlow, agent_topic
+from callcenter.app.feed import AGENTS, MONITORING, QUEUES, WAITING, Resume, Subscription, TooSlow, agent_topic
 from callcenter.app.permissions import Action, Forbidden, require
 from callcenter.app.ports import User
 from callcenter.app.sessions import SignedIn
@@ -47,8 +47,9 @@ _TOPICS = {
     "queues": Action.FOLLOW_QUEUES,
     "agents": Action.FOLLOW_AGENTS,
     "waiting": Action.FOLLOW_WAITING,
+    "monitoring": Action.FOLLOW_MONITORING,
 }
-_SHARED_TOPICS = {"queues": QUEUES, "agents": AGENTS, "waiting": WAITING}
+_SHARED_TOPICS = {"queues": QUEUES, "agents": AGENTS, "waiting": WAITING, "monitoring": MONITORING}
 
 router = api_router()
 

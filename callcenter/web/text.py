@@ -19,7 +19,8 @@ def _single_line(text: str) -> str:
     return text
 
 
-def _many_lines(text: str) -> str:
+def many_lines(text: str) -> str:
+    """The text as it is; raises `ValueError` for control characters other than line breaks and tabs."""
     if any(ord(character) < 0x20 and character not in "\n\r\t" for character in text):
         raise ValueError("must not contain control characters other than line breaks and tabs")
     return text
@@ -38,9 +39,9 @@ Name = Annotated[
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_single_line)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), AfterValidator(_many_lines)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), AfterValidator(many_lines)
 ]
-Notes = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_many_lines)]
+Notes = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(many_lines)]
 Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]

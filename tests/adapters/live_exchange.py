@@ -189,8 +189,17 @@ class LiveExchange:
             while await self.channels():  # noqa: ASYNC110  Nothing tells of it but another look.
                 await asyncio.sleep(0.05)
 
+    async def find_monitors(self) -> None:
+        """Look for supervisors' channels as every reconciliation does."""
+        channels = await self._status()
+        await self.bridge.monitor_lines.find(channels, SystemClock().now())
+
     async def legs(self) -> dict[str, LegSnapshot]:
         """Our legs as a server that knows nothing reads them."""
+        snapshot = Translator(_read_ani).snapshot(await self._status(), SystemClock().now(), restarted=False)
+        return {leg.leg_id: leg for leg in snapshot.legs}
+
+    async def _status(self) -> list[AmiEvent]:
         listed: list[AmiEvent] = []
 
         def look(state: AmiState) -> None:
@@ -208,8 +217,7 @@ class LiveExchange:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-        snapshot = Translator(_read_ani).snapshot(listed, SystemClock().now(), restarted=False)
-        return {leg.leg_id: leg for leg in snapshot.legs}
+        return listed
 
     # ---- people
 

@@ -51,6 +51,7 @@ def test_every_action_of_a_request_is_used_by_a_route(house: WebHouse) -> None:
         Action.FOLLOW_QUEUES,
         Action.FOLLOW_AGENTS,
         Action.FOLLOW_WAITING,
+        Action.FOLLOW_MONITORING,
     }
 
 
@@ -110,6 +111,9 @@ BODIES: dict[str, object] = {
     "/api/v1/prompts/preview": {"language": "en", "text": "x"},
     "/api/v1/prompts/{prompt_set}/{prompt}/{voice}/recording/restore": {"version": 1},
     "/api/v1/service-targets/{kind}/{priority}": {"due_within_seconds": 3600},
+    "/api/v1/monitoring": {"agent_id": "1001", "phone": {"kind": "address", "address": "boss@192.0.2.7"}},
+    "/api/v1/monitoring/{monitoring_id}/mode": {"mode": "barge"},
+    "/api/v1/notices": {"to": "all", "text": "x"},
     "/api/v1/flows/{name}/check": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/try": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/compare": {"text": SMALL_FLOW},
@@ -149,7 +153,18 @@ def sign_in(client: TestClient, name: str | None) -> tuple[Role, str | None]:
 
 def call(client: TestClient, method: str, path: str, token: str | None) -> Response:
     names = dict.fromkeys(
-        ("interaction_id", "customer_id", "queue_id", "case_id", "task_id", "merge_id", "message_id"), "nothing"
+        (
+            "interaction_id",
+            "customer_id",
+            "queue_id",
+            "case_id",
+            "task_id",
+            "merge_id",
+            "message_id",
+            "monitoring_id",
+            "notice_id",
+        ),
+        "nothing",
     )
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh"}

@@ -19,7 +19,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from callcenter.acd.engine import AcdEngine
+from callcenter.acd.picture import Picture
+from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.feed import Feed
+from callcenter.app.floor import Message as FloorMessage
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.flow_figures import FlowFigures
 from callcenter.app.flow_files import FlowDirectory
@@ -28,6 +32,8 @@ from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox, MessageCount
+from callcenter.app.monitoring import Monitoring
+from callcenter.app.notices import NoticeBoard
 from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.sessions import Sessions
@@ -35,15 +41,26 @@ from callcenter.app.views import PopView, QueueRef
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.recorded_prompts import RecordedPrompts
+from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentConfig, AgentState
 from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
+from callcenter.domain.ids import (
+    AgentId,
+    CustomerId,
+    InteractionId,
+    MonitoringId,
+    NoticeId,
+    OfferId,
+    QueueId,
+    UserId,
+)
 from callcenter.domain.interactions import Interaction, apply, begin
 from callcenter.domain.labels import Label
 from callcenter.domain.messages import Message
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
+from callcenter.domain.queues import QueueConfig
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
@@ -54,6 +71,8 @@ from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
 from callcenter.store.messages import StoredMessages
+from callcenter.store.monitoring import StoredMonitoring
+from callcenter.store.notices import StoredNotices
 from callcenter.store.opportunities import StoredOpportunities
 from callcenter.store.orders import StoredOrders
 from callcenter.store.products import StoredProducts
@@ -66,10 +85,12 @@ from callcenter.web.errors import PortTaken
 from callcenter.web.server import serve
 from tests.fakes import (
     QUICK_PASSWORDS,
+    START,
     FakeClock,
     FakeConfiguration,
     FakeCustomers,
     FakeDesk,
+    FakeMonitorLine,
     FakeRecords,
     FakeSupervisor,
     FakeUsers,
@@ -180,6 +201,8 @@ class WebHouse:
     database: Database
     called_back: FakeCallBack
     flows: "FlowOffice"
+    floor: "StillFloor"
+    lines: FakeMonitorLine
     directory: Path
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -252,6 +275,46 @@ class WebHouse:
         self.desk.occupy(agent_id, None, AgentState.READY)
         self.desk.pops.pop(agent_id, None)
         return ended
+
+
+class StillFloor:
+    """Two agents and two queues of whom an engine knows; `talks` puts one of them into a talk."""
+
+    def __init__(self) -> None:
+        self.engine = AcdEngine()
+        self.interactions: dict[InteractionId, Interaction] = {}
+        self.told: list[FloorMessage] = []
+        for queue_id in ("sales", "support"):
+            config = QueueConfig(queue_id=QueueId(queue_id), label=Label(zh=queue_id, en=queue_id))
+            self.engine.handle(cmd.ConfigureQueue(config=config), START)
+        for agent_id, name in ((LI, "李娜"), (CHEN, "Chen Wei")):
+            self.engine.handle(cmd.ConfigureAgent(config=AgentConfig(agent_id=agent_id, name=name)), START)
+
+    @property
+    def picture(self) -> Picture:
+        return self.engine.picture
+
+    def tell(self, message: FloorMessage) -> None:
+        self.told.append(message)
+
+    async def request(self, message: FloorMessage) -> None:
+        self.told.append(message)
+
+    async def pulse(self) -> None:
+        """It is never behind."""
+
+    def talks(self, agent_id: AgentId, number: int = 1) -> OfferId:
+        """The agent has a caller; the offer's id."""
+        interaction_id, offer_id = InteractionId(f"cc1-{number}"), OfferId(f"cc1-{number}-{agent_id}-1")
+        arrived = ev.InteractionArrived(
+            interaction_id=interaction_id, at=START, channel="PJSIP/trunk-1", ani=Number(raw=""), dnis="4000"
+        )
+        self.interactions[interaction_id] = begin(arrived)
+        talk = cmd.ReportTalk(
+            offer_id=offer_id, interaction_id=interaction_id, agent_id=agent_id, queue_id=QueueId("sales")
+        )
+        self.engine.handle(talk, START)
+        return offer_id
 
 
 @dataclass(slots=True)
@@ -417,6 +480,26 @@ def furnish(
         queues_of=lambda agent_id: SERVES.get(agent_id, frozenset()),
         callbacks=called_back,
     )
+    floor = StillFloor()
+    lines = FakeMonitorLine()
+    monitoring = Monitoring(
+        floor=floor,
+        line=lines,
+        feed=feed,
+        trail=AuditTrail(users),
+        records=records,
+        past=StoredMonitoring(database),
+        clock=clock,
+        new_id=lambda: MonitoringId(f"mon-{next(numbers)}"),
+    )
+    notices = NoticeBoard(
+        notices=StoredNotices(database),
+        feed=feed,
+        picture=lambda: floor.picture,
+        queues_of=lambda agent_id: SERVES.get(agent_id, frozenset()),
+        clock=clock,
+        new_id=lambda: NoticeId(f"notice-{next(numbers)}"),
+    )
     office = flow_office(directory / "flows", configuration, database, clock)
     # Real files, real sox; the voice is quick and says nothing.
     library = PromptLibrary(directory / "sounds", directory / "recorded", HummingSynthesiser())
@@ -431,6 +514,8 @@ def furnish(
         desk=desk,
         board=desk,
         supervisor=supervisor,
+        monitoring=monitoring,
+        notices=notices,
         records=records,
         customers=customers,
         relations=Relations(
@@ -483,6 +568,8 @@ def furnish(
             database=database,
             called_back=called_back,
             flows=office,
+            floor=floor,
+            lines=lines,
             directory=directory,
         )
     finally:
