@@ -195,7 +195,9 @@ class Interpreter:
         if node is None:
             self._place = _Place(flow=start.flow)
             return None
-        return node.failed if start.transfer_failed and isinstance(node, n.TransferNode) else name
+        if start.transfer_failed and isinstance(node, n.TransferNode):
+            return node.failed
+        return _asks_again(self._place.flow, node) or name
 
     def _enter(self, node: n.FlowNode) -> bool:
         flow = self._flows.get(node.flow)
@@ -535,6 +537,14 @@ class Interpreter:
         self._deadline = None
         node = self._here if started else None
         self._out.append(m.FlowEnded(node=node, language=self._language, result=result))
+
+
+def _asks_again(flow: Flow, node: n.Node) -> str | None:
+    """A secret is kept nowhere: who was being looked up by it is asked for it again, and has not typed a wrong one."""
+    if not isinstance(node, n.LookupNode) or node.pin is None:
+        return None
+    asking = (known for known in flow.nodes.values() if isinstance(known, n.CollectNode) and known.into == node.pin)
+    return next((known.name for known in asking), None)
 
 
 def _prompts(node: n.AskingNode, question: int) -> tuple[str, ...]:

@@ -205,6 +205,16 @@ def answer(call: Call, found: m.Found, **values: Value) -> None:
     call.send(m.Answered(order_id=order.order_id, found=found, values=values))
 
 
+def test_who_was_looked_up_by_a_pin_when_the_server_died_is_asked_for_it_again() -> None:
+    call = Call(SECRET, known={"number": "1001"}, at_node="look")
+    assert call.nodes == ["pin"]
+    call.hear()
+    call.press("8642")
+    (order,) = call.of(m.LookUp)
+    assert isinstance(order, m.LookUp)
+    assert (order.number, order.pin) == ("1001", "8642")
+
+
 def test_a_customer_is_found_by_number_and_pin_and_the_pin_is_told_to_nobody_else() -> None:
     call = Call(SECRET)
     call.hear()
