@@ -145,7 +145,7 @@ class Calls:
             await self._end(channel, state, WaitingPrompt.ERROR, ev.Outcome.FAILED, CAUSE_UNALLOCATED)
             return
         resumed = bool(state.flow == flow.name and state.node)
-        state, ended = await self._walk(channel, flow, state, cards, resumed=resumed)
+        state, ended = await self._walk(channel, question, flow, state, cards, resumed=resumed)
         # A PIN may have told who he is, whatever number he calls from.
         await self._after_menu(channel, state, self._memory.cards(question.interaction_id), ended)
 
@@ -159,7 +159,7 @@ class Calls:
             return None
         cards = self._memory.cards(channel.question.interaction_id)
         aside = beside_the_queue(flow, state.queue_id)
-        state, ended = await self._walk(channel, aside, state, cards, resumed=resumed, aside=True)
+        state, ended = await self._walk(channel, channel.question, aside, state, cards, resumed=resumed, aside=True)
         if isinstance(ended.result, ivr.CallerLeft):
             raise CallerGone("the caller left his self-service")
         return state, ended.result
@@ -167,6 +167,7 @@ class Calls:
     async def _walk(
         self,
         channel: CallerChannel,
+        question: Question,
         flow: Flow,
         state: CallState,
         cards: tuple[CustomerCard, ...],
@@ -174,8 +175,10 @@ class Calls:
         resumed: bool,
         aside: bool = False,
     ) -> tuple[CallState, ivr.FlowEnded]:
-        """Through a flow to its end; the state that is returned knows the caller's language."""
-        question = channel.question
+        """Through a flow to its end; the state that is returned knows the caller's language.
+
+        `question` may say more than the channel has asked: that the agent he was put through to has not taken him.
+        """
         record = self._floor.interactions.get(question.interaction_id)
         given = record.given if record is not None and resumed else None
         if not resumed:
