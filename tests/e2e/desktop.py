@@ -46,7 +46,7 @@ class Desktop:
         role = answer.json()["user"]["role"]
         self._client.headers["Authorization"] = f"Bearer {self._token}"
         if role != "agent":
-            topics = ("queues", "agents", "waiting")
+            topics = ("queues", "agents", "waiting", "monitoring")
         snapshot = asyncio.Event()
         self._following = asyncio.create_task(self._follow(topics, snapshot), name=f"desktop {self._name}")
         async with asyncio.timeout(10):

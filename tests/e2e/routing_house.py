@@ -218,6 +218,13 @@ class RoutingHouse(House):
             self._board = await self.desktop("super")
         return self._board
 
+    async def renew_board(self) -> None:
+        """Sign the supervisor in anew, after the server was restarted."""
+        if self._board is not None:
+            await self._board.close()
+            self._desktops.remove(self._board)
+            self._board = None
+
     async def record(self, interaction_id: str) -> dict[str, Any]:
         """An interaction as the API tells it, with its timeline."""
         found: dict[str, Any] = await (await self.board()).get(f"/interactions/{interaction_id}")

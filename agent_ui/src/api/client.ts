@@ -3,6 +3,7 @@ import { noteServerDate } from '@/time/clock'
 
 import type {
   Agent,
+  Audience,
   Code,
   Customer,
   CustomerCard,
@@ -12,9 +13,12 @@ import type {
   InteractionPatch,
   Message,
   MessageList,
+  Monitoring,
+  MonitorMode,
   PhoneAccount,
   PhoneKind,
   Pop,
+  SentNotice,
   Session,
   SurveyReport,
   WaitingReason,
@@ -162,6 +166,17 @@ export const api = {
   /** One queue, or with null every queue. */
   closeQueue: (queueId: string | null) => order('PUT', emergency(queueId)),
   openQueue: (queueId: string | null) => order('DELETE', emergency(queueId)),
+
+  /** Calls the supervisor's phone; without one said, that of his own agent. */
+  listen: (agentId: string, mode: MonitorMode, phone?: { kind: PhoneKind; address: string }) =>
+    call<Monitoring>('POST', '/monitoring', { agent_id: agentId, mode, ...(phone === undefined ? {} : { phone }) }),
+  setMonitorMode: (id: string, mode: MonitorMode) => call<Monitoring>('PUT', `/monitoring/${segment(id)}/mode`, { mode }),
+  takeOver: (id: string) => call<Monitoring>('POST', `/monitoring/${segment(id)}/take-over`),
+  stopListening: (id: string) => call<Monitoring>('DELETE', `/monitoring/${segment(id)}`),
+
+  sendNotice: (to: Audience, toId: string | null, text: string) =>
+    call<SentNotice>('POST', '/notices', toId === null ? { to, text } : { to, to_id: toId, text }),
+  closeNotice: (id: string) => order('PUT', `/agents/me/notices/${segment(id)}/read`),
 
   /** The demo's numbers and callers, null outside the demo. */
   demo: async (): Promise<Demo | null> => {

@@ -254,6 +254,50 @@ export interface components {
       response_rate: number | null
       questions: components['schemas']['SurveyQuestion'][]
     }
+    MonitorMode: 'listen' | 'whisper' | 'barge'
+    MonitorEnd: 'hung_up' | 'stopped' | 'talk_over' | 'took_over' | 'not_answered' | 'declined' | 'unreachable' | 'lost'
+    Monitoring: {
+      monitoring_id: string
+      by: string
+      by_name: string
+      agent_id: string
+      interaction_id: string
+      mode: components['schemas']['MonitorMode']
+      state: 'ringing' | 'live' | 'ended'
+      announced: 'silent' | 'tone' | 'said'
+      takes_over: boolean
+      ordered_at: string
+      live_since: string | null
+      ended_at: string | null
+      end: components['schemas']['MonitorEnd'] | null
+    }
+    /** On an agent's desk: who hears his talk. */
+    Listeners: {
+      listeners: { by_name: string; mode: components['schemas']['MonitorMode']; since: string | null }[]
+    }
+    Audience: 'agent' | 'queue' | 'all'
+    DeskNotice: {
+      notice_id: string
+      at: string
+      by_name: string
+      text: string
+      to: components['schemas']['Audience']
+    }
+    DeskNotices: { items: components['schemas']['DeskNotice'][] }
+    SentNotice: {
+      notice: {
+        notice_id: string
+        at: string
+        by: string
+        by_name: string
+        text: string
+        to: components['schemas']['Audience']
+        to_id: string
+      }
+      receipts: { agent_id: string; read_at: string | null }[]
+      full: string[]
+    }
+
     SurveyReport: {
       since: string
       until: string

@@ -1,11 +1,13 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
 import { en as flows } from './flows'
+import { en as listening } from './listening'
 import { en as messages } from './messages'
 import { en as prompts } from './prompts'
 import { en as surveys } from './surveys'
 
 export const en = {
   flows,
+  listening,
   prompts,
   surveys,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
@@ -30,6 +32,18 @@ export const en = {
     serverError: 'The live feed reports: {detail}',
   },
   errors: {
+    not_in_talk: 'The talk is over.',
+    own_talk: 'You are in a talk yourself, or it is your own.',
+    listening_already: 'You are in another talk already; end that first.',
+    no_phone: 'You have no phone here. Choose a telephone number or a SIP address.',
+    no_outside_line: 'No trunk is set for calls out, so numbers cannot be called.',
+    invalid_phone: 'This is no telephone number and no SIP address.',
+    not_listening: 'You hear no talk at the moment.',
+    unknown_monitoring: 'This has ended already.',
+    no_agent_phone: 'Only who is an agent himself can take a caller over.',
+    not_done: 'The exchange did not do it in time. Try again.',
+    desk_full: '100 unread notices lie there already. Let them be read first.',
+    no_readers: 'There is no agent whom it would reach.',
     no_answer: 'The server does not answer. Check the network; nothing you typed is lost.',
     wrong_credentials: 'Wrong name or password.',
     locked_out: 'Too many failures. Try again in {minutes} min.',

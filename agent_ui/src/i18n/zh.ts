@@ -1,12 +1,14 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
 import type { Messages } from './en'
 import { zh as flows } from './flows'
+import { zh as listening } from './listening'
 import { zh as messages } from './messages'
 import { zh as prompts } from './prompts'
 import { zh as surveys } from './surveys'
 
 export const zh: Messages = {
   flows,
+  listening,
   prompts,
   surveys,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
@@ -23,6 +25,18 @@ export const zh: Messages = {
     serverError: '实时通道报告：{detail}',
   },
   errors: {
+    not_in_talk: '通话已经结束。',
+    own_talk: '您自己正在通话,或这是您自己的通话。',
+    listening_already: '您已在另一通电话中,请先结束。',
+    no_phone: '您在这里没有话机,请填写电话号码或 SIP 地址。',
+    no_outside_line: '未设置外呼中继,无法呼叫号码。',
+    invalid_phone: '这不是电话号码,也不是 SIP 地址。',
+    not_listening: '您目前没有在听任何通话。',
+    unknown_monitoring: '已经结束。',
+    no_agent_phone: '只有自己也是坐席的人才能接管来电。',
+    not_done: '交换机没有及时完成,请重试。',
+    desk_full: '已有 100 条未读通知,请等待阅读。',
+    no_readers: '没有坐席能收到。',
     no_answer: '服务器没有响应。请检查网络，您输入的内容不会丢失。',
     wrong_credentials: '用户名或密码错误。',
     locked_out: '失败次数过多，请在 {minutes} 分钟后重试。',

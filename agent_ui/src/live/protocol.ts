@@ -1,16 +1,17 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
-import type { Agent, MessageNews, Pop, QueueRow, WaitingRow } from '@/api/documents'
+import type { Agent, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, WaitingRow } from '@/api/documents'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
-  me: { state?: Agent; pop?: Pop; messages?: MessageNews }
+  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices }
   queues: Readonly<Record<string, QueueRow>>
   agents: Readonly<Record<string, Agent>>
   waiting: Readonly<Record<string, WaitingRow>>
+  monitoring: Readonly<Record<string, Monitoring>>
 }
 export type Topic = keyof Topics
 
-const TOPICS: ReadonlySet<string> = new Set<Topic>(['me', 'queues', 'agents', 'waiting'])
+const TOPICS: ReadonlySet<string> = new Set<Topic>(['me', 'queues', 'agents', 'waiting', 'monitoring'])
 
 export function isTopic(name: string): name is Topic {
   return TOPICS.has(name)
