@@ -1,5 +1,5 @@
-"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `customer`, `flow`, `prompts`, `db upgrade`,
-`asterisk-config`, `demo`, `simulate`, `version`.
+"""The command line: `serve`, `doctor`, `config`, `user`, `phone`, `customer`, `flow`, `prompts`, `import`, `export`,
+`db upgrade`, `asterisk-config`, `demo`, `simulate`, `version`.
 
 Law: whatever can be expected to go wrong is told in one line a fault: what, where and what to do. Exit statuses:
 0 done, 1 something is not well (doctor) or failed unexpectedly, 2 the settings or what they name cannot be used,
@@ -19,9 +19,10 @@ from typing import Annotated, Final
 import structlog
 import typer
 
-from callcenter import __version__, administer, flow_publishing, flows, prompts
+from callcenter import __version__, administer, bulk, flow_publishing, flows, prompts
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.bootstrap import WatchGone, run_server
+from callcenter.crm.import_columns import RecordKind
 from callcenter.demo import DemoError, demo_info_from_environment, run_demo
 from callcenter.doctor import Level, examine
 from callcenter.domain.errors import CallcenterError
@@ -54,6 +55,8 @@ flow_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The fl
 prompts_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The sounds of the prompts: make, list, find what is missing."
 )
+import_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Files of customers and orders, in.")
+export_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Customers and orders, into a file.")
 db_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The database.")
 app.add_typer(config_app, name="config")
 app.add_typer(user_app, name="user")
@@ -62,6 +65,8 @@ app.add_typer(customer_app, name="customer")
 app.add_typer(flow_app, name="flow")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(db_app, name="db")
+app.add_typer(import_app, name="import")
+app.add_typer(export_app, name="export")
 
 ConfigOption = Annotated[
     Path | None,
@@ -74,6 +79,14 @@ NoteOption = Annotated[str, typer.Option(help="Why, for the history.")]
 FlowNameArgument = Annotated[str, typer.Argument(help="The name of the flow; prompts.queue for the announcements.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who does it, for the audit log; else the system's user.")]
 StdinPassword = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+TableArgument = Annotated[Path, typer.Argument(help="A .csv or .xlsx file.")]
+MappingOption = Annotated[
+    Path | None, typer.Option("--mapping", help="What the columns are, as JSON; else what is remembered or guessed.")
+]
+TryOption = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and change nothing.")]
+SourceOption = Annotated[str, typer.Option(help="The system whose ids of customers to write.")]
+TableEncodingOption = Annotated[str, typer.Option(help="utf-8 (with a mark, for Excel) or gb18030.")]
 
 FlowsOption = Annotated[Path, typer.Option("--flows", help="The directory of all flows.")]
 
@@ -389,6 +402,83 @@ def customer_unlock(
 ) -> None:
     """Forget the wrong PINs of a customer number."""
     _print(administer.unlock_number(_settings(config), number, by=_by(by)))
+
+
+@import_app.command("customers")
+def import_customers(
+    file: TableArgument,
+    mapping: MappingOption = None,
+    dry_run: TryOption = False,
+    encoding: Annotated[str | None, typer.Option(help="Where it is guessed wrongly: utf-8, gb18030, ...")] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take customers in from a file: good rows go in, bad ones into a file with their reasons."""
+    _import(RecordKind.CUSTOMERS, file, mapping, dry_run=dry_run, encoding=encoding, by=by, config=config)
+
+
+@import_app.command("orders")
+def import_orders(
+    file: TableArgument,
+    mapping: MappingOption = None,
+    dry_run: TryOption = False,
+    encoding: Annotated[str | None, typer.Option(help="Where it is guessed wrongly: utf-8, gb18030, ...")] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Take orders in from a file, one a row; their customers must be there."""
+    _import(RecordKind.ORDERS, file, mapping, dry_run=dry_run, encoding=encoding, by=by, config=config)
+
+
+def _import(
+    kind: RecordKind,
+    file: Path,
+    mapping: Path | None,
+    *,
+    dry_run: bool,
+    encoding: str | None,
+    by: str | None,
+    config: Path | None,
+) -> None:
+    settings = _settings(config)
+    silence_logs()
+
+    async def run() -> int:
+        all_good = await bulk.import_file(
+            settings,
+            file,
+            kind=kind,
+            mapping=mapping,
+            dry_run=dry_run,
+            encoding=encoding,
+            by=_by(by),
+            tell=typer.echo,
+        )
+        return 0 if all_good else EXIT_FAILED
+
+    raise typer.Exit(_run(run()))
+
+
+@export_app.command("customers")
+def export_customers(
+    file: TableArgument,
+    source: SourceOption = "import",
+    encoding: TableEncodingOption = "utf-8",
+    config: ConfigOption = None,
+) -> None:
+    """Write all customers into a file that can be imported again."""
+    _print(bulk.export_file(_settings(config), file, kind=RecordKind.CUSTOMERS, encoding=encoding, source=source))
+
+
+@export_app.command("orders")
+def export_orders(
+    file: TableArgument,
+    source: SourceOption = "import",
+    encoding: TableEncodingOption = "utf-8",
+    config: ConfigOption = None,
+) -> None:
+    """Write all orders into a file."""
+    _print(bulk.export_file(_settings(config), file, kind=RecordKind.ORDERS, encoding=encoding, source=source))
 
 
 @flow_app.command("check")

@@ -33,6 +33,7 @@ from callcenter.app.flow_figures import FlowFigures
 from callcenter.app.flow_files import FlowDirectory
 from callcenter.app.flow_lines import LineRules
 from callcenter.app.flow_shelf import FlowShelf
+from callcenter.app.imports import Imports
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
@@ -60,6 +61,7 @@ from callcenter.crm.numbers import normalise
 from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
+from callcenter.importing import FileSheets, ImportProcess
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accounts import StoredAccounts
@@ -67,12 +69,14 @@ from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.customer_book import StoredCustomerBook
+from callcenter.store.customer_export import StoredIds
 from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
+from callcenter.store.imports import StoredImports
 from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
@@ -252,6 +256,7 @@ class _Server:
             products=StoredProducts(database),
             orders=StoredOrders(database),
             opportunities=StoredOpportunities(database),
+            ids=StoredIds(database),
         )
         self._case_watch = CaseWatch(cases=relations.cases, tasks=relations.tasks, clock=clock, tell=_log_due)
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
@@ -372,6 +377,20 @@ class _Server:
             clock=clock,
             lines=lambda: self._calls.lines,
         )
+        self._imports = Imports(
+            store=StoredImports(database),
+            sheets=FileSheets(),
+            worker=ImportProcess(
+                database_url=settings.database_url,
+                directory=settings.imports_directory,
+                region=settings.server.region,
+            ),
+            book=relations.book,
+            clock=clock,
+            directory=settings.imports_directory,
+            region=settings.server.region,
+            new_id=lambda: uuid.uuid4().hex,
+        )
         self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
         metrics.register(FloorGauges(self._floor, self._journal, self._figures))
@@ -398,6 +417,7 @@ class _Server:
                 surveys=surveys,
                 configuration=configuration,
                 flows=flows,
+                imports=self._imports,
                 sessions=self._sessions,
                 feed=feed,
                 health=ServerHealth(self._bridge, database, self._journal),
@@ -450,6 +470,7 @@ class _Server:
                     tasks.create_task(self._monitoring.run(), name="monitoring"),
                     tasks.create_task(self._trail.run(), name="audit trail"),
                     tasks.create_task(self._intake.run(), name="emergency intake"),
+                    tasks.create_task(self._imports.run(), name="imports"),
                 ]
                 web = tasks.create_task(
                     serve_web(

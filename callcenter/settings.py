@@ -217,6 +217,11 @@ class Settings(_Section):
         return self.server.data_directory / "recordings"
 
     @property
+    def imports_directory(self) -> Path:
+        """Where files that are imported are, and their bad rows."""
+        return self.server.data_directory / "imports"
+
+    @property
     def emergency_directory(self) -> Path:
         """Where the emergency script is, and puts what callers want while the server is away."""
         return self.server.data_directory / "emergency"

@@ -76,6 +76,9 @@ class Action(StrEnum):
     READ_PROMPTS = "read_prompts"
     WRITE_PROMPTS = "write_prompts"
     READ_SURVEYS = "read_surveys"
+    READ_IMPORTS = "read_imports"
+    WRITE_IMPORTS = "write_imports"
+    EXPORT_RECORDS = "export_records"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
@@ -144,6 +147,10 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_PROMPTS: _OVERSIGHT,
     Action.WRITE_PROMPTS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_SURVEYS: _OVERSIGHT,
+    # Whole files of customers, in and out.
+    Action.READ_IMPORTS: _OVERSIGHT,
+    Action.WRITE_IMPORTS: _OVERSIGHT,
+    Action.EXPORT_RECORDS: _OVERSIGHT,
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,

@@ -69,7 +69,7 @@ class StoredOrders:
                 return before
             await check_code(connection, CodeList.ORDER_STATES, before.state, after.state, name="state")
             await check_products(connection, before, data)
-            await _write(connection, update(table).where(table.c.order_id == order_id).values(_row(after)), after)
+            await _write(connection, update(table).where(table.c.order_id == order_id).values(order_row(after)), after)
             if after.lines != before.lines:
                 await connection.execute(delete(order_lines).where(order_lines.c.order_id == order_id))
                 await _put_lines(connection, after)
@@ -102,7 +102,7 @@ async def put_order(connection: AsyncConnection, order: Order) -> None:
         "customer_id": order.customer_id,
         "created_at": order.created_at,
         "created_by": order.created_by,
-        **_row(order),
+        **order_row(order),
     }
     await _write(connection, insert(table).values(row), order)
     await _put_lines(connection, order)
@@ -138,7 +138,7 @@ def _order(row: Row[tuple[object, ...]], lines: Sequence[OrderLine]) -> Order:
     )
 
 
-def _row(order: Order) -> dict[str, object]:
+def order_row(order: Order) -> dict[str, object]:
     """What may change."""
     return {
         "number": order.number,

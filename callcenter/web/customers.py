@@ -12,6 +12,7 @@ from starlette.responses import Response
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.permissions import Action
 from callcenter.app.ports import CustomerInput
+from callcenter.crm.contact_points import normal_point, normal_value
 from callcenter.crm.custom_fields import apply_custom
 from callcenter.domain.customers import (
     Channel,
@@ -26,7 +27,6 @@ from callcenter.domain.customers import (
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.web.access import Principal, Require
-from callcenter.web.contact_points import normal_point, normal_value
 from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.documents import document
 from callcenter.web.etags import IfMatch, changed, expected_version, versioned

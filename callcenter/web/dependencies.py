@@ -12,10 +12,12 @@ from starlette.requests import HTTPConnection
 
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
+from callcenter.app.customer_export import ExportedIds
 from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
+from callcenter.app.imports import Imports
 from callcenter.app.message_box import MessageBox
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
@@ -123,6 +125,7 @@ class Relations:
     products: ProductBook
     orders: OrderBook
     opportunities: OpportunityBook
+    ids: ExportedIds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,7 @@ class WebDependencies:
     surveys: SurveyBook
     configuration: Configuration
     flows: FlowBook
+    imports: Imports
     sessions: Sessions
     feed: Feed
     health: Health

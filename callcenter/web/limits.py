@@ -8,12 +8,14 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from callcenter.app.imports import LARGEST_FILE_BYTES
 from callcenter.app.prompt_book import LARGEST_RECORDING_BYTES
 from callcenter.web.problems import problem
 
 BODY_LIMIT_BYTES = 262_144
 BODY_TIME_LIMIT_SECONDS = 15.0
 UPLOAD_TIME_LIMIT_SECONDS = 120.0
+TABLE_TIME_LIMIT_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +51,20 @@ _SOUND = _Bounds(
     refusal="send the sound itself, with Content-Type: application/octet-stream or audio/wav and the like",
     code="not_sound",
 )
+_TABLE = _Bounds(
+    at_most_bytes=LARGEST_FILE_BYTES,
+    pause_seconds=BODY_TIME_LIMIT_SECONDS,
+    seconds=TABLE_TIME_LIMIT_SECONDS,
+    media_type=re.compile(r"(text/csv|application/(octet-stream|vnd\.[a-z0-9.+-]{1,90}))"),
+    refusal="send the file itself, with Content-Type: application/octet-stream or text/csv",
+    code="not_a_table",
+)
 _RECORDING = re.compile(r"/api/v1/prompts/[^/]+/[^/]+/[^/]+/recording")
 
 
 def _bounds_of(scope: Scope) -> _Bounds:
+    if scope["method"] == "POST" and scope["path"] == "/api/v1/imports":
+        return _TABLE
     return _SOUND if scope["method"] == "PUT" and _RECORDING.fullmatch(scope["path"]) else _JSON
 
 

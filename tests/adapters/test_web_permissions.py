@@ -114,6 +114,8 @@ BODIES: dict[str, object] = {
     "/api/v1/monitoring": {"agent_id": "1001", "phone": {"kind": "address", "address": "boss@192.0.2.7"}},
     "/api/v1/monitoring/{monitoring_id}/mode": {"mode": "barge"},
     "/api/v1/notices": {"to": "all", "text": "x"},
+    "/api/v1/imports/{import_id}/preview": {},
+    "/api/v1/imports/{import_id}/start": {"mapping": {"columns": ["name"]}},
     "/api/v1/flows/{name}/check": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/try": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/compare": {"text": SMALL_FLOW},
@@ -163,6 +165,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
             "message_id",
             "monitoring_id",
             "notice_id",
+            "import_id",
         ),
         "nothing",
     )
@@ -177,6 +180,9 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     body = BODIES.get(path) if method in ("POST", "PUT", "PATCH") else None
     content = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
+    if method == "POST" and path == "/api/v1/imports":
+        address += "?file_name=x.csv"
+        content, headers = b"name,phone\nZhao,13800138000\n", {"Content-Type": "text/csv"}
     if method == "PUT" and path.endswith("/recording"):
         content, headers = TONE, {"Content-Type": "audio/wav"}
     if token is not None:

@@ -30,6 +30,7 @@ from callcenter.app.flow_files import FlowDirectory
 from callcenter.app.flow_lines import LineRules, LinesOfBusiness, make_lines
 from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
+from callcenter.app.imports import Imports
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox, MessageCount
 from callcenter.app.monitoring import Monitoring
@@ -61,15 +62,18 @@ from callcenter.domain.messages import Message
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
 from callcenter.domain.queues import QueueConfig
+from callcenter.importing import FileSheets, run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.customer_book import StoredCustomerBook
+from callcenter.store.customer_export import StoredIds
 from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
+from callcenter.store.imports import StoredImports
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
 from callcenter.store.notices import StoredNotices
@@ -121,6 +125,18 @@ class FakeCallBack:
             raise self.refusal
         self.wanted.append((message, agent_id))
         return InteractionId(f"cb1-{message.interaction_id}")
+
+
+class InlineWorker:
+    """Does the work of imports in the tests' own process."""
+
+    def __init__(self, database: Database, directory: Path) -> None:
+        self._database = database
+        self._directory = directory
+
+    async def run(self, import_id: str) -> bool:
+        await run_import(self._database, self._directory, import_id, region="CN")
+        return True
 
 
 class FakeMessageScreens:
@@ -510,6 +526,17 @@ def furnish(
         users=users,
         clock=clock,
     )
+    worker = InlineWorker(database, directory / "imports")
+    imports = Imports(
+        store=StoredImports(database),
+        sheets=FileSheets(),
+        worker=worker,
+        book=StoredCustomerBook(database),
+        clock=clock,
+        directory=directory / "imports",
+        region="CN",
+        new_id=lambda: f"import-{next(numbers)}",
+    )
     deps = WebDependencies(
         desk=desk,
         board=desk,
@@ -529,6 +556,7 @@ def furnish(
             products=StoredProducts(database),
             orders=StoredOrders(database),
             opportunities=StoredOpportunities(database),
+            ids=StoredIds(database),
         ),
         messages=messages,
         audit=users,
@@ -537,6 +565,7 @@ def furnish(
         surveys=StoredSurveys(database),
         configuration=configuration,
         flows=office.book,
+        imports=imports,
         sessions=sessions,
         feed=feed,
         health=health,

@@ -1,0 +1,111 @@
+"""Exports: the customers and orders of a list as the rows of a table, page by page, so that none is held whole."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from callcenter.app.customer_book import CustomerBook, CustomerFilters, CustomerSearch
+from callcenter.app.sales_book import OrderBook, OrderFilters
+from callcenter.crm.import_columns import RecordKind, fields_of
+from callcenter.crm.import_rows import cells_of
+from callcenter.domain.customers import Customer
+from callcenter.domain.ids import CustomerId, OrderId
+from callcenter.domain.sales import Order
+
+PAGE = 500
+ORDER_FIELDS = (
+    "order_number",
+    "customer_number",
+    "external_id",
+    "product",
+    "text",
+    "quantity",
+    "placed_on",
+    "due_on",
+    "amount",
+    "currency",
+    "state",
+    "note",
+)
+Table = list[list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownIds:
+    """What customers are called: their numbers, the oldest first, and their ids in one other system."""
+
+    numbers: Mapping[CustomerId, tuple[str, ...]]
+    external_ids: Mapping[CustomerId, str]
+
+
+class ExportedIds(Protocol):
+    """Who knows what customers are called."""
+
+    async def ids_of(self, customers: Sequence[CustomerId], source: str) -> KnownIds:
+        """Of these customers, and of those who were merged into them."""
+        ...
+
+
+async def customer_pages(
+    *,
+    search: CustomerSearch,
+    ids: ExportedIds,
+    book: CustomerBook,
+    text: str,
+    filters: CustomerFilters,
+    source: str,
+) -> AsyncIterator[Table]:
+    """The header, then the customers of a list, some at a time."""
+    fields = fields_of(RecordKind.CUSTOMERS, await book.custom_fields())
+    yield [list(fields)]
+    after: str | None = None
+    while True:
+        page = await search.search(text, filters, limit=PAGE, after=after)
+        known = await ids.ids_of([one.customer_id for one in page.items], source)
+        yield [_customer_cells(one, fields, known) for one in page.items]
+        after = page.next_after
+        if after is None:
+            return
+
+
+def _customer_cells(customer: Customer, fields: Sequence[str], known: KnownIds) -> list[str]:
+    return cells_of(
+        customer,
+        fields,
+        numbers=known.numbers.get(customer.customer_id, ()),
+        external_id=known.external_ids.get(customer.customer_id, ""),
+    )
+
+
+async def order_pages(
+    *, orders: OrderBook, ids: ExportedIds, filters: OrderFilters, source: str
+) -> AsyncIterator[Table]:
+    """The header, then the orders of a list, a row each; of one with several lines the lines are left out."""
+    yield [list(ORDER_FIELDS)]
+    before: OrderId | None = None
+    while True:
+        page = await orders.orders(filters, limit=PAGE, before=before)
+        known = await ids.ids_of(list({one.customer_id for one in page}), source)
+        yield [_order_cells(one, known) for one in page]
+        if len(page) < PAGE:
+            return
+        before = page[-1].order_id
+
+
+def _order_cells(order: Order, known: KnownIds) -> list[str]:
+    line = order.lines[0] if len(order.lines) == 1 else None
+    numbers = known.numbers.get(order.customer_id, ())
+    return [
+        order.number,
+        numbers[0] if numbers else "",
+        known.external_ids.get(order.customer_id, ""),
+        line.product or "" if line is not None else "",
+        line.text if line is not None else "",
+        str(line.quantity) if line is not None else "",
+        order.placed_on.isoformat(),
+        order.due_on.isoformat(),
+        str(order.total.amount),
+        order.total.currency,
+        order.state,
+        order.note,
+    ]

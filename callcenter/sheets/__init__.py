@@ -1,0 +1,1 @@
+"""Tables in files as people exchange them: CSV and XLSX, read and written row by row."""

@@ -1,0 +1,162 @@
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from tests.adapters.web_house import PASSWORD, WebHouse, furnish
+
+FILE = "姓名,手机号,标签,鞋码\n李娜,13800138001,老客户,37\n王芳,hello,,\nAnna,+49 30 123456,,\n"
+MAPPING = {"columns": ["name", "phone", None, None], "key": "phone"}
+CSV = {"Content-Type": "text/csv"}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[WebHouse]:
+    with furnish(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def client(house: WebHouse) -> Iterator[TestClient]:
+    with TestClient(house.app) as made:
+        token = made.post("/api/v1/session", json={"name": "super", "password": PASSWORD}).json()["token"]
+        made.cookies.clear()
+        made.headers["Authorization"] = f"Bearer {token}"
+        yield made
+
+
+def bring(client: TestClient, data: bytes, query: str = "file_name=kunden.csv") -> Response:
+    return client.post(f"/api/v1/imports?{query}", content=data, headers=CSV)
+
+
+def work(house: WebHouse, client: TestClient) -> None:
+    """What the server's task does by itself."""
+    assert client.portal is not None
+    client.portal.call(house.deps.imports.turn)
+
+
+def test_a_file_is_brought_looked_at_tried_and_taken_in(house: WebHouse, client: TestClient) -> None:
+    brought = bring(client, FILE.encode("gb18030"))
+    assert brought.status_code == 201
+    record = brought.json()
+    assert (record["state"], record["encoding"], record["delimiter"]) == ("uploaded", "gb18030", ",")
+    at = f"/api/v1/imports/{record['import_id']}"
+    preview = client.post(f"{at}/preview", json={}).json()
+    assert preview["mapping"] == {"columns": ["name", "phone", "tags", None], "key": "phone", "source": "import"}
+    assert preview["rows"][0] == ["李娜", "13800138001", "老客户", "37"]
+    assert not preview["remembered"]
+    assert [(one["row"], one["column"], one["code"]) for one in preview["faults"]] == [(3, "手机号", "invalid_phone")]
+    start = {"mapping": preview["mapping"], "dry_run": True}
+    assert client.post(f"{at}/start", json=start).json()["state"] == "waiting"
+    work(house, client)
+    tried = client.get(at).json()
+    assert (tried["state"], tried["checked"]) == ("uploaded", {"made": 2, "changed": 0, "same": 0, "bad": 1})
+    assert client.get("/api/v1/customers?search=lina").json()["items"] == []
+    client.post(f"{at}/start", json={**start, "dry_run": False})
+    assert client.post(f"{at}/start", json=start).json()["code"] == "import_begun"
+    work(house, client)
+    done = client.get(at).json()
+    assert (done["state"], done["made"], done["bad"], done["part"]) == ("done", 2, 1, 1.0)
+    assert [one["name"] for one in client.get("/api/v1/customers?search=lina").json()["items"]] == ["李娜"]
+    bad = client.get(f"{at}/bad-rows")
+    assert bad.headers["content-disposition"] == 'attachment; filename="bad-rows-1.csv"'
+    rows = list(csv.reader(io.StringIO(bad.content.decode("utf-8-sig"))))
+    assert rows[1][:3] == ["3", "手机号", "hello"]
+    again = bring(client, FILE.encode()).json()
+    assert client.post(f"/api/v1/imports/{again['import_id']}/preview", json={}).json()["remembered"]
+    listed = client.get("/api/v1/imports?limit=1").json()
+    assert [one["number"] for one in listed["items"]] == [2]
+    older = client.get(f"/api/v1/imports?limit=1&before={listed['next_before']}").json()
+    assert ([one["number"] for one in older["items"]], older["next_before"]) == ([1], None)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "sheet_empty"),
+        (b"name,phone\n", "sheet_empty"),
+        (b"PK\x03\x04 cut off", "sheet_broken"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 100, "sheet_old_format"),
+        (b"name\n\xff\xff\xff\n\x81", "sheet_encoding"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_and_not_kept(
+    house: WebHouse, client: TestClient, data: bytes, code: str
+) -> None:
+    answer = bring(client, data)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert list((house.directory / "imports").glob("*.data")) == []
+    assert client.get("/api/v1/imports").json()["items"] == []
+
+
+def test_a_body_that_is_no_table_is_refused(client: TestClient) -> None:
+    answer = client.post("/api/v1/imports?file_name=x", content=b"<x/>", headers={"Content-Type": "text/html"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "not_a_table")
+
+
+def test_a_mapping_that_lacks_something_is_told(client: TestClient) -> None:
+    at = f"/api/v1/imports/{bring(client, FILE.encode()).json()['import_id']}"
+    mapping = {"columns": ["name", None, None, None], "key": "phone"}
+    preview = client.post(f"{at}/preview", json={"mapping": mapping}).json()
+    assert "no column is phone" in preview["mapping_fault"]
+    answer = client.post(f"{at}/start", json={"mapping": mapping})
+    assert (answer.status_code, answer.json()["code"]) == (422, "key_missing")
+
+
+def test_another_encoding_may_be_chosen(client: TestClient) -> None:
+    at = f"/api/v1/imports/{bring(client, FILE.encode('gb18030')).json()['import_id']}"
+    wrong = client.post(f"{at}/preview", json={"encoding": "utf-8"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "sheet_encoding")
+    other = client.post(f"{at}/preview", json={"encoding": "windows-1252", "delimiter": ";"})
+    assert other.status_code in (200, 422)
+    right = client.post(f"{at}/preview", json={"encoding": "gb18030", "delimiter": ","}).json()
+    assert right["record"]["header"][0] == "姓名"
+
+
+def test_what_waits_is_cancelled_and_may_be_started_again(house: WebHouse, client: TestClient) -> None:
+    at = f"/api/v1/imports/{bring(client, FILE.encode()).json()['import_id']}"
+    mapping = client.post(f"{at}/preview", json={}).json()["mapping"]
+    client.post(f"{at}/start", json={"mapping": mapping})
+    ended = client.post(f"{at}/cancel").json()
+    assert (ended["state"], ended["cancelled_by"]) == ("cancelled", "super")
+    assert client.post(f"{at}/cancel").json()["code"] == "import_ended"
+    work(house, client)
+    assert client.get("/api/v1/customers?search=lina").json()["items"] == []
+    assert client.post(f"{at}/start", json={"mapping": mapping}).json()["state"] == "waiting"
+
+
+def test_only_some_imports_wait(client: TestClient) -> None:
+    for number in range(6):
+        at = f"/api/v1/imports/{bring(client, FILE.encode()).json()['import_id']}"
+        answer = client.post(
+            f"{at}/start", json={"mapping": {"columns": ["name", "phone", None, None], "key": "phone"}}
+        )
+        assert answer.status_code == (200 if number < 5 else 503)
+    assert answer.json()["code"] == "too_many_imports"
+
+
+def test_customers_are_exported_for_excel_and_as_a_workbook(house: WebHouse, client: TestClient) -> None:
+    file = FILE.replace("李娜", "=cmd()").encode()
+    at = f"/api/v1/imports/{bring(client, file).json()['import_id']}"
+    client.post(f"{at}/start", json={"mapping": MAPPING})
+    work(house, client)
+    plain = client.get("/api/v1/exports/customers?format=csv")
+    assert plain.content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(plain.content.decode("utf-8-sig"))))
+    assert sorted(row[2] for row in rows[1:]) == ["'=cmd()", "Anna"]
+    assert "attachment" in plain.headers["content-disposition"]
+    chinese = client.get("/api/v1/exports/customers?encoding=gb18030")
+    assert chinese.content.decode("gb18030").startswith("customer_number,")
+    book = client.get("/api/v1/exports/customers?format=xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(book.content)).active
+    assert sheet is not None
+    assert sorted(str(row[2].value) for row in sheet.iter_rows()) == ["'=cmd()", "Anna", "name"]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
+    assert [line[2] for line in house.users.audit_log].count("customers_exported") == 3
+    assert client.get("/api/v1/exports/orders").content.decode("utf-8-sig").startswith("order_number,")
+    assert client.get("/api/v1/exports/customers?search=%21").json()["code"] == "empty_search"
