@@ -52,7 +52,7 @@ async def test_listening_by_the_buttons(house: PageHouse, dark: bool) -> None:
             await opened(board)
             # His phone is not there: it is said, and nothing has begun.
             await board.at("listen-listen").click()
-            await expect(board.at("listen-problem")).to_be_visible()
+            await expect(board.at("listen-problem")).to_contain_text("Your phone is not registered.")
             await board.picture(f"listen-no-phone-{look}")
             async with house.phone(BOSS) as phone:
                 supervisor = await house.board()

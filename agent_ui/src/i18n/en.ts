@@ -32,6 +32,8 @@ export const en = {
     serverError: 'The live feed reports: {detail}',
   },
   errors: {
+    phone_unreachable: 'Your phone is not registered. Switch it on, or choose another.',
+    phone_busy: 'Your phone is busy. Hang up first, or choose another.',
     not_in_talk: 'The talk is over.',
     own_talk: 'You are in a talk yourself, or it is your own.',
     listening_already: 'You are in another talk already; end that first.',

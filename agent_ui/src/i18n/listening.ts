@@ -53,7 +53,7 @@ export const en = {
     text: 'Text',
     left: '{count} characters left',
     send: 'Send',
-    sent: 'Lies on {count} desks until it is read.',
+    sent: 'Sent. Agents who have it on their desks until they read it: {count}.',
     full: 'Not delivered, 100 unread notices lie there already: {names}',
     from: '{name}, {at}',
     toAll: 'to all',

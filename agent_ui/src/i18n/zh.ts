@@ -25,6 +25,8 @@ export const zh: Messages = {
     serverError: '实时通道报告：{detail}',
   },
   errors: {
+    phone_unreachable: '您的话机未注册,请开机或另选话机。',
+    phone_busy: '您的话机忙线,请先挂断或另选话机。',
     not_in_talk: '通话已经结束。',
     own_talk: '您自己正在通话,或这是您自己的通话。',
     listening_already: '您已在另一通电话中,请先结束。',
