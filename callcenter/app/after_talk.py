@@ -97,9 +97,11 @@ class AfterTalk:
 
     def _under_way(self, question: Question) -> _Survey | None:
         """He was being asked when a server died: the same question again."""
+        if question.state.stage is not CallStage.AFTER:
+            return None
         record = self._floor.interactions.get(question.interaction_id)
         flow = self._flow(question.state.flow)
-        if question.state.stage is not CallStage.AFTER or record is None or flow is None:
+        if record is None or flow is None:
             return None
         return _Survey(record=record, flow=flow, state=question.state)
 
