@@ -26,6 +26,7 @@ export const router = createRouter({
     { path: '/flows/:name?', component: () => import('./views/FlowsView.vue'), meta: { oversight: true } },
     { path: '/surveys', component: () => import('./views/SurveysView.vue'), meta: { oversight: true } },
     { path: '/prompts', component: () => import('./views/PromptsView.vue'), meta: { oversight: true } },
+    { path: '/imports', component: () => import('./views/ImportsView.vue'), meta: { oversight: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

@@ -1,6 +1,7 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
 import { en as flows } from './flows'
 import { en as listening } from './listening'
+import { en as imports } from './imports'
 import { en as messages } from './messages'
 import { en as prompts } from './prompts'
 import { en as surveys } from './surveys'
@@ -10,6 +11,7 @@ export const en = {
   listening,
   prompts,
   surveys,
+  imports,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },
   common: {

@@ -2,6 +2,7 @@
 import type { Messages } from './en'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
+import { zh as imports } from './imports'
 import { zh as messages } from './messages'
 import { zh as prompts } from './prompts'
 import { zh as surveys } from './surveys'
@@ -11,6 +12,7 @@ export const zh: Messages = {
   listening,
   prompts,
   surveys,
+  imports,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
   common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文', cancel: '取消' },
