@@ -57,7 +57,7 @@ run (SQLite), or the same through the driver (PostgreSQL); ratio is lookup's med
 look-up of those alone who have called before. search is what somebody types: a part of a name in Chinese, pinyin or
 Latin letters, of a number from either end, in turns; a page of 20.
 load is with search terms and history, through the ordinary drivers; it is no import.
-imports is a CSV file of customers (names, numbers as people write them, mails), taken in by the server's process for it,
+imports is a CSV file of customers (names, numbers as people write them, mails), taken in by the process for it,
 into an empty store, with search terms and history; then the same file once more, which changes nothing; memory is the
 process's, early is when a tenth was done. Look-ups of numbers go on meanwhile, 50 a second.
 Expected: lookup p99 below 1 ms on SQLite and 2 ms on PostgreSQL at every size, pop below 3 ms, search below 50 ms,
