@@ -4,12 +4,14 @@ Law: whatever can be checked is checked before the first port is opened; nothing
 """
 
 import asyncio
+import random
 import secrets
 import sys
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,10 +19,12 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry
 
+from callcenter.app.alert_readings import TrunkStates
+from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
-from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
+from callcenter.app.case_watch import CaseWatch
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
@@ -33,6 +37,7 @@ from callcenter.app.flow_figures import FlowFigures
 from callcenter.app.flow_files import FlowDirectory
 from callcenter.app.flow_lines import LineRules
 from callcenter.app.flow_shelf import FlowShelf
+from callcenter.app.hook_delivery import HookDelivery
 from callcenter.app.imports import Imports
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
@@ -42,6 +47,7 @@ from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.recovery import Recovery, restore
+from callcenter.app.reminders import Reminders
 from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
@@ -51,6 +57,7 @@ from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.emergency_spool import EmergencySpool
+from callcenter.asterisk.errors import AmiError
 from callcenter.asterisk.fastagi import FastAgiConfig
 from callcenter.asterisk.orders import OutsideLine
 from callcenter.asterisk.prompts import BuildFailure, BuildProgress, PromptLibrary
@@ -58,6 +65,7 @@ from callcenter.asterisk.recorded_prompts import RecordedPrompts
 from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
+from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
@@ -65,6 +73,7 @@ from callcenter.importing import FileSheets, ImportProcess
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accounts import StoredAccounts
+from callcenter.store.alerts import StoredAlerts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.configuration import StoredConfiguration
@@ -76,6 +85,7 @@ from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
+from callcenter.store.hooks import StoredHooks
 from callcenter.store.imports import StoredImports
 from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
@@ -85,6 +95,7 @@ from callcenter.store.opportunities import StoredOpportunities
 from callcenter.store.orders import StoredOrders
 from callcenter.store.products import StoredProducts
 from callcenter.store.records import StoredRecords
+from callcenter.store.reminders import StoredReminders
 from callcenter.store.schema import check_schema
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
@@ -258,10 +269,17 @@ class _Server:
             opportunities=StoredOpportunities(database),
             ids=StoredIds(database),
         )
-        self._case_watch = CaseWatch(cases=relations.cases, tasks=relations.tasks, clock=clock, tell=_log_due)
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
         self._bridge = Bridge(_bridge_config(settings), clock=clock, read_ani=read_ani)
         feed = Feed(epoch=uuid.uuid4().hex, clock=clock)
+        self._reminders = Reminders(book=StoredReminders(database), feed=feed, clock=clock)
+        self._case_watch = CaseWatch(
+            cases=relations.cases, tasks=relations.tasks, clock=clock, tell=self._reminders.take
+        )
+        networks = tuple(ip_network(network) for network in settings.web_services.private_networks)
+        web_services = WebServices(private_networks=networks)
+        hooks = StoredHooks(database)
+        self._hook_delivery = HookDelivery(outbox=hooks, sender=web_services, clock=clock, chance=random.random)
         self._memory = memory = CustomerMemory(customers)
         self._figures = DayFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
         self._screens = Screens(feed=feed, figures=self._figures, memory=memory, clock=clock)
@@ -269,6 +287,16 @@ class _Server:
         self._figures.attach(self._floor.picture)
         self._screens.attach(self._floor)
         self._floor.watch(self._figures.take)
+        alert_book = StoredAlerts(database)
+        trunks = tuple(trunk.name for trunk in settings.trunks if trunk.contact is not None)
+        self._alerts = AlertWatch(
+            book=alert_book,
+            floor=self._floor,
+            today=self._figures.today,
+            trunks=lambda: self._trunk_states(trunks),
+            feed=feed,
+            clock=clock,
+        )
         self._flow_figures = FlowFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
         self._floor.watch(self._flow_figures.take)
         self._library = prompt_library(settings)
@@ -281,7 +309,7 @@ class _Server:
             lines=lines,
             numbers=Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None),
             accounts=self._accounts,
-            web=WebServices(),
+            web=web_services,
             surveys=surveys,
         )
         self._clock = clock
@@ -415,6 +443,10 @@ class _Server:
                     clock=clock,
                 ),
                 surveys=surveys,
+                hooks=hooks,
+                alerts=self._alerts,
+                alert_book=alert_book,
+                reminders=self._reminders,
                 configuration=configuration,
                 flows=flows,
                 imports=self._imports,
@@ -465,6 +497,9 @@ class _Server:
                     tasks.create_task(self._day_turn.run(), name="turn of the day"),
                     tasks.create_task(self._live(), name="sign of life"),
                     tasks.create_task(self._case_watch.run(), name="case watch"),
+                    tasks.create_task(self._reminders.run(), name="reminders"),
+                    tasks.create_task(self._alerts.run(), name="alerts"),
+                    tasks.create_task(self._hook_delivery.run(), name="web hooks"),
                     tasks.create_task(self._messages.run(), name="messages"),
                     tasks.create_task(self._sweep.run(), name="message sweep"),
                     tasks.create_task(self._monitoring.run(), name="monitoring"),
@@ -490,6 +525,12 @@ class _Server:
         """In the background; what failed is in the log."""
         await build_prompts(self._library, lines)
 
+    async def _trunk_states(self, names: tuple[str, ...]) -> TrunkStates:
+        try:
+            return await self._bridge.trunk_states(names)
+        except AmiError as error:
+            raise ExchangeAway(str(error)) from error
+
     async def _until(self, floor_task: "asyncio.Task[None]") -> None:
         """The floor never ends by itself; if it does, everything ends with its error."""
         await asyncio.shield(floor_task)
@@ -508,13 +549,10 @@ class _Server:
             await asyncio.sleep(LIFE_SIGN_INTERVAL.total_seconds())
 
 
-def _log_due(told: Told) -> None:
-    """Until the desks show it: a line of the log, with ids alone."""
-    match told:
-        case CaseEscalated(case=case):
-            log.info("case_escalated", case_id=case.case_id, owner_id=case.owner_id, priority=case.priority)
-        case TaskDue(task=task):
-            log.info("task_due", task_id=task.task_id, owner_id=task.owner_id)
+class ExchangeAway(CallcenterError):
+    """The exchange does not say how its trunks are."""
+
+    code = "exchange_away"
 
 
 class WatchGone(Exception):

@@ -171,6 +171,12 @@ class FlowSettings(_Section):
     menu_music: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = "default"
 
 
+class WebServiceSettings(_Section):
+    """Where flows may ask and web hooks may be sent besides public addresses."""
+
+    private_networks: tuple[Network, ...] = ()
+
+
 class DeskSettings(_Section):
     """The agents' desktops."""
 
@@ -193,6 +199,7 @@ class Settings(_Section):
     sip: SipSettings = SipSettings()
     trunks: tuple[TrunkSettings, ...] = ()
     flows: FlowSettings = FlowSettings()
+    web_services: WebServiceSettings = WebServiceSettings()
     desk: DeskSettings = DeskSettings()
     demo: DemoSettings = DemoSettings()
 

@@ -1,4 +1,6 @@
-"""Asks web services for flows: within the time, no more than so many bytes, and never at an address inside the house.
+"""Asks web services for flows, and tells web hooks.
+
+Within the time, no more than so many bytes, and never at an address inside the house.
 
 Law: a name is resolved once, every address it has is looked at, and exactly the one that was found harmless is called;
 so a name that answers differently the second time leads nowhere. Redirections and proxies are not followed.
@@ -6,7 +8,9 @@ so a name that answers differently the second time leads nowhere. Redirections a
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -42,54 +46,71 @@ class WebServices:
         async with asyncio.timeout(order.limit.total_seconds()):
             return await self._fetch(order)
 
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], limit: timedelta) -> int:
+        """The status of the answer, of which nothing else is read; raises as `fetch` does."""
+        async with asyncio.timeout(limit.total_seconds()):
+            async with self._answer(url, body, headers, limit) as response:
+                return response.status_code
+
     async def _fetch(self, order: ivr.Fetch) -> ivr.Fetched:
+        content = None if order.body is None else order.body.encode()
+        async with self._answer(order.url, content, {"Accept": "application/json"}, order.limit) as response:
+            body = await _body(response, response.request.headers["Host"], order.max_bytes)
+        return ivr.Fetched(order_id=order.order_id, status=response.status_code, body=body)
+
+    @asynccontextmanager
+    async def _answer(
+        self, address: str, content: bytes | None, more: Mapping[str, str], limit: timedelta
+    ) -> AsyncGenerator[httpx.Response]:
+        """The answer's head; its body can be read within the block."""
         try:
-            url = httpx.URL(order.url)
+            url = httpx.URL(address)
         except (httpx.InvalidURL, ValueError):
-            raise WebServiceRefused("the address of a web service cannot be read; mend it in the flow") from None
+            raise WebServiceRefused("the address of a web service cannot be read; mend it where it is set") from None
         if url.scheme not in ("http", "https") or not url.host or url.userinfo:
             raise WebServiceRefused(
                 "web services are asked by http or https, without a name and a password in the address"
             )
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = await self._harmless_address(url.host, port)
-        headers = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
-        if order.body is not None:
+        pinned = await self._harmless_address(url.host, port)
+        headers = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+        if content is not None:
             headers["Content-Type"] = "application/json"
-        headers["User-Agent"] = USER_AGENT
-        limit = order.limit.total_seconds()
-        async with httpx.AsyncClient(verify=_trust(), trust_env=False, follow_redirects=False, timeout=limit) as client:
+        seconds = limit.total_seconds()
+        async with httpx.AsyncClient(
+            verify=_trust(), trust_env=False, follow_redirects=False, timeout=seconds
+        ) as client:
             request = client.build_request(
-                "GET" if order.body is None else "POST",
-                url.copy_with(host=str(address)),
-                headers=headers,
-                content=None if order.body is None else order.body.encode(),
+                "GET" if content is None else "POST",
+                url.copy_with(host=str(pinned)),
+                headers={**headers, **more},
+                content=content,
                 # The certificate must be the name's, although the address is called.
                 extensions={"sni_hostname": url.host},
             )
             try:
                 response = await client.send(request, stream=True)
                 try:
-                    body = await _body(response, url.host, order.max_bytes)
+                    yield response
                 finally:
                     await response.aclose()
             except httpx.TimeoutException:
                 raise TimeoutError(f"{url.host} did not answer in time") from None
             except httpx.HTTPError as error:
                 raise WebServiceRefused(f"{url.host} cannot be asked: {type(error).__name__}") from error
-        return ivr.Fetched(order_id=order.order_id, status=response.status_code, body=body)
 
     async def _harmless_address(self, host: str, port: int) -> Address:
         try:
             found = [ip_address(written.partition("%")[0]) for written in await self._resolve(host, port)]
         except (OSError, ValueError, UnicodeError):
-            raise WebServiceRefused(f"{host} has no address; mend the name in the flow") from None
+            raise WebServiceRefused(f"{host} has no address; mend the name where it is set") from None
         if not found:
-            raise WebServiceRefused(f"{host} has no address; mend the name in the flow")
+            raise WebServiceRefused(f"{host} has no address; mend the name where it is set")
         for address in found:
             if not self._is_allowed(address):
                 raise WebServiceRefused(
-                    f"{host} is an address inside the house ({address}); allow its network in the settings"
+                    f"{host} is an address inside the house ({address}); allow its network in the settings "
+                    "(web_services.private_networks)"
                 )
         return found[0]
 

@@ -13,6 +13,7 @@ from callcenter.app.business_items import HoursEntry, QueueEntry, ReasonCode
 from callcenter.app.business_tables import differences
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig
+from callcenter.domain.alerts import AlertRule
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.labels import Label
@@ -36,6 +37,7 @@ class Part(StrEnum):
     NUMBERS = "numbers"
     REASONS = "reasons"
     DISPOSITIONS = "dispositions"
+    ALERTS = "alerts"
 
 
 ONE_OF: Mapping[Part, str] = {
@@ -46,6 +48,7 @@ ONE_OF: Mapping[Part, str] = {
     Part.NUMBERS: "number",
     Part.REASONS: "reason",
     Part.DISPOSITIONS: "disposition",
+    Part.ALERTS: "alert",
 }
 
 
@@ -60,6 +63,7 @@ class Business:
     numbers: Mapping[str, NumberRoute] = field(default_factory=dict)
     reasons: Mapping[str, ReasonCode] = field(default_factory=dict)
     dispositions: Mapping[str, CodeLabel] = field(default_factory=dict)
+    alerts: Mapping[str, AlertRule] = field(default_factory=dict)
 
     def part(self, part: Part) -> Mapping[str, object]:
         """One part, by the ids of its items."""
@@ -71,6 +75,7 @@ class Business:
             Part.NUMBERS: self.numbers,
             Part.REASONS: self.reasons,
             Part.DISPOSITIONS: self.dispositions,
+            Part.ALERTS: self.alerts,
         }
         return parts[part]
 
@@ -144,6 +149,7 @@ def combine(present: Business, wanted: Wanted, *, remove_missing: bool) -> Busin
         numbers=_over(present.numbers, ours.numbers, clear=Part.NUMBERS in gone),
         reasons=_over(present.reasons, ours.reasons, clear=Part.REASONS in gone, ours_first=True),
         dispositions=_over(present.dispositions, ours.dispositions, clear=Part.DISPOSITIONS in gone, ours_first=True),
+        alerts=_over(present.alerts, ours.alerts, clear=Part.ALERTS in gone),
     )
 
 

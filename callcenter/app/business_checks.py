@@ -42,6 +42,14 @@ def faults(business: Business) -> Iterator[BusinessFault]:
     for entry in business.queues.values():
         yield from _queue_faults(business, entry)
     yield from _round_trips(business)
+    for rule in business.alerts.values():
+        if rule.queue is not None and rule.queue not in business.queues:
+            yield BusinessFault(
+                code="unknown_queue",
+                what=f"alert {rule.alert_id} watches the queue {rule.queue!r}, which there is not",
+                right=f"known: {', '.join(sorted(business.queues)) or 'none'}; left out, every queue is watched",
+                places=((Part.ALERTS, rule.alert_id, "queue"), (Part.QUEUES, rule.queue)),
+            )
     for agent in business.agents.values():
         yield from _agent_faults(business, agent)
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from callcenter.app.business import Business, Part, Wanted
+from callcenter.app.business_alerts import read_alert
 from callcenter.app.business_checks import Place, faults
 from callcenter.app.business_fields import (
     NAME,
@@ -130,6 +131,7 @@ def read_business(text: str, filename: str) -> BusinessFile:
         dispositions={
             name: CodeLabel(code=name, label=label(fields)) for name, fields in _items(root, Part.DISPOSITIONS)
         },
+        alerts={name: read_alert(name, fields) for name, fields in _items(root, Part.ALERTS)},
     )
     for name, fields in _items(root, Part.QUEUES):
         if name == FALLBACK_OF_ALL:

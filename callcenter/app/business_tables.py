@@ -13,6 +13,7 @@ from callcenter.app.business_queue import NEVER, USUAL
 from callcenter.app.business_waiting import NONE
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
+from callcenter.domain.alerts import EVERYBODY, WITH_THRESHOLD, AlertRule, usual_margin
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
 from callcenter.domain.labels import Label
 from callcenter.domain.monitoring import Announcement
@@ -106,6 +107,23 @@ def reason_table(reason: ReasonCode) -> Table:
 def number_table(route: NumberRoute) -> Table:
     """A dialled number."""
     return {"flow": route.flow, "label": label_table(route.label)}
+
+
+def alert_table(rule: AlertRule) -> Table:
+    """A rule of alerts."""
+    table: Table = {"label": label_table(rule.label), "kind": rule.kind.value}
+    if rule.queue is not None:
+        table["queue"] = rule.queue
+    if rule.kind in WITH_THRESHOLD:
+        table["threshold"] = rule.threshold
+        if rule.margin != usual_margin(rule.kind, rule.threshold):
+            table["margin"] = rule.margin
+    if rule.hold:
+        table["for_seconds"] = seconds(rule.hold)
+    if rule.to != EVERYBODY:
+        targets: list[Value] = [target.value for target in sorted(rule.to)]
+        table["to"] = targets
+    return table
 
 
 def seconds(duration: timedelta) -> int | float:
@@ -264,6 +282,9 @@ def _words(item: object) -> dict[str, str]:
             return _told(hours_table(item))
         case ReasonCode():
             return {"": _label(item.label)} | _told(reason_table(item) | {"zh": "", "en": ""})
+        case AlertRule():
+            return _told(alert_table(item), item.label)
+
         case NumberRoute():
             return _told(number_table(item), item.label)
         case CodeLabel(label=label) | (Label() as label):

@@ -17,6 +17,7 @@ from callcenter.app.business_tables import (
     Table,
     Value,
     agent_table,
+    alert_table,
     hours_table,
     label_table,
     number_table,
@@ -25,7 +26,7 @@ from callcenter.app.business_tables import (
 )
 
 HEAD: Final = """\
-业务配置：技能、营业时间、队列、坐席、号码、原因、小结代码。修改后执行 callcenter config apply 文件
+业务配置：技能、营业时间、队列、坐席、号码、原因、小结代码、告警。修改后执行 callcenter config apply 文件
 What the business sets. Change it, then: callcenter config apply FILE (docs/operating.md).
 A part that is left out stays as it is in the database. Secrets are not kept here:
 passwords are set with `callcenter user password NAME`, phones' secrets with `callcenter phone secret AGENT`."""
@@ -50,6 +51,7 @@ EXPLAINED: Final[Mapping[Part, str]] = {
     Part.NUMBERS: "\n号码 / Dialled numbers and the flows they lead to (files of flows.directory).",
     Part.REASONS: "\n未就绪原因 / Why an agent is not ready, and for how long, in the order in which they are offered.",
     Part.DISPOSITIONS: "\n小结代码 / Results of an interaction, in the order in which they are offered.",
+    Part.ALERTS: "\n告警 / Alerts: what is told to supervisors' boards and to web hooks, and when: docs/operating.md.",
 }
 
 
@@ -63,6 +65,7 @@ def write_business(business: Business) -> str:
         Part.NUMBERS: {key: number_table(route) for key, route in sorted(business.numbers.items())},
         Part.REASONS: {code: reason_table(reason) for code, reason in business.reasons.items()},
         Part.DISPOSITIONS: {code: label_table(entry.label) for code, entry in business.dispositions.items()},
+        Part.ALERTS: {key: alert_table(rule) for key, rule in sorted(business.alerts.items())},
     }
     root = CommentedMap()
     for part, items in tables.items():

@@ -1,6 +1,7 @@
 """Watches the time of cases and tasks: escalates what is overdue, and tells owners what they wanted to be reminded of.
 
-Law: an escalation happens once for each due time; a reminder is told at least once, and noted afterwards.
+Law: an escalation happens once for each due time, a reminder once for each time it was set to; the store keeps both
+for the owner's desk and for web hooks before anybody is told.
 """
 
 import asyncio
@@ -66,8 +67,8 @@ class CaseWatch:
         for case in escalated:
             self._tell(CaseEscalated(case=case))
         due = await self._tasks.reminders(now=now, limit=MOST_A_TURN)
-        for task in due:
-            self._tell(TaskDue(task=task))
         if due:
             await self._tasks.reminded([task.task_id for task in due], at=now)
+        for task in due:
+            self._tell(TaskDue(task=task))
         return MOST_A_TURN in (len(escalated), len(due))

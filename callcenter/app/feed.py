@@ -21,6 +21,7 @@ QUEUES = "queues"
 AGENTS = "agents"
 WAITING = "waiting"
 MONITORING = "monitoring"
+ALERTS = "alerts"
 _AGENT_PREFIX = "agent:"
 
 RESUME_WITHIN = timedelta(minutes=2)

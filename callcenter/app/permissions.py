@@ -79,12 +79,18 @@ class Action(StrEnum):
     READ_IMPORTS = "read_imports"
     WRITE_IMPORTS = "write_imports"
     EXPORT_RECORDS = "export_records"
+    READ_HOOKS = "read_hooks"
+    WRITE_HOOKS = "write_hooks"
+    READ_ALERTS = "read_alerts"
+    ACKNOWLEDGE_ALERTS = "acknowledge_alerts"
+    DISMISS_REMINDERS = "dismiss_reminders"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
     FOLLOW_AGENTS = "follow_agents"
     FOLLOW_WAITING = "follow_waiting"
     FOLLOW_MONITORING = "follow_monitoring"
+    FOLLOW_ALERTS = "follow_alerts"
 
 
 _EVERYONE: Mapping[Role, Grant] = dict.fromkeys(Role, Grant.ANY)
@@ -151,12 +157,19 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_IMPORTS: _OVERSIGHT,
     Action.WRITE_IMPORTS: _OVERSIGHT,
     Action.EXPORT_RECORDS: _OVERSIGHT,
+    # A web hook carries what happens to customers out of the house.
+    Action.READ_HOOKS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.WRITE_HOOKS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_ALERTS: _OVERSIGHT,
+    Action.ACKNOWLEDGE_ALERTS: _OVERSIGHT,
+    Action.DISMISS_REMINDERS: _OWN_DESK,
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,
     Action.FOLLOW_AGENTS: _OVERSIGHT,
     Action.FOLLOW_WAITING: _OVERSIGHT,
     Action.FOLLOW_MONITORING: _OVERSIGHT,
+    Action.FOLLOW_ALERTS: _OVERSIGHT,
 }
 
 

@@ -5,7 +5,7 @@ Law: routing is on only while the AMI connection is up and the picture has been 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 INBOX_LIMIT: Final = 50_000
 LIST_TIMEOUT: Final = timedelta(seconds=10)
+_REACHED: Final[dict[str, bool | None]] = {"UNAVAILABLE": False, "INVALID": None, "UNKNOWN": None}
+"""What a device's state says of a trunk; every other state is one of a trunk that answers."""
 SHORT_TIMEOUT: Final = timedelta(seconds=3)
 HEARTBEAT_VARIABLE: Final = "CC_HEARTBEAT"
 
@@ -146,6 +148,20 @@ class Bridge:
             failed = f"connected, but the calls in progress could not be read: {self._last_error}"
             return BridgeHealth(ok=False, detail=failed if self._failed else being_read)
         return BridgeHealth(ok=True, detail="connected")
+
+    async def trunk_states(self, names: Collection[str]) -> dict[str, bool | None]:
+        """Of each trunk whether the exchange reaches it, None where it says nothing; raises `AmiError`.
+
+        The exchange knows it of trunks that have a contact, which it asks every now and then (qualify).
+        """
+        states = dict.fromkeys(names)
+        if not states:
+            return states
+        for event in await self._client.list_action("DeviceStateList", {}, LIST_TIMEOUT):
+            technology, _, name = event.get("Device", "").partition("/")
+            if technology == "PJSIP" and name in states:
+                states[name] = _REACHED.get(event.get("State", ""), True)
+        return states
 
     async def run(self, floor: Floor, calls: Calls, memory: Memory) -> None:
         """Look after the exchange until cancelled; raises when the FastAGI address cannot be bound."""

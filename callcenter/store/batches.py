@@ -12,11 +12,12 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.ports import AgentStatus
-from callcenter.domain.events import Event, QueueEvent, SurveyAnswered, SurveyAsked
+from callcenter.domain.events import Event, InteractionEnded, MessageLeft, QueueEvent, SurveyAnswered, SurveyAsked
 from callcenter.domain.ids import AgentId
 from callcenter.domain.interactions import Interaction
 from callcenter.store import tables
 from callcenter.store.encoding import decode_event, decode_json, encode_event, encode_json
+from callcenter.store.hook_facts import TOLD_EVENTS, facts_of, note_facts
 from callcenter.store.interaction_rows import last_of_each, write_interactions
 from callcenter.store.message_rows import write_messages
 from callcenter.store.surveys import write_surveys
@@ -136,6 +137,7 @@ async def store_entries(connection: AsyncConnection, entries: Sequence[Entry]) -
     await write_interactions(connection, records)
     await write_messages(connection, records)
     await write_surveys(connection, _of_surveys(entries))
+    await note_facts(connection, tuple(facts_of(tuple(_for_hooks(entries)), records)))
     await _write_agents(connection, [status for entry in entries for status in entry.agents])
 
 
@@ -145,6 +147,15 @@ def _of_surveys(entries: Sequence[Entry]) -> Iterator[SurveyAsked | SurveyAnswer
             if event.name in _SURVEY_EVENTS:
                 decoded = decode_event(event.name, bytes(event.data))
                 if isinstance(decoded, SurveyAsked | SurveyAnswered):
+                    yield decoded
+
+
+def _for_hooks(entries: Sequence[Entry]) -> Iterator[InteractionEnded | MessageLeft | SurveyAnswered]:
+    for entry in entries:
+        for event in entry.events:
+            if event.name in TOLD_EVENTS:
+                decoded = decode_event(event.name, bytes(event.data))
+                if isinstance(decoded, InteractionEnded | MessageLeft | SurveyAnswered):
                     yield decoded
 
 

@@ -15,6 +15,8 @@ from callcenter.domain.agents import AgentState
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.store import tables
+from callcenter.store.alert_tables import alert_rules
+from callcenter.store.alerts import put_alert_rule, read_alert_rules
 from callcenter.store.audit import add_audit
 from callcenter.store.configuration import (
     put_agent,
@@ -47,6 +49,7 @@ async def read_business(connection: AsyncConnection) -> Business:
         numbers={route.dnis: route for route in await read_numbers(connection)},
         reasons={code.code: code for code in await read_reasons(connection)},
         dispositions={code.code: code for code in await read_dispositions(connection)},
+        alerts={rule.alert_id: rule for rule in await read_alert_rules(connection)},
     )
 
 
@@ -145,6 +148,8 @@ async def _put(connection: AsyncConnection, after: Business, changes: Sequence[C
                 await put_agent(connection, after.agents[AgentId(change.item)])
             case Part.NUMBERS:
                 await put_number(connection, after.numbers[change.item])
+            case Part.ALERTS:
+                await put_alert_rule(connection, after.alerts[change.item])
             case Part.REASONS | Part.DISPOSITIONS:
                 pass  # They are put as one list, below.
     touched = {change.part for change in changes}
@@ -157,6 +162,7 @@ async def _put(connection: AsyncConnection, after: Business, changes: Sequence[C
 async def _remove(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     """What needed skills and opening hours is gone or changed before they go."""
     keys: dict[Part, tuple[Table, str]] = {
+        Part.ALERTS: (alert_rules, "alert_id"),
         Part.NUMBERS: (tables.numbers, "dnis"),
         Part.QUEUES: (tables.queues, "queue_id"),
         Part.HOURS: (tables.hours, "hours_id"),

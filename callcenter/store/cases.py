@@ -17,6 +17,7 @@ from callcenter.store.case_lists import check_agent, check_codes, read_targets
 from callcenter.store.changes import add_change, differences
 from callcenter.store.customers import root_of
 from callcenter.store.database import Database
+from callcenter.store.reminders import remind_of_cases
 from callcenter.store.tasks import open_tasks_of
 from callcenter.store.upsert import insert_into
 
@@ -163,6 +164,7 @@ class StoredCases:
                     after = escalated(before, targets, at=now)
                     await _write(connection, before, after, at=now, by=SYSTEM, action="escalated")
                     done.append(after)
+            await remind_of_cases(connection, done, at=now)
             return tuple(done)
 
     async def work_of(self, agent_id: AgentId, *, limit: int) -> WorkList:

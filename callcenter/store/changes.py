@@ -7,10 +7,13 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.customer_book import Change, FieldChange
+from callcenter.domain.cases import CaseState
+from callcenter.domain.hooks import HookFact, HookValue
 from callcenter.domain.ids import CustomerId
 from callcenter.store import tables
 from callcenter.store.crm_tables import customer_changes
 from callcenter.store.encoding import decode_json, encode_json
+from callcenter.store.hook_facts import event_of_change, note_facts
 
 
 def differences(before: object | None, after: object, names: Iterable[str]) -> tuple[FieldChange, ...]:
@@ -34,7 +37,7 @@ async def add_change(
     action: str,
     fields: Sequence[FieldChange] = (),
 ) -> None:
-    """Append one line, in the transaction of what it tells of."""
+    """Append one line, in the transaction of what it tells of; whoever has a web hook for such a change is told."""
     row = {
         "customer_id": customer_id,
         "at": at,
@@ -45,6 +48,14 @@ async def add_change(
         "fields": encode_json(tuple(fields)),
     }
     await connection.execute(insert(customer_changes), [row])
+    closes = any(change.field == "state" and change.after == CaseState.CLOSED for change in fields)
+    event = event_of_change(entity, action, closes=closes)
+    if event is not None:
+        data: dict[str, HookValue] = {"customer_id": customer_id, "by": by}
+        if entity != "customer":
+            data[f"{entity}_id"] = entity_id
+        data["fields"] = tuple(change.field for change in fields)
+        await note_facts(connection, (HookFact(event=event, at=at, data=data),))
 
 
 def family_of(connection: Connection, customer_id: CustomerId) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from callcenter.app.customer_book import FieldChange, Merge
 from callcenter.crm.merging import merged, unmerged
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
+from callcenter.domain.hooks import HookEvent, HookFact
 from callcenter.domain.ids import CustomerId, InteractionId, MergeId
 from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.audit import add_audit
@@ -21,6 +22,7 @@ from callcenter.store.changes import add_change, differences
 from callcenter.store.customers import FIELDS, by_id, lock_customer, put_contact_points, rewrite_customer
 from callcenter.store.database import Database
 from callcenter.store.encoding import decode_json, encode_json
+from callcenter.store.hook_facts import note_facts
 from callcenter.store.merged_customers import INTERACTION
 from callcenter.store.search_terms import put_terms
 from callcenter.store.upsert import insert_into
@@ -247,6 +249,9 @@ async def _tell(
             action=action,
             fields=fields,
         )
+    if action == "merged":
+        told = {"customer_id": after.customer_id, "merged_id": other_id, "by": by}
+        await note_facts(connection, (HookFact(event=HookEvent.CUSTOMER_MERGED, at=at, data=told),))
 
 
 def _merge(

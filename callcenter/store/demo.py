@@ -14,6 +14,7 @@ from callcenter.app.business_items import HoursEntry, ReasonCode
 from callcenter.app.ports import CodeLabel, NumberRoute, User
 from callcenter.app.sessions import hash_password
 from callcenter.domain.agents import AgentConfig
+from callcenter.domain.alerts import AlertKind, AlertRule, usual_margin
 from callcenter.domain.hours import Interval
 from callcenter.domain.ids import AgentId, QueueId, SkillId, UserId
 from callcenter.domain.labels import Label
@@ -23,6 +24,8 @@ from callcenter.domain.skills import SkillRequirement
 from callcenter.domain.surveys import SurveyRules
 from callcenter.domain.waiting_rules import UnusualLoad, WaitingRules
 from callcenter.store import tables
+from callcenter.store.alert_tables import alert_rules
+from callcenter.store.alerts import put_alert_rule
 from callcenter.store.configuration import (
     put_agent,
     put_dispositions,
@@ -127,6 +130,51 @@ REASONS = (
     ReasonCode(code="back_office", label=Label(zh="后台工作", en="Back office")),
 )
 
+ALERTS = (
+    AlertRule(
+        alert_id="many_waiting",
+        label=Label(zh="排队过多", en="Many wait"),
+        kind=AlertKind.WAITING,
+        threshold=5,
+        margin=usual_margin(AlertKind.WAITING, 5),
+        hold=timedelta(seconds=10),
+    ),
+    AlertRule(
+        alert_id="long_wait",
+        label=Label(zh="等待过久", en="A long wait"),
+        kind=AlertKind.LONGEST_WAIT,
+        threshold=120,
+        margin=usual_margin(AlertKind.LONGEST_WAIT, 120),
+        hold=timedelta(seconds=5),
+    ),
+    AlertRule(
+        alert_id="service_level",
+        label=Label(zh="服务水平偏低", en="Low service level"),
+        kind=AlertKind.SERVICE_LEVEL,
+        threshold=70,
+        margin=usual_margin(AlertKind.SERVICE_LEVEL, 70),
+        hold=timedelta(minutes=1),
+    ),
+    AlertRule(
+        alert_id="nobody_serves",
+        label=Label(zh="无人值守", en="Nobody serves"),
+        kind=AlertKind.NOBODY_SERVES,
+        hold=timedelta(minutes=1),
+    ),
+    AlertRule(
+        alert_id="trunk_down",
+        label=Label(zh="中继中断", en="Trunk down"),
+        kind=AlertKind.TRUNK_DOWN,
+        hold=timedelta(seconds=20),
+    ),
+    AlertRule(
+        alert_id="missed_twice",
+        label=Label(zh="连续未接", en="Calls missed in a row"),
+        kind=AlertKind.MISSED_OFFERS,
+        threshold=2,
+    ),
+)
+
 DISPOSITIONS = (
     CodeLabel(code="resolved", label=Label(zh="已解决", en="Resolved")),
     CodeLabel(code="follow_up", label=Label(zh="需要跟进", en="Follow-up needed")),
@@ -168,6 +216,9 @@ async def _load_configuration(connection: AsyncConnection) -> None:
             await put_agent(
                 connection, AgentConfig(agent_id=AgentId(agent_id), name=f"Agent {agent_id}", skills=skills)
             )
+    if not await _present(connection, alert_rules.c.alert_id):
+        for rule in ALERTS:
+            await put_alert_rule(connection, rule)
     if not await _present(connection, tables.reasons.c.code):
         await put_reasons(connection, REASONS)
     if not await _present(connection, tables.dispositions.c.code):

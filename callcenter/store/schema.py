@@ -8,7 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from callcenter.store import import_tables, sales_tables  # noqa: F401  The migrations are compared with all tables.
+# The migrations are compared with all tables.
+from callcenter.store import alert_tables, hook_tables, import_tables, sales_tables  # noqa: F401
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable, SchemaBehind, SchemaTooNew
 from callcenter.store.search_terms import refresh_terms

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.case_book import TaskInput
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
+from callcenter.domain.hooks import HookEvent, HookFact
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, TaskId
 from callcenter.domain.tasks import Task, TaskKind
 from callcenter.store import tables
@@ -17,6 +18,8 @@ from callcenter.store.changes import add_change, differences
 from callcenter.store.crm_tables import tasks as table
 from callcenter.store.customers import root_of
 from callcenter.store.database import Database
+from callcenter.store.hook_facts import note_facts
+from callcenter.store.reminders import remind_of_tasks
 from callcenter.store.upsert import insert_into
 
 FIELDS = ("kind", "text", "owner_id", "due_at", "remind_at", "case_id", "interaction_id", "done_at", "done_by")
@@ -103,10 +106,28 @@ class StoredTasks:
         return await self._database.look(lambda connection: _read(connection, query))
 
     async def reminded(self, task_ids: Sequence[TaskId], *, at: datetime) -> None:
-        """Note that the owners were told."""
+        """Put it on the owners' desks, tell web hooks, and note that; each once."""
+        mine = (table.c.task_id.in_(task_ids), table.c.reminded_at.is_(None))
         async with self._database.writing() as connection:
-            told = update(table).where(table.c.task_id.in_(task_ids), table.c.reminded_at.is_(None))
-            await connection.execute(told.values(reminded_at=at))
+            due = await connection.run_sync(_read, table.select().where(*mine).order_by(table.c.remind_at))
+            await connection.execute(update(table).where(*mine).values(reminded_at=at))
+            await remind_of_tasks(connection, due, at=at)
+            await note_facts(connection, tuple(_fact(task, at) for task in due))
+
+
+def _fact(task: Task, at: datetime) -> HookFact:
+    return HookFact(
+        event=HookEvent.TASK_DUE,
+        at=at,
+        data={
+            "task_id": task.task_id,
+            "customer_id": task.customer_id,
+            "case_id": task.case_id,
+            "kind": task.kind,
+            "owner_id": task.owner_id,
+            "due_at": task.due_at.isoformat(),
+        },
+    )
 
 
 def open_tasks_of(connection: Connection, agent_id: AgentId, *, limit: int) -> tuple[Task, ...]:

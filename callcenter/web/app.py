@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from callcenter.web import (
+    alerts,
     board,
     cases,
     customer_book,
@@ -19,6 +20,7 @@ from callcenter.web import (
     exports,
     flows,
     health,
+    hooks,
     imports,
     interactions,
     live,
@@ -32,6 +34,7 @@ from callcenter.web import (
     pages,
     products,
     prompts,
+    reminders,
     session,
     supervision,
     surveys,
@@ -106,6 +109,9 @@ def create_app(deps: WebDependencies) -> FastAPI:
         surveys,
         imports,
         exports,
+        hooks,
+        alerts,
+        reminders,
         demo,
         live,
         openapi,

@@ -10,6 +10,7 @@ from fastapi import Depends
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
+from callcenter.app.alerts import Alert, AlertBook
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.customer_export import ExportedIds
@@ -17,6 +18,7 @@ from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
+from callcenter.app.hooks import HookBook
 from callcenter.app.imports import Imports
 from callcenter.app.message_box import MessageBox
 from callcenter.app.monitoring import Monitoring
@@ -43,6 +45,22 @@ class Health(Protocol):
 
     async def checks(self) -> Mapping[str, Check]:
         """Each check by name."""
+        ...
+
+
+class Acknowledging(Protocol):
+    """Whoever watches over the alerts."""
+
+    async def acknowledge(self, number: int, *, by: str) -> Alert:
+        """Somebody looks after it; `NotFound`."""
+        ...
+
+
+class Dismissing(Protocol):
+    """Whoever shows reminders."""
+
+    async def dismiss(self, agent_id: AgentId, number: int) -> None:
+        """The agent has read it; `NotFound` when it is not his."""
         ...
 
 
@@ -146,6 +164,10 @@ class WebDependencies:
     """The directory of what callers said."""
     prompts: PromptBook
     surveys: SurveyBook
+    hooks: HookBook
+    alerts: Acknowledging
+    alert_book: AlertBook
+    reminders: Dismissing
     configuration: Configuration
     flows: FlowBook
     imports: Imports

@@ -16,7 +16,7 @@ import structlog
 from fastapi import Depends, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from callcenter.app.feed import AGENTS, MONITORING, QUEUES, WAITING, Resume, Subscription, TooSlow, agent_topic
+from callcenter.app.feed import AGENTS, ALERTS, MONITORING, QUEUES, WAITING, Resume, Subscription, TooSlow, agent_topic
 from callcenter.app.permissions import Action, Forbidden, require
 from callcenter.app.ports import User
 from callcenter.app.sessions import SignedIn
@@ -48,8 +48,9 @@ _TOPICS = {
     "agents": Action.FOLLOW_AGENTS,
     "waiting": Action.FOLLOW_WAITING,
     "monitoring": Action.FOLLOW_MONITORING,
+    "alerts": Action.FOLLOW_ALERTS,
 }
-_SHARED_TOPICS = {"queues": QUEUES, "agents": AGENTS, "waiting": WAITING, "monitoring": MONITORING}
+_SHARED_TOPICS = {"queues": QUEUES, "agents": AGENTS, "waiting": WAITING, "monitoring": MONITORING, "alerts": ALERTS}
 
 router = api_router()
 

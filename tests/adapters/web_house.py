@@ -21,6 +21,8 @@ from prometheus_client import CollectorRegistry
 
 from callcenter.acd.engine import AcdEngine
 from callcenter.acd.picture import Picture
+from callcenter.app.alert_readings import TrunkStates
+from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.feed import Feed
 from callcenter.app.floor import Message as FloorMessage
@@ -37,8 +39,9 @@ from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
 from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
+from callcenter.app.reminders import Reminders
 from callcenter.app.sessions import Sessions
-from callcenter.app.views import PopView, QueueRef
+from callcenter.app.views import PopView, QueueRef, TodayView
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.recorded_prompts import RecordedPrompts
@@ -64,6 +67,7 @@ from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPar
 from callcenter.domain.queues import QueueConfig
 from callcenter.importing import FileSheets, run_import
 from callcenter.ivr.reader import parse_prompts
+from callcenter.store.alerts import StoredAlerts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.customer_book import StoredCustomerBook
@@ -73,6 +77,7 @@ from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
 from callcenter.store.flows import StoredFlows
+from callcenter.store.hooks import StoredHooks
 from callcenter.store.imports import StoredImports
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
@@ -80,6 +85,7 @@ from callcenter.store.notices import StoredNotices
 from callcenter.store.opportunities import StoredOpportunities
 from callcenter.store.orders import StoredOrders
 from callcenter.store.products import StoredProducts
+from callcenter.store.reminders import StoredReminders
 from callcenter.store.schema import upgrade
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
@@ -186,6 +192,23 @@ def hum(target: Path, *, hertz: int = 300, seconds: float = 0.5, level: int = 8_
         sound.setsampwidth(2)
         sound.setframerate(8_000)
         sound.writeframes(array.array("h", values).tobytes())
+
+
+class QuietFloor:
+    """Nothing happens on it."""
+
+    def __init__(self) -> None:
+        self.picture = Picture()
+
+
+def no_figures(queue_id: QueueId) -> TodayView:
+    """Nobody has called today."""
+    return TodayView(offered=0, answered=0, abandoned=0, service_level=None, asa_seconds=None)
+
+
+async def no_trunks() -> TrunkStates:
+    """There are none."""
+    return {}
 
 
 class FakeHealth:
@@ -563,6 +586,12 @@ def furnish(
         recordings=directory / "recordings",
         prompts=prompts,
         surveys=StoredSurveys(database),
+        hooks=StoredHooks(database),
+        alerts=AlertWatch(
+            book=StoredAlerts(database), floor=QuietFloor(), today=no_figures, trunks=no_trunks, feed=feed, clock=clock
+        ),
+        alert_book=StoredAlerts(database),
+        reminders=Reminders(book=StoredReminders(database), feed=feed, clock=clock),
         configuration=configuration,
         flows=office.book,
         imports=imports,

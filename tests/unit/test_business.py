@@ -76,7 +76,8 @@ def test_what_is_written_is_read_back_the_same() -> None:
 def test_the_text_has_every_part_and_no_secret() -> None:
     text = write_business(Business())
     assert [line for line in text.splitlines() if line.endswith("{}")] == [
-        f"{part}: {{}}" for part in ("skills", "hours", "queues", "agents", "numbers", "reasons", "dispositions")
+        f"{part}: {{}}"
+        for part in ("skills", "hours", "queues", "agents", "numbers", "reasons", "dispositions", "alerts")
     ]
     assert "callcenter phone secret" in text
     assert not apply(text)
