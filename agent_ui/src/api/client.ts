@@ -3,6 +3,7 @@ import { noteServerDate } from '@/time/clock'
 
 import type {
   Agent,
+  AlertDocument,
   Audience,
   Code,
   Customer,
@@ -155,6 +156,9 @@ export const api = {
     call<Message>('POST', `/messages/${segment(id)}/finish`, { disposition, notes }),
   callBackMessage: (id: string) => call<{ interaction_id: string }>('POST', `/messages/${segment(id)}/call-back`),
   messageCustomer: (id: string) => call<CustomerCard>('GET', `/messages/${segment(id)}/customer`),
+
+  acknowledgeAlert: (number: number) => call<AlertDocument>('POST', `/alerts/${number}/acknowledgement`),
+  dismissReminder: (number: number) => order('DELETE', `/agents/me/reminders/${number}`),
 
   whyWaiting: (id: string) => call<WaitingReason>('GET', `/waiting/${segment(id)}/why`),
   setPriority: (id: string, priority: number) => order('PUT', `/waiting/${segment(id)}/priority`, { priority }),

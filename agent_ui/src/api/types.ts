@@ -5,6 +5,36 @@
 export interface components {
   schemas: {
     Label: { zh: string; en: string }
+    AlertKind: 'waiting' | 'longest_wait' | 'service_level' | 'nobody_ready' | 'nobody_serves' | 'trunk_down' | 'missed_offers'
+    Alert: {
+      number: number
+      alert_id: string
+      kind: components['schemas']['AlertKind']
+      label: components['schemas']['Label']
+      subject_kind: 'queue' | 'agent' | 'trunk'
+      subject: string
+      subject_label: components['schemas']['Label']
+      threshold: number
+      value: number | null
+      on_board: boolean
+      raised_at: string
+      acknowledged_at: string | null
+      acknowledged_by: string | null
+      cleared_at: string | null
+      gone: boolean
+    }
+    Reminder: {
+      number: number
+      kind: 'case_escalated' | 'task_due'
+      at: string
+      text: string
+      customer_id: string
+      customer_name: string
+      due_at: string | null
+      case_id: string | null
+      task_id: string | null
+    }
+    ReminderList: { items: components['schemas']['Reminder'][] }
     Role: 'agent' | 'supervisor' | 'administrator'
     Language: 'zh' | 'en'
     Problem: { type: string; title: string; status: number; code: string; detail: string }

@@ -1,15 +1,19 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
+import { en as alerts } from './alerts'
 import { en as flows } from './flows'
 import { en as listening } from './listening'
 import { en as imports } from './imports'
 import { en as messages } from './messages'
 import { en as prompts } from './prompts'
+import { en as reminders } from './reminders'
 import { en as surveys } from './surveys'
 
 export const en = {
+  alerts,
   flows,
   listening,
   prompts,
+  reminders,
   surveys,
   imports,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },

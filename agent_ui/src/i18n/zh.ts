@@ -1,16 +1,20 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
 import type { Messages } from './en'
+import { zh as alerts } from './alerts'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
 import { zh as imports } from './imports'
 import { zh as messages } from './messages'
 import { zh as prompts } from './prompts'
+import { zh as reminders } from './reminders'
 import { zh as surveys } from './surveys'
 
 export const zh: Messages = {
+  alerts,
   flows,
   listening,
   prompts,
+  reminders,
   surveys,
   imports,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },

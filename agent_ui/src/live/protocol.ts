@@ -1,17 +1,18 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
-import type { Agent, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, WaitingRow } from '@/api/documents'
+import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, WaitingRow } from '@/api/documents'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
-  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices }
+  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList }
   queues: Readonly<Record<string, QueueRow>>
   agents: Readonly<Record<string, Agent>>
   waiting: Readonly<Record<string, WaitingRow>>
   monitoring: Readonly<Record<string, Monitoring>>
+  alerts: Readonly<Record<string, AlertDocument>>
 }
 export type Topic = keyof Topics
 
-const TOPICS: ReadonlySet<string> = new Set<Topic>(['me', 'queues', 'agents', 'waiting', 'monitoring'])
+const TOPICS: ReadonlySet<string> = new Set<Topic>(['me', 'queues', 'agents', 'waiting', 'monitoring', 'alerts'])
 
 export function isTopic(name: string): name is Topic {
   return TOPICS.has(name)

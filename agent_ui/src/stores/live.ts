@@ -51,6 +51,7 @@ export const useLive = defineStore('live', () => {
   const queues = computed(() => picture.value.topics.queues)
   const agents = computed(() => picture.value.topics.agents)
   const waiting = computed(() => picture.value.topics.waiting)
+  const alerts = computed(() => picture.value.topics.alerts)
   const monitoring = computed(() => picture.value.topics.monitoring)
   /** New messages: for an agent those of his queues, for others those of all; null before anything is known. */
   const newMessages = computed(() => {
@@ -91,6 +92,7 @@ export const useLive = defineStore('live', () => {
     queues,
     agents,
     waiting,
+    alerts,
     monitoring,
     newMessages,
     want,
