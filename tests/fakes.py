@@ -24,7 +24,7 @@ from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, Skill
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
-from callcenter.domain.events import Event
+from callcenter.domain.events import Event, Outcome
 from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
@@ -198,6 +198,10 @@ class FakeRecords:
         before: InteractionId | None = None,
         customer_id: CustomerId | None = None,
         agent_id: AgentId | None = None,
+        queue_id: QueueId | None = None,
+        outcome: Outcome | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> tuple[Interaction, ...]:
         newest_first = sorted(self.kept.values(), key=lambda one: (one.started_at, one.interaction_id), reverse=True)
         if before is not None:
@@ -211,6 +215,10 @@ class FakeRecords:
             for one in newest_first
             if (customer_id is None or one.customer_id == customer_id)
             and (agent_id is None or one.agent_id == agent_id)
+            and (queue_id is None or one.queue_id == queue_id)
+            and (outcome is None or one.outcome is outcome)
+            and (since is None or one.started_at >= since)
+            and (until is None or one.started_at < until)
         )[:limit]
 
     async def timeline(self, interaction_id: InteractionId) -> tuple[Event, ...]:

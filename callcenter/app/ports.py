@@ -17,7 +17,7 @@ from callcenter.domain.customers import (
     CustomerNumber,
     CustomValue,
 )
-from callcenter.domain.events import Event
+from callcenter.domain.events import Event, Outcome
 from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
@@ -151,8 +151,12 @@ class Records(Protocol):
         before: InteractionId | None = None,
         customer_id: CustomerId | None = None,
         agent_id: AgentId | None = None,
+        queue_id: QueueId | None = None,
+        outcome: Outcome | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> tuple[Interaction, ...]:
-        """Newest first, those older than `before`."""
+        """Newest first, those older than `before`; begun from `since` on and before `until`."""
         ...
 
     async def timeline(self, interaction_id: InteractionId) -> tuple[Event, ...]:

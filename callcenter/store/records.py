@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callcenter.app.ports import AgentStatus
 from callcenter.domain.agents import AgentState, Phone, PhoneKind
 from callcenter.domain.errors import NotFound
-from callcenter.domain.events import Event
+from callcenter.domain.events import Event, Outcome
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Interaction
 from callcenter.store import tables
@@ -50,8 +50,12 @@ class StoredRecords:
         before: InteractionId | None = None,
         customer_id: CustomerId | None = None,
         agent_id: AgentId | None = None,
+        queue_id: QueueId | None = None,
+        outcome: Outcome | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> tuple[Interaction, ...]:
-        """Newest first, those older than `before`; `NotFound` when `before` names none."""
+        """Newest first, older than `before` (else `NotFound`), begun from `since` on and before `until`."""
         table = tables.interactions
         order = tuple_(table.c.started_at, table.c.interaction_id)
         query = table.select().order_by(table.c.started_at.desc(), table.c.interaction_id.desc()).limit(limit)
@@ -59,6 +63,14 @@ class StoredRecords:
             query = query.where(table.c.customer_id == customer_id)
         if agent_id is not None:
             query = query.where(table.c.agent_id == agent_id)
+        if queue_id is not None:
+            query = query.where(table.c.queue_id == queue_id)
+        if outcome is not None:
+            query = query.where(table.c.outcome == outcome)
+        if since is not None:
+            query = query.where(table.c.started_at >= since)
+        if until is not None:
+            query = query.where(table.c.started_at < until)
         async with self._database.reading() as connection:
             if before is not None:
                 query = query.where(order < tuple_(await _started_at(connection, before), before))

@@ -51,6 +51,46 @@ from callcenter.web.problems import add_problem_handlers
 from callcenter.web.request_log import RequestLog
 from callcenter.web.security_headers import SecurityHeaders, page_policy
 
+_TITLE = "callcenter"
+_ABOUT = "Agents' desks, interactions, customers and boards of a contact centre; docs/api.md has the words."
+_PARTS = (
+    session,
+    desk,
+    interactions,
+    customers,
+    merges,
+    customer_book,
+    customer_lists,
+    customer_numbers,
+    products,
+    orders,
+    opportunities,
+    cases,
+    tasks,
+    messages,
+    board,
+    supervision,
+    monitoring,
+    notices,
+    flows,
+    prompts,
+    surveys,
+    imports,
+    exports,
+    demo,
+    live,
+    openapi,
+    health,
+)
+
+
+def api_description() -> dict[str, object]:
+    """The OpenAPI description of all routes, with nothing behind them; it carries no version of the program."""
+    app = FastAPI()
+    for part in _PARTS:
+        app.include_router(part.router)
+    return openapi.describe(_TITLE, "v1", _ABOUT, app.routes)
+
 
 def create_app(deps: WebDependencies) -> FastAPI:
     """The ASGI application over these dependencies; it starts and ends its own task with the server's lifespan."""
@@ -67,9 +107,9 @@ def create_app(deps: WebDependencies) -> FastAPI:
                 await reporter
 
     app = FastAPI(
-        title="callcenter",
+        title=_TITLE,
         version=_version(),
-        description="Agents' desks, interactions, customers and boards of a contact centre; docs/api.md has the words.",
+        description=_ABOUT,
         lifespan=lifespan,
         openapi_url=None,
         docs_url=None,
@@ -85,6 +125,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.state.page_files = PageFiles(deps.ui_directory)
     add_problem_handlers(app)
 
+<<<<<<< HEAD
     for part in (
         session,
         desk,
@@ -117,6 +158,9 @@ def create_app(deps: WebDependencies) -> FastAPI:
         openapi,
         health,
     ):
+=======
+    for part in _PARTS:
+>>>>>>> 999a1d4 (agent_ui: Make the page's types of the server's own description.)
         app.include_router(part.router)
     # The pages take every other path, so they come last.
     app.include_router(pages.router)

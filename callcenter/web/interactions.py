@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from callcenter.app.permissions import Action, Forbidden, Grant
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId
+from callcenter.domain.events import Outcome
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction
 from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps, WebDependencies
@@ -21,7 +22,7 @@ from callcenter.web.interaction_view import (
     view_interaction,
 )
 from callcenter.web.routing import api_router
-from callcenter.web.text import Body, BodyId, Code, Notes, PathId, QueryId
+from callcenter.web.text import Body, BodyId, Code, Moment, Notes, PathId, QueryId
 
 router = api_router()
 
@@ -55,8 +56,15 @@ async def list_interactions(
     before: QueryId = None,
     customer_id: QueryId = None,
     agent_id: QueryId = None,
+    queue_id: QueryId = None,
+    outcome: Outcome | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> Response:
-    """Newest first, from the one before `before`; an agent sees his own, or those of one customer."""
+    """Newest first, from the one before `before`; an agent sees his own, or those of one customer.
+
+    `since` and `until` are about when they began; `until` itself is left out.
+    """
     agent = None if agent_id is None else AgentId(agent_id)
     if principal.grant is Grant.OWN and customer_id is None:
         if agent not in (None, principal.own_agent()):
@@ -67,6 +75,10 @@ async def list_interactions(
         before=None if before is None else InteractionId(before),
         customer_id=None if customer_id is None else CustomerId(customer_id),
         agent_id=agent,
+        queue_id=None if queue_id is None else QueueId(queue_id),
+        outcome=outcome,
+        since=since,
+        until=until,
     )
     now = deps.clock.now()
     items = tuple(view_interaction(record, now) for record in found[:limit])

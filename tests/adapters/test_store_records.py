@@ -13,7 +13,7 @@ from callcenter.app.business_items import ReasonCode
 from callcenter.app.ports import CodeLabel, Configuration, Journal, NumberRoute, Records
 from callcenter.domain.agents import AgentConfig, AgentState, Phone, PhoneKind
 from callcenter.domain.errors import NotFound
-from callcenter.domain.events import LegEnded, QueueClosed, QueueServed
+from callcenter.domain.events import LegEnded, Outcome, QueueClosed, QueueServed
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, SkillId
 from callcenter.domain.interactions import apply
 from callcenter.domain.labels import Label
@@ -106,6 +106,26 @@ async def test_an_ended_interaction_is_not_opened_again(database: Database, jour
     found = await records.interaction(InteractionId("1.1"))
     assert found is not None
     assert found.legs == more.legs != ended.legs
+
+
+async def test_interactions_are_listed_by_queue_outcome_and_day(database: Database, journal: JournalWriter) -> None:
+    first, second = folded(whole_call("4.1", -400)), folded(whole_call("4.2"))
+    journal.write(interactions=[first, second])
+    await flush(journal)
+    records = StoredRecords(database)
+
+    async def listed(**wanted: object) -> list[str]:
+        found = await records.interactions(limit=10, **wanted)  # type: ignore[arg-type]
+        return [one.interaction_id for one in found]
+
+    assert first.queue_id is not None
+    assert await listed(queue_id=first.queue_id) == ["4.2", "4.1"]
+    assert await listed(queue_id=QueueId("nobody's")) == []
+    assert await listed(outcome=first.outcome) == ["4.2", "4.1"]
+    assert await listed(outcome=Outcome.LOST_PBX) == []
+    assert await listed(since=second.started_at) == ["4.2"]
+    assert await listed(until=second.started_at) == ["4.1"]
+    assert await listed(since=first.started_at, until=second.started_at, before=InteractionId("4.2")) == ["4.1"]
 
 
 async def test_open_and_known_interactions(database: Database, journal: JournalWriter) -> None:

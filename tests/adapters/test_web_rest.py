@@ -407,6 +407,25 @@ def test_an_agent_lists_his_own_or_a_customers(li: TestClient, house: WebHouse) 
     assert [item["interaction_id"] for item in listed] == [other]
 
 
+def test_the_list_is_narrowed_by_queue_outcome_and_day(client: TestClient, house: WebHouse) -> None:
+    sign_in(client, "super")
+    first = house.end(house.talk(LI), LI)
+    house.clock.advance(timedelta(minutes=10))
+    second = house.end(house.talk(LI), LI)
+
+    def listed(**wanted: str) -> list[str]:
+        answer = client.get(f"{API}/interactions", params=wanted)
+        return [item["interaction_id"] for item in answer.json()["items"]]
+
+    border = second.started_at.isoformat()
+    assert listed(since=border) == [second.interaction_id]
+    assert listed(until=border) == [first.interaction_id]
+    assert len(listed(queue_id=str(first.queue_id), outcome="answered")) == 2
+    assert listed(outcome="abandoned_in_queue") == listed(queue_id="no-such-queue") == []
+    assert refusal(client.get(f"{API}/interactions?outcome=nonsense"))[0] == 422
+    assert refusal(client.get(f"{API}/interactions?since=2026-11-22"))[0] == 422
+
+
 def test_notes_are_saved_as_they_are_typed(li: TestClient, house: WebHouse) -> None:
     record = house.talk(LI)
     for notes in ("Wants a", "Wants a new\ncontract", "Wants a new\ncontract"):
