@@ -77,6 +77,9 @@ _PARTS = (
     surveys,
     imports,
     exports,
+    hooks,
+    alerts,
+    reminders,
     demo,
     live,
     openapi,
@@ -125,42 +128,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.state.page_files = PageFiles(deps.ui_directory)
     add_problem_handlers(app)
 
-<<<<<<< HEAD
-    for part in (
-        session,
-        desk,
-        interactions,
-        customers,
-        merges,
-        customer_book,
-        customer_lists,
-        customer_numbers,
-        products,
-        orders,
-        opportunities,
-        cases,
-        tasks,
-        messages,
-        board,
-        supervision,
-        monitoring,
-        notices,
-        flows,
-        prompts,
-        surveys,
-        imports,
-        exports,
-        hooks,
-        alerts,
-        reminders,
-        demo,
-        live,
-        openapi,
-        health,
-    ):
-=======
     for part in _PARTS:
->>>>>>> 999a1d4 (agent_ui: Make the page's types of the server's own description.)
         app.include_router(part.router)
     # The pages take every other path, so they come last.
     app.include_router(pages.router)
