@@ -23,6 +23,14 @@ export const router = createRouter({
     { path: '/desk', component: () => import('./views/DeskView.vue'), meta: { desk: true } },
     { path: '/board', component: () => import('./views/BoardView.vue') },
     { path: '/messages', component: () => import('./views/MessagesView.vue') },
+    {
+      path: '/customers',
+      children: [
+        { path: '', component: () => import('./views/CustomersView.vue') },
+        { path: ':id', component: () => import('./views/CustomerView.vue') },
+      ],
+    },
+    { path: '/calls', component: () => import('./views/CallsView.vue') },
     { path: '/flows/:name?', component: () => import('./views/FlowsView.vue'), meta: { oversight: true } },
     { path: '/surveys', component: () => import('./views/SurveysView.vue'), meta: { oversight: true } },
     { path: '/prompts', component: () => import('./views/PromptsView.vue'), meta: { oversight: true } },

@@ -10,8 +10,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from callcenter.app.customer_book import CustomerFilters
+from callcenter.app.drawing import draw_customer
 from callcenter.app.permissions import Action
 from callcenter.app.ports import CustomerInput
+from callcenter.app.views import CustomerView
 from callcenter.crm.contact_points import normal_point, normal_value
 from callcenter.crm.custom_fields import apply_custom
 from callcenter.domain.customers import (
@@ -111,6 +113,17 @@ async def read_customer(customer_id: PathId, deps: Deps) -> Response:
     """One customer."""
     customer = await find_customer(deps, CustomerId(customer_id))
     return versioned(customer, customer.version)
+
+
+@router.get(
+    "/customers/{customer_id}/card", response_model=CustomerView, dependencies=[Depends(Require(Action.READ_CUSTOMER))]
+)
+async def read_card(customer_id: PathId, deps: Deps) -> Response:
+    """One customer as the pop shows him: with his last contacts, open cases and numbers."""
+    card = await deps.customers.card(CustomerId(customer_id))
+    if card is None:
+        raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
+    return document(draw_customer(card))
 
 
 @router.get("/customers", response_model=CustomerList, dependencies=[Depends(Require(Action.READ_CUSTOMER))])

@@ -397,6 +397,13 @@ def test_the_list_pages_from_newest_to_oldest(client: TestClient, house: WebHous
     assert page["next_before"] is None
 
 
+def test_a_card_has_what_is_open_and_what_was(li: TestClient, house: WebHouse) -> None:
+    card = li.get(f"{API}/customers/{WANG}/card").json()
+    assert card["customer_id"] == WANG
+    assert {"last_interactions", "open_cases", "numbers"} <= set(card)
+    assert refusal(li.get(f"{API}/customers/nobody/card")) == (404, "unknown_customer")
+
+
 def test_an_agent_lists_his_own_or_a_customers(li: TestClient, house: WebHouse) -> None:
     mine = house.end(house.talk(LI), LI).interaction_id
     other = house.end(house.talk(CHEN, customer_id=WANG), CHEN).interaction_id

@@ -59,11 +59,20 @@ async function problemOf(response: Response): Promise<ServerSaidNo> {
   const code = typeof fields['code'] === 'string' ? fields['code'] : `http_${response.status}`
   const detail = typeof fields['detail'] === 'string' ? fields['detail'] : response.statusText
   const retryAfter = Number.parseInt(response.headers.get('Retry-After') ?? '', 10)
-  return new ServerSaidNo(response.status, code, detail, Number.isNaN(retryAfter) ? null : retryAfter)
+  const errors: unknown[] = Array.isArray(fields['errors']) ? fields['errors'] : []
+  const faults = errors.filter(isRecord).map((one) => ({ where: String(one['where']), message: String(one['message']) }))
+  return new ServerSaidNo(response.status, code, detail, Number.isNaN(retryAfter) ? null : retryAfter, faults)
 }
 
-export async function send(method: Method, path: string, body?: unknown, keepalive = false): Promise<Response> {
+export async function send(
+  method: Method,
+  path: string,
+  body?: unknown,
+  keepalive = false,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   let response: Response
+  const told = body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' }
   try {
     response = await fetch(BASE + path, {
       method,
@@ -71,9 +80,8 @@ export async function send(method: Method, path: string, body?: unknown, keepali
       cache: 'no-store',
       keepalive,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+      headers: told,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
   } catch (error) {
     throw new NoAnswer(error instanceof Error ? error.message : String(error))
@@ -94,6 +102,11 @@ export async function call<T>(method: Method, path: string, body?: unknown, keep
   } catch {
     throw new NoAnswer(`${method} ${path} was answered with something that is not JSON`)
   }
+}
+
+/** Changes one version of a document and no other: `outdated` when somebody changed it meanwhile. */
+export async function change<T>(path: string, version: number, body: unknown): Promise<T> {
+  return (await (await send('PATCH', path, body, false, { 'If-Match': `"${version}"` })).json()) as T
 }
 
 /** An order whose answer the live feed shows anyway. */

@@ -22,6 +22,8 @@ export class ServerSaidNo extends ClientError {
     code: string,
     readonly detail: string,
     readonly retryAfterSeconds: number | null,
+    /** What is wrong with which part of what was sent, as `body.contact_points.0.value`. */
+    readonly faults: readonly { where: string; message: string }[] = [],
   ) {
     super(code, detail)
   }

@@ -56,11 +56,62 @@ export interface components {
             warn_at: string | null;
             wrap_up_until: string | null;
         };
+        /**
+         * @description One alert from its raising to its clearing; `number` grows.
+         *
+         *     `value` is what was read when it was raised, None of kinds that are so or not so; `gone`: it was cleared because
+         *     its rule, or what it is about, is not there any more.
+         */
+        Alert: {
+            acknowledged_at: string | null;
+            acknowledged_by: string | null;
+            alert_id: string;
+            cleared_at: string | null;
+            /** @default false */
+            gone: boolean;
+            kind: components["schemas"]["AlertKind"];
+            label: components["schemas"]["Label"];
+            number: number;
+            on_board: boolean;
+            /** Format: date-time */
+            raised_at: string;
+            subject: string;
+            subject_kind: components["schemas"]["SubjectKind"];
+            subject_label: components["schemas"]["Label"];
+            threshold: number;
+            value: number | null;
+        };
+        /**
+         * @description What a rule looks at.
+         * @enum {string}
+         */
+        AlertKind: "waiting" | "longest_wait" | "service_level" | "nobody_ready" | "nobody_serves" | "trunk_down" | "missed_offers";
+        /** @description Some alerts, the newest first. */
+        AlertList: {
+            items: components["schemas"]["Alert"][];
+        };
         /** @description What is written on a record; a field left out stays, `disposition` null takes it back. */
         Annotation: {
             customer_id?: string | null;
             disposition?: string | null;
             notes?: string | null;
+        };
+        /**
+         * @description What those in the talk learn of it; in the audit log it is always.
+         * @enum {string}
+         */
+        Announcement: "silent" | "tone" | "said";
+        /**
+         * @description To whom it goes.
+         * @enum {string}
+         */
+        Audience: "agent" | "queue" | "all";
+        /** @description Whose talk, how, and over which phone; none said: the one of the supervisor's own agent. */
+        BeginBody: {
+            agent_id: string;
+            /** @default listen */
+            mode?: components["schemas"]["MonitorMode"];
+            phone?: components["schemas"]["PhoneBody"] | null;
         };
         /** @description What one callback is about; kept on the interaction's record. */
         Callback: {
@@ -88,6 +139,16 @@ export interface components {
             /** Format: date-time */
             waiting_since: string;
         };
+        /** @description A fault and where it is: `line` and `column` count from 1, `length` letters there are meant. */
+        callcenter__app__flow_views__FaultView: {
+            code: string;
+            column: number;
+            file: string;
+            length: number;
+            line: number;
+            right: string;
+            what: string;
+        };
         /** @description All queues. */
         callcenter__web__board__QueueList: {
             items: components["schemas"]["QueueView"][];
@@ -98,6 +159,27 @@ export interface components {
             /** @default  */
             note?: string;
             version: number;
+        };
+        /** @description Why a row cannot be taken. */
+        callcenter__web__imports__FaultView: {
+            code: string;
+            column: string;
+            row: number;
+            value: string;
+            wanted: string;
+            wrong: string;
+        };
+        /** @description Without a mapping it is the remembered or the guessed one. */
+        callcenter__web__imports__PreviewBody: {
+            delimiter?: ("," | ";" | "\t" | "|") | null;
+            encoding?: ("utf-8" | "gb18030" | "utf-16" | "big5" | "windows-1252") | null;
+            mapping?: components["schemas"]["MappingBody"] | null;
+        };
+        /** @description A text to be heard, with the variables of prompts in it if need be. */
+        callcenter__web__prompts__PreviewBody: {
+            /** @enum {string} */
+            language: "zh" | "en";
+            text: string;
         };
         /** @description Which recording is to be used again. */
         callcenter__web__prompts__RestoreBody: {
@@ -279,8 +361,8 @@ export interface components {
         /** @description What is wrong with a text, and of a sound one its picture; `elsewhere` are faults that others would have. */
         CheckView: {
             /** @default [] */
-            elsewhere: components["schemas"]["FaultView"][];
-            faults: components["schemas"]["FaultView"][];
+            elsewhere: components["schemas"]["callcenter__app__flow_views__FaultView"][];
+            faults: components["schemas"]["callcenter__app__flow_views__FaultView"][];
             /** @default [] */
             languages: string[];
             lines: {
@@ -301,6 +383,16 @@ export interface components {
         /** @description Codes and what people read. */
         Codes: {
             items: components["schemas"]["CodeLabel"][];
+        };
+        /**
+         * @description What each column is (None: nothing), in the file's order; what a customer is recognised by, and of which system
+         *     the external ids are.
+         */
+        ColumnMapping: {
+            columns: (string | null)[];
+            key: string | null;
+            /** @default import */
+            source: string;
         };
         /** @description A text to be compared with the one that counts. */
         CompareBody: {
@@ -517,6 +609,32 @@ export interface components {
          * @enum {string}
          */
         CustomKind: "text" | "number" | "date" | "yes_no" | "choice";
+        /** @description One fact for one hook: a line of the log. `number` grows with the order in which facts were stored. */
+        Delivery: {
+            /** Format: date-time */
+            at: string;
+            delivery_id: string;
+            event: string;
+            first_try_at: string | null;
+            hook_id: string;
+            last_error: string | null;
+            last_milliseconds: number | null;
+            last_status: number | null;
+            last_try_at: string | null;
+            next_try_at: string | null;
+            number: number;
+            state: components["schemas"]["DeliveryState"];
+            tries: number;
+        };
+        /** @description Some of a hook's deliveries, the newest first. */
+        DeliveryList: {
+            items: components["schemas"]["Delivery"][];
+        };
+        /**
+         * @description How far a delivery is.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "given_up";
         /** @description A calling number of the demo; None withholds it. */
         DemoCaller: {
             ani: string | null;
@@ -538,6 +656,20 @@ export interface components {
         DemoNumber: {
             dnis: string;
             label: components["schemas"]["Label"];
+        };
+        /** @description A notice as its reader sees it. */
+        DeskNotice: {
+            /** Format: date-time */
+            at: string;
+            by_name: string;
+            notice_id: string;
+            text: string;
+            to: components["schemas"]["Audience"];
+        };
+        /** @description What lies unread on one desk, the oldest first. */
+        DeskNotices: {
+            /** @default [] */
+            items: components["schemas"]["DeskNotice"][];
         };
         /** @description One line of a comparison: `kind` is same, added, removed or gap. */
         DifferentLine: {
@@ -561,21 +693,18 @@ export interface components {
         ExtendBody: {
             seconds: number;
         };
-        /** @description A fault and where it is: `line` and `column` count from 1, `length` letters there are meant. */
-        FaultView: {
-            code: string;
-            column: number;
-            file: string;
-            length: number;
-            line: number;
-            right: string;
-            what: string;
-        };
         /** @description One field before and after. */
         FieldChange: {
             after: unknown;
             before: unknown;
             field: string;
+        };
+        /** @description What a column may be; `label` is of the business's own fields alone. */
+        FieldView: {
+            label: {
+                [key: string]: string;
+            } | null;
+            name: string;
         };
         /** @description What came of a message. */
         Finish: {
@@ -592,7 +721,7 @@ export interface components {
         FlowList: {
             /** Format: date-time */
             counted_since: string;
-            faults: components["schemas"]["FaultView"][];
+            faults: components["schemas"]["callcenter__app__flow_views__FaultView"][];
             items: components["schemas"]["FlowRow"][];
         };
         /**
@@ -605,7 +734,7 @@ export interface components {
             at: string | null;
             by: string | null;
             /** @default [] */
-            faults: components["schemas"]["FaultView"][];
+            faults: components["schemas"]["callcenter__app__flow_views__FaultView"][];
             file: string | null;
             in_force: boolean;
             /** @default false */
@@ -654,6 +783,120 @@ export interface components {
             count: number;
             mean_absolute_error_seconds: number | null;
             share_within_range: number | null;
+        };
+        /** @description A subscription, without its secret. A paused one collects and sends nothing until it is resumed. */
+        Hook: {
+            active: boolean;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            description: string;
+            events: components["schemas"]["HookEvent"][];
+            hook_id: string;
+            paused_at: string | null;
+            paused_reason: string | null;
+            /** @default 0 */
+            pending: number;
+            personal: boolean;
+            url: string;
+            version: number;
+        };
+        /** @description A new web hook; `personal` puts names and numbers into its payloads. */
+        HookBody: {
+            /** @default true */
+            active?: boolean;
+            /** @default  */
+            description?: string;
+            events: components["schemas"]["HookEvent"][];
+            /** @default false */
+            personal?: boolean;
+            url: string;
+        };
+        /** @description What changes of a web hook; what is left out stays. */
+        HookChange: {
+            active?: boolean | null;
+            description?: string | null;
+            events?: components["schemas"]["HookEvent"][] | null;
+            personal?: boolean | null;
+            url?: string | null;
+        };
+        /**
+         * @description What a web hook may be told of.
+         * @enum {string}
+         */
+        HookEvent: "customer.created" | "customer.changed" | "customer.merged" | "case.opened" | "case.changed" | "case.due" | "case.closed" | "task.due" | "interaction.ended" | "message.left" | "survey.answered" | "alert.raised" | "alert.cleared";
+        /** @description All web hooks, and what they may be told of. */
+        HookList: {
+            /**
+             * @default [
+             *       "customer.created",
+             *       "customer.changed",
+             *       "customer.merged",
+             *       "case.opened",
+             *       "case.changed",
+             *       "case.due",
+             *       "case.closed",
+             *       "task.due",
+             *       "interaction.ended",
+             *       "message.left",
+             *       "survey.answered",
+             *       "alert.raised",
+             *       "alert.cleared"
+             *     ]
+             */
+            events: components["schemas"]["HookEvent"][];
+            items: components["schemas"]["Hook"][];
+        };
+        /** @description A web hook and the secret that its payloads are signed with; it cannot be read again. */
+        HookWithSecret: {
+            hook: components["schemas"]["Hook"];
+            secret: string;
+        };
+        /** @description Some imports, the newest first; `next_before` asks for those before, null at the end. */
+        ImportList: {
+            items: components["schemas"]["ImportView"][];
+            next_before: number | null;
+        };
+        /**
+         * @description How far an import is.
+         * @enum {string}
+         */
+        ImportState: "uploaded" | "waiting" | "running" | "done" | "cancelled" | "failed";
+        /** @description An import, and how fast it goes. */
+        ImportView: {
+            bad: number;
+            cancelled_by: string | null;
+            changed: number;
+            checked: {
+                [key: string]: number;
+            } | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            delimiter: string;
+            dry_run: boolean;
+            encoding: string;
+            ended_at: string | null;
+            error: string | null;
+            file_name: string;
+            format: string;
+            has_bad_rows: boolean;
+            has_file: boolean;
+            header: string[];
+            import_id: string;
+            kind: components["schemas"]["RecordKind"];
+            made: number;
+            mapping: components["schemas"]["ColumnMapping"] | null;
+            number: number;
+            part: number;
+            rows: number;
+            rows_per_second: number | null;
+            same: number;
+            seconds_left: number | null;
+            size_bytes: number;
+            started_at: string | null;
+            started_by: string | null;
+            state: components["schemas"]["ImportState"];
         };
         /** @description One customer contact with everything that happened to it. */
         InteractionDetail: {
@@ -774,6 +1017,13 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
+        /** @description What each column is, in the file's order; null is nothing. */
+        MappingBody: {
+            columns: (string | null)[];
+            key?: string | null;
+            /** @default import */
+            source?: string;
+        };
         /** @description The other end of a membership. */
         Member: {
             customer_id: string;
@@ -856,6 +1106,10 @@ export interface components {
          * @enum {string}
          */
         MessageState: "new" | "taken" | "done";
+        /** @description Who is to hear him. */
+        ModeBody: {
+            mode: components["schemas"]["MonitorMode"];
+        };
         /** @description An amount in a currency, by its three letters of ISO 4217. */
         Money: {
             amount: string;
@@ -866,6 +1120,46 @@ export interface components {
             amount: number | string;
             currency: string;
         };
+        /**
+         * @description Why it is over.
+         * @enum {string}
+         */
+        MonitorEnd: "hung_up" | "stopped" | "talk_over" | "took_over" | "not_answered" | "declined" | "unreachable" | "lost";
+        /** @description Everybody who listens, and whose listening ended a moment ago. */
+        MonitoringList: {
+            items: components["schemas"]["MonitoringView"][];
+        };
+        /**
+         * @description How far it has come.
+         * @enum {string}
+         */
+        MonitoringState: "ringing" | "live" | "ended";
+        /**
+         * @description A supervisor and the talk he hears, as the board shows it; `by_name` is what he is called.
+         *
+         *     `takes_over` says whether he may have the caller himself: he is an agent, and it is his own phone.
+         */
+        MonitoringView: {
+            agent_id: string;
+            announced: components["schemas"]["Announcement"];
+            by: string;
+            by_name: string;
+            end: components["schemas"]["MonitorEnd"] | null;
+            ended_at: string | null;
+            interaction_id: string;
+            live_since: string | null;
+            mode: components["schemas"]["MonitorMode"];
+            monitoring_id: string;
+            /** Format: date-time */
+            ordered_at: string;
+            state: components["schemas"]["MonitoringState"];
+            takes_over: boolean;
+        };
+        /**
+         * @description Who hears him; he himself hears both sides in every mode.
+         * @enum {string}
+         */
+        MonitorMode: "listen" | "whisper" | "barge";
         /** @description The number to give; without one the server makes one. */
         NewNumberBody: {
             number?: string | null;
@@ -893,6 +1187,24 @@ export interface components {
             case_id?: string | null;
             interaction_id?: string | null;
             text: string;
+        };
+        /** @description One text; `to_id` is the agent's or the queue's id, empty where it goes to all. */
+        Notice: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            by_name: string;
+            notice_id: string;
+            text: string;
+            to: components["schemas"]["Audience"];
+            /** @default  */
+            to_id: string;
+        };
+        /** @description What is said, and to whom: an agent or a queue by its id, or all. */
+        NoticeBody: {
+            text: string;
+            to: components["schemas"]["Audience"];
+            to_id?: string | null;
         };
         /** @description A calling or dialled number; `e164` is None for withheld, garbled or alphanumeric callers. */
         Number: {
@@ -1172,11 +1484,16 @@ export interface components {
             verified: boolean;
             waited_seconds: number;
         };
-        /** @description A text to be heard, with the variables of prompts in it if need be. */
-        PreviewBody: {
-            /** @enum {string} */
-            language: "zh" | "en";
-            text: string;
+        /** @description The first rows and what they come to. */
+        PreviewView: {
+            examined_rows: number;
+            faults: components["schemas"]["callcenter__web__imports__FaultView"][];
+            fields: components["schemas"]["FieldView"][];
+            mapping: components["schemas"]["ColumnMapping"];
+            mapping_fault: string | null;
+            record: components["schemas"]["ImportView"];
+            remembered: boolean;
+            rows: string[][];
         };
         /** @description What the caller's own priority is to be; what his traits and the queue's steps add comes on top. */
         PriorityBody: {
@@ -1347,6 +1664,11 @@ export interface components {
             name: string;
             value: string;
         };
+        /** @description On whose desk it lies, and since when it lies there no more. */
+        Receipt: {
+            agent_id: string;
+            read_at: string | null;
+        };
         /** @description What came of a recording: its level is that of the parts where something is heard, before and after. */
         RecordedSound: {
             came_level_db: number;
@@ -1375,10 +1697,26 @@ export interface components {
         RecordingList: {
             items: components["schemas"]["Recording"][];
         };
+        /**
+         * @description What a file holds.
+         * @enum {string}
+         */
+        RecordKind: "customers" | "orders";
         /** @description Words a caller hears. */
         SaidView: {
             language: string;
             text: string;
+        };
+        /** @description A notice with its receipts, in the order of the agents' ids; `full` are those whose desks took no more. */
+        SentNotice: {
+            /** @default [] */
+            full: string[];
+            notice: components["schemas"]["Notice"];
+            receipts: components["schemas"]["Receipt"][];
+        };
+        /** @description What was sent, the newest first. */
+        SentNotices: {
+            items: components["schemas"]["SentNotice"][];
         };
         /** @description Within what time, and who gets it then. */
         ServiceTargetBody: {
@@ -1435,6 +1773,12 @@ export interface components {
          * @enum {string}
          */
         Stage: "arrived" | "menu" | "waiting" | "ringing" | "talking" | "ended";
+        /** @description A dry run counts what would come of it, and changes nothing. */
+        StartBody: {
+            /** @default false */
+            dry_run?: boolean;
+            mapping: components["schemas"]["MappingBody"];
+        };
         /** @description What the agent wants to be. */
         StateBody: {
             reason?: string | null;
@@ -1463,6 +1807,11 @@ export interface components {
             items: components["schemas"]["StoryEntry"][];
             next_before: string | null;
         };
+        /**
+         * @description What an alert is about.
+         * @enum {string}
+         */
+        SubjectKind: "queue" | "agent" | "trunk";
         /** @description What was asked and answered: of all, of a queue (`queue_id`) or of an agent (`agent_id`). */
         SurveyFigures: {
             agent_id: string | null;

@@ -1,7 +1,9 @@
 /**
  * The documents of docs/api.md as types, laid out as openapi-typescript writes them (`components.schemas`), so that the
- * generated file can take this one's place. The page uses the short names of `documents.ts`.
+ * generated file can take this one's place. The page uses the short names of `documents.ts`. What `schema.ts` has is taken from there.
  */
+import type { components as described } from './schema'
+
 export interface components {
   schemas: {
     Label: { zh: string; en: string }
@@ -92,48 +94,22 @@ export interface components {
       withheld: boolean
       region: string | null
     }
-    ContactPoint: { kind: 'phone' | 'email'; value: string; label: string }
+    ContactPoint: described['schemas']['ContactPoint']
     CustomerInput: {
       kind: 'person' | 'organisation'
       name: string
-      language: components['schemas']['Language'] | null
-      segment: 'A' | 'B' | 'C' | null
+      language: string | null
+      segment: string | null
       account_manager_id?: string | null
       tags: string[]
       contact_points: components['schemas']['ContactPoint'][]
       notes: string
     }
-    Customer: components['schemas']['CustomerInput'] & { customer_id: string; created_at: string }
-    Case: { case_id: string; kind: string; subject: string; state: string; opened_at: string }
-    Outcome:
-      | 'answered'
-      | 'abandoned_in_menu'
-      | 'abandoned_in_queue'
-      | 'abandoned_while_ringing'
-      | 'closed'
-      | 'ended_in_menu'
-      | 'failed'
-      | 'lost_pbx'
-      | 'callback_taken'
-      | 'callback_failed'
-      | 'callback_cancelled'
-      | 'called_again'
-      | 'message_left'
-      | 'transferred_out'
-    InteractionSummary: {
-      interaction_id: string
-      media_type: string
-      started_at: string
-      outcome: components['schemas']['Outcome'] | null
-      queue_id: string | null
-      agent_id: string | null
-      disposition: string | null
-      notes: string | null
-    }
-    CustomerCard: components['schemas']['Customer'] & {
-      last_interactions: components['schemas']['InteractionSummary'][]
-      open_cases: components['schemas']['Case'][]
-    }
+    Customer: described['schemas']['Customer']
+    Case: described['schemas']['Case']
+    Outcome: described['schemas']['Outcome']
+    InteractionSummary: described['schemas']['InteractionSummary']
+    CustomerCard: described['schemas']['CustomerView']
     ReasonPart: { name: string; value: string }
     WaitingReason: { text: components['schemas']['Label']; parts: components['schemas']['ReasonPart'][] }
     Callback: {

@@ -1,8 +1,11 @@
 import { createPinia } from 'pinia'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createApp, h, nextTick, shallowRef, type App } from 'vue'
 
+import { api } from '@/api/client'
+import { customersApi, type StoryPage } from '@/api/customers'
 import type { Pop } from '@/api/documents'
+import { NoAnswer } from '@/api/errors'
 import { i18n, setLanguage } from '@/i18n'
 
 import PopCard from './PopCard.vue'
@@ -17,8 +20,19 @@ function find(name: string): HTMLElement | null {
   return place.querySelector<HTMLElement>(`[data-test="${name}"]`)
 }
 
+/** Timelines that were asked for, by customer; the test answers them. */
+let stories: Map<string, (page: StoryPage) => void>
+
 beforeEach(() => {
   setLanguage('en')
+  stories = new Map()
+  vi.spyOn(api, 'reasons').mockResolvedValue([])
+  vi.spyOn(api, 'dispositions').mockResolvedValue([])
+  vi.spyOn(customersApi, 'cases').mockRejectedValue(new NoAnswer('the store is away'))
+  vi.spyOn(customersApi, 'complaintReasons').mockResolvedValue([])
+  vi.spyOn(customersApi, 'remedies').mockResolvedValue([])
+  vi.spyOn(customersApi, 'tasks').mockResolvedValue([])
+  vi.spyOn(customersApi, 'timeline').mockImplementation((id) => new Promise((answer) => stories.set(id, answer)))
   pop.value = popOf('i1')
   place = document.createElement('div')
   document.body.append(place)
@@ -107,6 +121,44 @@ describe('the pop card', () => {
     await nextTick()
     expect((find('blank-name') as HTMLInputElement).value).toBe('')
     expect((find('blank-phone') as HTMLInputElement).value).toBe('+442')
+  })
+
+  it('shows what is open from the card itself, also while the store is away', async () => {
+    const open = { case_id: 'k1', kind: 'complaint', subject: 'Box was wet', state: 'open', opened_at: '2026-11-01T00:00:00Z', priority: 'high', due_at: null, owner_id: null }
+    pop.value = popOf('i1', { customers: [{ ...customerCard('ada', 'Ada'), open_cases: [open] }], customer_id: 'ada' })
+    await vi.waitFor(() => expect(find('cases-problem')).not.toBeNull())
+    expect(find('pop-cases')?.textContent).toContain('Box was wet')
+    expect(find('pop-cases')?.textContent).toContain('high')
+  })
+
+  it('shows nothing of the previous customer, though his timeline comes late and a case of his was half written', async () => {
+    const secret = (id: string): Pop => popOf(id, { customers: [{ ...customerCard(`of-${id}`, `Name of ${id}`), notes: `Notes of ${id}` }], customer_id: `of-${id}` })
+    pop.value = secret('i1')
+    await nextTick()
+    find('case-new')?.click()
+    await nextTick()
+    const subject = find('case-subject') as HTMLInputElement
+    subject.value = 'Secret of the first'
+    subject.dispatchEvent(new Event('input'))
+    pop.value = secret('i2')
+    await nextTick()
+    stories.get('of-i1')?.({ items: [{ at: '2026-11-01T00:00:00Z', kind: 'note', entry_id: 'n1', data: { by: 'li', text: 'Note of the first' } }], next_before: null })
+    stories.get('of-i2')?.({ items: [{ at: '2026-11-02T00:00:00Z', kind: 'note', entry_id: 'n2', data: { by: 'li', text: 'Note of the second' } }], next_before: null })
+    await vi.waitFor(() => expect(place.textContent).toContain('Note of the second'))
+    expect(find('pop-customer-name')?.textContent).toBe('Name of i2')
+    expect(place.innerHTML).not.toMatch(/i1|of the first/)
+    expect(find('case-form')).toBeNull()
+  })
+
+  it('shows markup, emoji, right-to-left letters and 4 kB in notes as text', async () => {
+    const nasty = `<script>alert(1)</script> 🎧👩‍💻 مرحبا‮ ${'x'.repeat(4_096)}`
+    pop.value = popOf('i1', { customers: [{ ...customerCard('x', nasty), notes: nasty }], customer_id: 'x' })
+    await nextTick()
+    stories.get('x')?.({ items: [{ at: '2026-11-01T00:00:00Z', kind: 'note', entry_id: 'n1', data: { by: nasty, text: nasty } }], next_before: null })
+    await vi.waitFor(() => expect(find('story')?.textContent).toContain(nasty))
+    expect(find('pop-customer-name')?.textContent).toBe(nasty)
+    expect(find('pop-customer-notes')?.textContent).toBe(nasty)
+    expect(place.querySelector('script, img')).toBeNull()
   })
 
   it('keeps what is being typed when the same pop is sent again', async () => {

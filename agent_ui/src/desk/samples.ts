@@ -14,6 +14,11 @@ export function customerCard(customerId: string, name: string): CustomerCard {
     created_at: '2026-01-01T00:00:00Z',
     last_interactions: [],
     open_cases: [],
+    account_manager_id: null,
+    consents: [],
+    custom: {},
+    numbers: [],
+    version: 1,
   }
 }
 

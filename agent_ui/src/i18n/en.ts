@@ -1,5 +1,7 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
 import { en as alerts } from './alerts'
+import { en as calls } from './calls'
+import { en as customers } from './customers'
 import { en as flows } from './flows'
 import { en as listening } from './listening'
 import { en as imports } from './imports'
@@ -10,6 +12,8 @@ import { en as surveys } from './surveys'
 
 export const en = {
   alerts,
+  calls,
+  customers,
   flows,
   listening,
   prompts,
@@ -236,8 +240,8 @@ export const en = {
     cases: 'Open cases',
     noCases: 'No open case',
     opened: 'opened {date}',
-    caseKind: { question: 'question', complaint: 'complaint', order: 'order' },
-    caseState: { open: 'open', closed: 'closed' },
+    caseKind: { question: 'question', complaint: 'complaint', order: 'order', field_visit: 'field visit', fault: 'fault' },
+    caseState: { open: 'open', in_progress: 'in progress', waiting: 'waiting', resolved: 'resolved', closed: 'closed', reopened: 'reopened' },
     history: 'Last contacts',
     noHistory: 'First contact',
     thisNumber: 'this number',

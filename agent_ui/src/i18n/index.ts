@@ -38,10 +38,12 @@ export const i18n = createI18n({
     en: {
       day: { year: 'numeric', month: 'short', day: 'numeric' },
       moment: { weekday: 'short', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+      stamp: { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
     },
     zh: {
       day: { year: 'numeric', month: 'short', day: 'numeric' },
       moment: { weekday: 'short', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+      stamp: { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
     },
   },
 })
@@ -95,6 +97,12 @@ export function useWords() {
     return Number.isNaN(date.getTime()) ? at : d(date, 'moment')
   }
 
+  /** A moment of any year. */
+  function stamp(at: string): string {
+    const date = new Date(at)
+    return Number.isNaN(date.getTime()) ? at : d(date, 'stamp')
+  }
+
   function number(phone: PhoneNumber): string {
     if (phone.withheld) return t('pop.withheld')
     return phone.national ?? phone.e164 ?? (phone.raw || t('pop.noNumber'))
@@ -116,5 +124,5 @@ export function useWords() {
     return te(key) ? t(key) : word
   }
 
-  return { t, te, language, label, labelOfCode, known, day, moment, number, problem, cause }
+  return { t, te, language, label, labelOfCode, known, day, moment, stamp, number, problem, cause }
 }

@@ -1,6 +1,8 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
 import type { Messages } from './en'
 import { zh as alerts } from './alerts'
+import { zh as calls } from './calls'
+import { zh as customers } from './customers'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
 import { zh as imports } from './imports'
@@ -11,6 +13,8 @@ import { zh as surveys } from './surveys'
 
 export const zh: Messages = {
   alerts,
+  calls,
+  customers,
   flows,
   listening,
   prompts,
@@ -229,8 +233,8 @@ export const zh: Messages = {
     cases: '未结事项',
     noCases: '没有未结事项',
     opened: '{date} 建立',
-    caseKind: { question: '咨询', complaint: '投诉', order: '订单' },
-    caseState: { open: '未结', closed: '已结' },
+    caseKind: { question: '咨询', complaint: '投诉', order: '订单', field_visit: '上门服务', fault: '故障' },
+    caseState: { open: '未结', in_progress: '处理中', waiting: '等待中', resolved: '已解决', closed: '已结', reopened: '重新打开' },
     history: '最近联系',
     noHistory: '首次联系',
     thisNumber: '本次来电',

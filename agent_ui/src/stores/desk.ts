@@ -3,6 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 
 import { api } from '@/api/client'
+import { customersApi, type CustomerRecord } from '@/api/customers'
 import type { Code, CustomerCard, CustomerInput, PhoneKind, WantedState } from '@/api/documents'
 import { attachedAfter, viewOf, type Attached } from '@/desk/pop_view'
 
@@ -57,9 +58,19 @@ export const useDesk = defineStore('desk', () => {
   /** Creates a customer and attaches him to the interaction he was created for, whichever is on the screen by then. */
   async function createCustomer(interactionId: string, input: CustomerInput): Promise<void> {
     const customer = await api.createCustomer(input)
-    const created: CustomerCard = { ...customer, last_interactions: [], open_cases: [] }
+    const created: CustomerCard = { ...customer, last_interactions: [], open_cases: [], numbers: [] }
     await api.patchInteraction(interactionId, { customer_id: customer.customer_id })
     take({ interactionId, customerId: customer.customer_id, created })
+  }
+
+  /** Attaches anybody to the interaction, and where `number` is given notes it with him, so that he is known by it next time. */
+  async function attachCustomer(interactionId: string, customer: CustomerRecord, number: string | null): Promise<void> {
+    await api.patchInteraction(interactionId, { customer_id: customer.customer_id })
+    const card = await customersApi.card(customer.customer_id)
+    take({ interactionId, customerId: card.customer_id, created: card })
+    if (number === null || card.contact_points.some((point) => point.value === number)) return
+    const contact_points = [...card.contact_points, { kind: 'phone' as const, value: number, label: '' }]
+    await customersApi.change(card.customer_id, card.version, { contact_points })
   }
 
   function forget(): void {
@@ -79,6 +90,7 @@ export const useDesk = defineStore('desk', () => {
     extendWrapUp,
     chooseCustomer,
     createCustomer,
+    attachCustomer,
     forget,
   }
 })

@@ -1,0 +1,129 @@
+/** Customers with all that belongs to them, and past calls; the types are those the server describes. */
+import { call, change, send } from './client'
+import type { CustomerCard } from './documents'
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+
+export type CaseBody = Schemas['CaseBody']
+export type CaseChange = Schemas['CaseChange']
+export type CaseCode = Schemas['CaseCode']
+export type CaseRecord = Schemas['CaseRecord']
+export type CaseState = Schemas['CaseState']
+export type Change = Schemas['Change']
+export type Consent = Schemas['Consent']
+export type CustomField = Schemas['CustomField']
+export type CustomerChange = Schemas['CustomerChange']
+export type CustomerList = Schemas['CustomerList']
+export type CustomerRecord = Schemas['Customer']
+export type InteractionDetail = Schemas['InteractionDetail']
+export type InteractionView = Schemas['InteractionView']
+export type NumberRecord = Schemas['NumberRecord']
+export type Opportunity = Schemas['Opportunity']
+export type Order = Schemas['Order']
+export type Outcome = Schemas['Outcome']
+export type StoryEntry = Schemas['StoryEntry']
+export type StoryPage = Schemas['StoryPage']
+export type Task = Schemas['Task']
+export type TaskBody = Schemas['TaskBody']
+export type TaskChange = Schemas['TaskChange']
+export type TimelineEntry = Schemas['TimelineEntry']
+export type TimelineKind = Schemas['TimelineKind']
+
+/** Which past calls; empty texts ask for all. Days are whole ones of this browser's time zone. */
+export interface CallFilters {
+  readonly queueId: string
+  readonly agentId: string
+  readonly outcome: Outcome | ''
+  readonly from: string
+  readonly to: string
+}
+
+const part = encodeURIComponent
+
+function at(id: string, rest = ''): string {
+  return `/customers/${part(id)}${rest}`
+}
+
+function query(values: Readonly<Record<string, string | number | readonly string[] | null>>): string {
+  const built = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null || value === '') continue
+    for (const one of typeof value === 'object' ? value : [String(value)]) built.append(name, one)
+  }
+  return built.toString()
+}
+
+/** The beginning of a day (`2026-11-22`), or of the one after it, as the server wants it. */
+export function dayBorder(day: string, after: boolean): string {
+  if (day === '') return ''
+  const begin = new Date(`${day}T00:00:00`)
+  if (Number.isNaN(begin.getTime())) return ''
+  if (after) begin.setDate(begin.getDate() + 1)
+  return begin.toISOString()
+}
+
+export const customersApi = {
+  search: (text: string, after: string | null, limit = 20) =>
+    call<CustomerList>('GET', `/customers?${query({ search: text, after, limit })}`),
+  read: (id: string) => call<CustomerRecord>('GET', at(id)),
+  card: (id: string) => call<CustomerCard>('GET', at(id, '/card')),
+  /** Of the version that was read; `outdated` when somebody changed it meanwhile. */
+  change: (id: string, version: number, changes: CustomerChange) => change<CustomerRecord>(at(id), version, changes),
+
+  numbers: async (id: string) => (await call<Schemas['NumberList']>('GET', at(id, '/numbers'))).items,
+  giveNumber: (id: string, number: string) =>
+    call<NumberRecord>('POST', at(id, '/numbers'), number === '' ? {} : { number }),
+  takeNumber: async (id: string, number: string) => {
+    await send('DELETE', at(id, `/numbers/${part(number)}`))
+  },
+  setPin: (id: string, number: string, pin: string) =>
+    call<NumberRecord>('PUT', at(id, `/numbers/${part(number)}/pin`), { pin }),
+  removePin: (id: string, number: string) => call<NumberRecord>('DELETE', at(id, `/numbers/${part(number)}/pin`)),
+  unlock: (id: string, number: string) => call<NumberRecord>('DELETE', at(id, `/numbers/${part(number)}/lock`)),
+
+  timeline: (id: string, kinds: readonly TimelineKind[], before: string | null, limit = 30) =>
+    call<StoryPage>('GET', at(id, `/timeline?${query({ kind: kinds, before, limit })}`)),
+  changes: (id: string, before: number | null) =>
+    call<Schemas['ChangeList']>('GET', at(id, `/changes?${query({ before, limit: 30 })}`)),
+  addNote: (id: string, text: string, interactionId: string | null) =>
+    call<Schemas['Note']>('POST', at(id, '/notes'), interactionId === null ? { text } : { text, interaction_id: interactionId }),
+
+  cases: (id: string, open: boolean | null, before: string | null = null) =>
+    call<Schemas['CaseList']>('GET', `/cases?${query({ customer_id: id, open: open === null ? null : String(open), before, limit: 50 })}`),
+  case: (id: string) => call<CaseRecord>('GET', `/cases/${part(id)}`),
+  openCase: (customerId: string, body: Partial<CaseBody>) => call<CaseRecord>('POST', at(customerId, '/cases'), body),
+  changeCase: (id: string, version: number, changes: CaseChange) => change<CaseRecord>(`/cases/${part(id)}`, version, changes),
+  linkCase: (id: string, interactionId: string) =>
+    call<CaseRecord>('PUT', `/cases/${part(id)}/interactions/${part(interactionId)}`),
+  complaintReasons: async () => (await call<Schemas['CaseCodeList']>('GET', '/complaint-reasons')).items,
+  remedies: async () => (await call<Schemas['CaseCodeList']>('GET', '/remedies')).items,
+
+  tasks: async (id: string) => (await call<Schemas['TaskList']>('GET', at(id, '/tasks?limit=100'))).items,
+  addTask: (id: string, body: TaskBody) => call<Task>('POST', at(id, '/tasks'), body),
+  changeTask: (id: string, version: number, changes: TaskChange) => change<Task>(`/tasks/${part(id)}`, version, changes),
+
+  orders: (id: string) => call<Schemas['OrderList']>('GET', `/orders?${query({ customer_id: id, limit: 50 })}`),
+  opportunities: (id: string) => call<Schemas['OpportunityList']>('GET', `/opportunities?${query({ customer_id: id, limit: 50 })}`),
+  orderStates: async () => (await call<Schemas['CaseCodeList']>('GET', '/order-states')).items,
+  opportunityStages: async () => (await call<Schemas['CaseCodeList']>('GET', '/opportunity-stages')).items,
+  customFields: async () => (await call<Schemas['CustomFieldList']>('GET', '/custom-fields')).items,
+  agents: async () => (await call<Schemas['AgentList']>('GET', '/agents')).items,
+
+  calls: (filters: CallFilters, before: string | null) =>
+    call<Schemas['InteractionList']>(
+      'GET',
+      `/interactions?${query({
+        limit: 50,
+        before,
+        queue_id: filters.queueId,
+        agent_id: filters.agentId,
+        outcome: filters.outcome,
+        since: dayBorder(filters.from, false),
+        until: dayBorder(filters.to, true),
+      })}`,
+    ),
+  lastCalls: (customerId: string) =>
+    call<Schemas['InteractionList']>('GET', `/interactions?${query({ customer_id: customerId, limit: 1 })}`),
+  interaction: (id: string) => call<InteractionDetail>('GET', `/interactions/${part(id)}`),
+}

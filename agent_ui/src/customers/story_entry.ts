@@ -1,0 +1,141 @@
+/** An entry of a customer's timeline as it is told: a heading, its text, and short remarks. */
+import type { StoryEntry, TimelineKind } from '@/api/customers'
+import type { Code, Label } from '@/api/documents'
+import { useWords } from '@/i18n'
+import { formatDuration } from '@/time/duration'
+
+export interface Told {
+  readonly title: string
+  readonly text: string
+  readonly remarks: readonly string[]
+  readonly by: string
+  /** The contact that can be opened from here. */
+  readonly interactionId: string | null
+}
+
+/** What one chooses between, and the kinds of entries that each means. */
+export const SHOWS: Readonly<Record<string, readonly TimelineKind[]>> = {
+  all: [],
+  contacts: ['interaction'],
+  notes: ['note'],
+  cases: ['case', 'task'],
+  surveys: ['survey'],
+  sales: ['order', 'opportunity'],
+  changes: ['change'],
+}
+
+/** A text of the entry's data; empty where there is none. */
+export function textOf(data: Readonly<Record<string, unknown>>, name: string): string {
+  const value = data[name]
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : ''
+}
+
+/** How long a contact lasted; null while it goes on. */
+function seconds(entry: StoryEntry): number | null {
+  const end = Date.parse(textOf(entry.data, 'ended_at'))
+  return Number.isNaN(end) ? null : Math.max(0, (end - Date.parse(entry.at)) / 1_000)
+}
+
+export function useStory(dispositions: () => readonly Code[], queueLabel: (queueId: string) => Label | null) {
+  const { t, known, label, labelOfCode, stamp } = useWords()
+
+  function queue(queueId: string): string {
+    const found = queueId === '' ? null : queueLabel(queueId)
+    return found === null ? queueId : label(found)
+  }
+
+  function said(remarks: readonly string[]): string[] {
+    return remarks.filter((remark) => remark !== '')
+  }
+
+  function agent(id: string): string {
+    return id === '' ? '' : t('customers.agent', { agent: id })
+  }
+
+  function due(at: string): string {
+    return at === '' ? '' : t('customers.due', { moment: stamp(at) })
+  }
+
+  function tell(entry: StoryEntry): Told {
+    const data = entry.data
+    const of = (name: string): string => textOf(data, name)
+    const none: Told = { title: known('customers.kind', entry.kind), text: '', remarks: [], by: of('by'), interactionId: null }
+    switch (entry.kind) {
+      case 'interaction': {
+        const lasted = seconds(entry)
+        return {
+          ...none,
+          title: known('customers.media', of('media_type')),
+          text: of('notes'),
+          remarks: said([
+            t(`outcome.${of('outcome') || 'open'}`),
+            labelOfCode(of('disposition'), dispositions()),
+            queue(of('queue_id')),
+            agent(of('agent_id')),
+            lasted === null ? '' : formatDuration(lasted),
+          ]),
+          interactionId: entry.entry_id,
+        }
+      }
+      case 'note':
+        return { ...none, text: of('text'), interactionId: of('interaction_id') || null }
+      case 'case':
+        return {
+          ...none,
+          title: `${none.title}: ${known('pop.caseKind', of('kind'))}`,
+          text: of('subject'),
+          remarks: said([known('pop.caseState', of('state')), agent(of('owner_id')), due(of('due_at'))]),
+          by: of('opened_by'),
+        }
+      case 'task':
+        return {
+          ...none,
+          title: known('customers.taskKind', of('kind')),
+          text: of('text'),
+          remarks: said([of('done_at') === '' ? '' : t('customers.done'), agent(of('owner_id')), due(of('due_at'))]),
+          by: of('created_by'),
+        }
+      case 'survey': {
+        const scores = data['scores']
+        const given = typeof scores === 'object' && scores !== null ? Object.entries(scores) : []
+        return {
+          ...none,
+          remarks: said([
+            ...given.map(([question, score]) => `${question}: ${String(score)}`),
+            given.length === 0 ? t('customers.noAnswer') : '',
+            queue(of('queue_id')),
+            agent(of('agent_id')),
+          ]),
+          interactionId: entry.entry_id,
+        }
+      }
+      case 'order':
+        return {
+          ...none,
+          title: `${none.title} ${of('number')}`,
+          remarks: said([of('state'), `${of('total')} ${of('currency')}`, due(of('due_on'))]),
+          by: of('created_by'),
+        }
+      case 'opportunity':
+        return {
+          ...none,
+          text: of('title'),
+          remarks: said([known('customers.opportunityState', of('state')), of('stage'), agent(of('owner_id'))]),
+          by: of('opened_by'),
+        }
+      case 'change': {
+        const fields = Array.isArray(data['fields']) ? data['fields'] : []
+        const names = fields.flatMap((field: unknown) =>
+          typeof field === 'object' && field !== null && 'field' in field ? [known('customers.field', String(field.field))] : [],
+        )
+        return {
+          ...none,
+          title: `${known('customers.entity', of('entity'))}: ${known('customers.action', of('action'))}`,
+          remarks: said(names),
+        }
+      }
+    }
+  }
+
+  return { tell, queue }
+}

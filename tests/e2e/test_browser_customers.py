@@ -1,0 +1,167 @@
+"""Customers in a real Chromium: found, changed by two at once, a case in a talk, a stranger attached, past calls."""
+
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.e2e.browser import Chromium
+from tests.e2e.house import PASSWORD
+from tests.e2e.test_browser import KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME, BrowserHouse
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+
+STRANGER = "+8613612340077"
+API = "/api/v1"
+NASTY = "<script>alert(1)</script> 🎧👩‍💻 שלום مرحبا " + "x" * 140
+"""As long as a name may be, with no place to break it."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def the_house() -> AsyncIterator[BrowserHouse]:
+    with tempfile.TemporaryDirectory(prefix="cc-customers-page-", dir="/tmp") as base:
+        house = BrowserHouse(Path(base))
+        async with Chromium(house.web_url) as house.chromium, house:
+            yield house
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(the_house: BrowserHouse) -> AsyncIterator[BrowserHouse]:
+    yield the_house
+    await the_house.chromium.close_screens()
+    await the_house.check()
+
+
+async def test_a_customer_is_found_by_pinyin_and_changed_though_somebody_was_quicker(house: BrowserHouse) -> None:
+    desk = await house.chromium.desk("1001", PASSWORD)
+    other = await house.chromium.board("super", PASSWORD)
+    await desk.at("nav-customers").click()
+    search = desk.at("customer-search")
+    await search.fill("nobody of this name")
+    await expect(desk.at("search-none")).to_be_visible()
+    await search.fill("chenxing")
+    await expect(desk.at("search-row").first).to_contain_text(KNOWN_ZH_NAME)
+    await expect(desk.at("search-card").first).to_contain_text("open cases")
+    await desk.picture("customers-search")
+    await search.press("ArrowDown")
+    await search.press("Enter")
+    await desk.becomes("customer", "data-customer", "demo-morning-star")
+    await desk.shows("customer-name", KNOWN_ZH_NAME)
+    await expect(desk.at("story-entry").first).to_be_visible()
+    await desk.picture("customer")
+    assert await desk.overflow_px() == 0
+
+    await desk.at("customer-edit").click()
+    await desk.at("edit-tags").fill("批发, VIP")
+    await desk.at("edit-notes").fill("mine")
+    answer = await other.context.request.patch(
+        f"{house.web_url}{API}/customers/demo-morning-star", data={"notes": "theirs", "segment": "B"}
+    )
+    assert answer.ok, await answer.text()
+    await desk.at("edit-save").click()
+    await desk.shows("changed-meanwhile", "Changed by super meanwhile")
+    clash = desk.at("changed-meanwhile").locator('[data-part="notes"]')
+    await expect(clash).to_have_attribute("data-clashes", "true")
+    await expect(clash).to_contain_text("theirs")
+    await expect(desk.at("edit-notes")).to_have_value("mine")
+    await expect(desk.at("edit-segment")).to_have_value("B")
+    await desk.picture("customer-conflict")
+    await desk.at("edit-save").click()
+    await desk.shows("customer-notes", "mine")
+    await desk.shows("customer-segment", "B")
+    await desk.at("customer-changes").click()
+    change = desk.at("change").first
+    await expect(change.locator('[data-field="notes"]')).to_contain_text("theirs → mine")
+    await desk.picture("customer-changes")
+    await desk.at("customer-sales").click()
+    await expect(desk.at("sales")).to_be_visible()
+    await desk.picture("customer-sales")
+    # A PIN is not an agent's to set.
+    await expect(desk.at("pin-ask")).to_have_count(0)
+
+
+async def test_a_supervisor_sets_a_pin_that_nobody_sees_and_names_of_any_kind_are_text(house: BrowserHouse) -> None:
+    board = await house.chromium.board("super", PASSWORD, dark=True)
+    answer = await board.context.request.post(
+        f"{house.web_url}{API}/customers", data={"name": NASTY, "notes": NASTY * 20, "tags": [NASTY[:100]]}
+    )
+    assert answer.status == 201, await answer.text()
+    customer_id = (await answer.json())["customer_id"]
+    await board.speaks("zh")
+    await board.at("nav-customers").click()
+    await board.at("customer-search").fill("script alert")
+    await board.page.locator(f'[data-customer="{customer_id}"]').click()
+    await expect(board.at("customer-name")).to_have_text(NASTY)
+    await board.at("number-new").fill("40017722")
+    await board.at("number-give").click()
+    await board.at("pin-ask").click()
+    await board.at("pin").fill("739164")
+    await board.at("pin-save").click()
+    await board.becomes("number", "data-pin", "true")
+    assert "739164" not in await board.page.content()
+    await board.picture("customer-nasty-zh-dark")
+    assert await board.overflow_px() == 0
+    await board.at("pin-remove").click()
+    await board.becomes("number", "data-pin", "false")
+
+
+async def test_a_case_is_opened_in_the_talk_and_a_stranger_attached(house: BrowserHouse) -> None:
+    desk, call = await house.chromium.desk("1001", PASSWORD), await house.chromium.call()
+    await desk.use_phone("browser")
+    await desk.be_ready()
+    await call.dial("4001", KNOWN_ZH)
+    await desk.pops("ringing", "customer")
+    await desk.answer()
+    first = await desk.interaction_id()
+    await desk.at("case-new").click()
+    await desk.at("case-subject").fill("货物受潮 the goods are wet")
+    await desk.at("case-kind").select_option("complaint")
+    await desk.at("case-priority").select_option("high")
+    await desk.picture("pop-new-case")
+    await desk.at("case-save").click()
+    row = desk.at("pop").locator('[data-test="case"]', has_text="货物受潮")
+    await expect(row).to_have_attribute("data-state", "open")
+    await row.locator('[data-test="case-edit"]').click()
+    await desk.at("case-state").select_option("in_progress")
+    await desk.at("case-save").click()
+    await expect(row).to_have_attribute("data-state", "in_progress")
+    await desk.at("pop-all").click()
+    await expect(desk.at("customer")).to_have_attribute("data-customer", "demo-morning-star")
+    await expect(desk.at("pop")).to_have_attribute("data-interaction", first)
+    await desk.picture("pop-whole-customer")
+    assert await desk.overflow_px() == 0
+    await call.hang_up()
+    await desk.end_wrap_up()
+
+    await call.dial("4001", STRANGER)
+    await desk.pops("ringing", "blank")
+    # Nothing of him who called before.
+    await expect(desk.at("pop")).not_to_contain_text(re.compile("货物受潮|晨星"))
+    await desk.answer()
+    await desk.speaks("zh")
+    await desk.at("pop").locator('[data-test="customer-search"]').fill("harbour")
+    await expect(desk.at("search-row").first).to_contain_text(KNOWN_EN_NAME)
+    await desk.picture("pop-attach-zh")
+    await desk.at("pop").locator('[data-test="customer-search"]').press("Enter")
+    await desk.pops("talking", "customer")
+    await desk.shows("pop-customer-name", KNOWN_EN_NAME)
+    await desk.shows("pop-contact-points", STRANGER)
+    await desk.picture("pop-attached-zh")
+    await call.hang_up()
+    await desk.end_wrap_up()
+
+    await desk.at("nav-calls").click()
+    await desk.page.locator(f'[data-test="call-row"][data-interaction="{first}"]').click()
+    await expect(desk.at("call-offers")).to_contain_text("1001")
+    await desk.shows("call-outcome", "已接听")
+    await desk.picture("calls-zh")
+    await desk.speaks("en")
+    await desk.at("calls-outcome").select_option("abandoned_in_queue")
+    await expect(desk.page.locator(f'[data-interaction="{first}"]')).to_have_count(0)
+    await desk.at("calls-outcome").select_option("answered")
+    await expect(desk.page.locator(f'[data-interaction="{first}"]').first).to_be_visible()
+    await desk.picture("calls")
