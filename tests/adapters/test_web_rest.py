@@ -330,6 +330,10 @@ def test_an_interaction_with_its_timeline(li: TestClient, house: WebHouse) -> No
         "flow": None,
         "flow_version": None,
         "menu_path": [],
+        "typed": [],
+        "verified": False,
+        "scores": [],
+        "messages": [],
         "language": "",
         "customer_id": None,
         "times": {
