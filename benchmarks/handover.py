@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.arguments import between
 from benchmarks.crowd import Measured, hand_over, ring_new_calls, talk_lengths
 from benchmarks.figures import Figures
 from benchmarks.two_queues import APP_QUEUE, OURS, WAYS, TwoQueues
@@ -212,15 +213,6 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _parser() -> argparse.ArgumentParser:
-    def between(least: int, most: int) -> Callable[[str], int]:
-        def number(text: str) -> int:
-            value = int(text)
-            if not least <= value <= most:
-                raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
-            return value
-
-        return number
-
     parser = argparse.ArgumentParser(
         description="Our queue beside a stock app_queue on one private Asterisk, with the same phones, in turns.",
         epilog=EXPLANATION,

@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.arguments import between
 from benchmarks.figures import Figures
 from benchmarks.menus import OURS, PLAIN, WAYS, Measured, MenuHouse, crowd
 from callcenter.asterisk.errors import AsteriskError
@@ -244,15 +245,6 @@ def as_text(outcome: Outcome) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    def between(least: int, most: int) -> Callable[[str], int]:
-        def number(text: str) -> int:
-            value = int(text)
-            if not least <= value <= most:
-                raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
-            return value
-
-        return number
-
     parser = argparse.ArgumentParser(
         description="Our menus beside plain ones of the dialplan, on one private Asterisk with the same sounds.",
         epilog=EXPLANATION,
