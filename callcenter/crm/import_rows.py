@@ -234,8 +234,20 @@ def _order_readers(region: str) -> dict[str, _Read]:
 
 def new_customer(said: CustomerRow, customer_id: CustomerId, *, at: datetime, by: str) -> Customer:
     """A customer of whom nobody knew; his row must have a name."""
-    nobody = Customer(customer_id=customer_id, name=said.name or "", created_at=at)
-    return replace(changed_customer(nobody, said, at=at, by=by), version=1)
+    return Customer(
+        customer_id=customer_id,
+        kind=said.kind or CustomerKind.PERSON,
+        name=said.name or "",
+        language=said.language,
+        segment=said.segment,
+        account_manager_id=None if said.account_manager_id is None else AgentId(said.account_manager_id),
+        tags=tuple(dict.fromkeys(said.tags)),
+        contact_points=tuple({point.value: point for point in reversed(said.points)}.values())[::-1],
+        notes=said.notes or "",
+        created_at=at,
+        consents=_consents((), said.consents, at=at, by=by),
+        custom=dict(said.custom),
+    )
 
 
 def changed_customer(known: Customer, said: CustomerRow, *, at: datetime, by: str) -> Customer:

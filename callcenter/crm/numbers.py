@@ -38,6 +38,7 @@ _IN_BRACKETS = re.compile(r"<([^<>]*)>\s*$")
 _EXTENSION = re.compile(r"(?:;\s*ext\s*=|\s*,*\s*(?:ext\.?|extension|x|#|分机)\s*:?)\s*\d{1,11}\s*$", re.IGNORECASE)
 _PARAMETERS = re.compile(r";.*$", re.DOTALL)
 _DIALLABLE = re.compile(r"^\+?[\d\s().\-/]*$", re.ASCII)
+_DIGITS_ALONE = re.compile(r"\+?\d{1,40}\Z", re.ASCII)
 _SHORTEST_INTERNATIONAL = 8
 """Digits a number needs before it may be E.164 without its plus; shorter ones are extensions and service numbers."""
 
@@ -67,7 +68,11 @@ def normalise(raw: str, default_region: str, *, presentation: str = "allowed") -
 
 def to_e164(text: str, default_region: str) -> str | None:
     """What someone typed into a search field as E.164, or None when it is no telephone number."""
-    return normalise(text, default_region).e164
+    if not _DIGITS_ALONE.match(text):
+        return normalise(text, default_region).e164
+    # A file has a million of them, of which only this is asked: a fifth of the time.
+    parsed = _parse(text, default_region.strip().upper())
+    return None if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
 
 
 def _printable(text: str) -> str:

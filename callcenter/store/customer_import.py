@@ -22,6 +22,7 @@ from callcenter.store.changes import differences
 from callcenter.store.customers import FIELDS, read_customers, with_contact_points
 from callcenter.store.encoding import encode_json, without_surrogates
 from callcenter.store.import_tables import external_ids
+from callcenter.store.many_rows import Row, insert_many
 
 IDS_A_QUERY = 1_000
 MOST_NUMBERS = 10
@@ -278,10 +279,9 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
     _check(connection, found, rules)
     at = rules.at
     if found.new:
-        connection.execute(insert(tables.customers), [_customer_row(one, at, new=True) for one, _ in found.new])
+        insert_many(connection, tables.customers, _CUSTOMER_COLUMNS, [_new_row(one, at) for one, _ in found.new])
         points = [row for one, _ in found.new for row in _point_rows(one)]
-        if points:
-            connection.execute(insert(tables.contact_points), points)
+        insert_many(connection, tables.contact_points, _POINT_COLUMNS, points)
     if found.changed:
         connection.execute(_CHANGE, [_changed_row(after, at) for _, after in found.changed])
         moved = [after for before, after in found.changed if before.contact_points != after.contact_points]
@@ -289,7 +289,7 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
             points_of = tables.contact_points
             for part in _parts(sorted(one.customer_id for one in moved)):
                 connection.execute(delete(points_of).where(points_of.c.customer_id.in_(part)))
-            connection.execute(insert(points_of), [row for one in moved for row in _point_rows(one)])
+            insert_many(connection, points_of, _POINT_COLUMNS, [row for one in moved for row in _point_rows(one)])
     _write_terms(connection, found)
     _write_ids(connection, found, rules)
     _write_history(connection, found, rules)
@@ -351,80 +351,71 @@ def _write_ids(connection: Connection, found: Plan, rules: ImportRules) -> None:
             for number, customer_id in found.numbers
         ]
         connection.execute(insert(sales_tables.customer_numbers), rows)
-    if found.externals:
-        rows = [
-            {"source": rules.source, "external_id": external, "customer_id": customer_id}
-            for external, customer_id in found.externals
-        ]
-        connection.execute(insert(external_ids), rows)
+    ids = [(rules.source, external, customer_id) for external, customer_id in found.externals]
+    insert_many(connection, external_ids, ("source", "external_id", "customer_id"), ids)
 
 
 def _write_history(connection: Connection, found: Plan, rules: ImportRules) -> None:
-    lines = [(None, after, "created") for after, _ in found.new]
-    lines += [(before, after, "changed") for before, after in found.changed]  # type: ignore[misc]
-    rows = [
-        {
-            "customer_id": after.customer_id,
-            "at": rules.at,
-            "by": rules.by,
-            "entity": "customer",
-            "entity_id": after.customer_id,
-            "action": action,
-            "fields": encode_json(differences(before, after, FIELDS)),
-        }
-        for before, after, action in lines
-    ]
-    rows += [
-        {
-            "customer_id": customer_id,
-            "at": rules.at,
-            "by": rules.by,
-            "entity": "customer_number",
-            "entity_id": number,
-            "action": "customer_number_given",
-            "fields": encode_json([{"field": "number", "before": None, "after": number}]),
-        }
-        for number, customer_id in found.numbers
-    ]
-    if rows:
-        connection.execute(insert(crm_tables.customer_changes), rows)
+    at, by = rules.at, rules.by
+    rows: list[Row] = []
+    for after, _ in found.new:
+        one, said = after.customer_id, encode_json(differences(None, after, FIELDS))
+        rows.append((one, at, by, "customer", one, "created", said))
+    for before, after in found.changed:
+        one, said = after.customer_id, encode_json(differences(before, after, FIELDS))
+        rows.append((one, at, by, "customer", one, "changed", said))
+    for number, one in found.numbers:
+        said = encode_json([{"field": "number", "before": None, "after": number}])
+        rows.append((one, at, by, "customer_number", number, "customer_number_given", said))
+    insert_many(connection, crm_tables.customer_changes, _HISTORY_COLUMNS, rows)
 
 
-def _customer_row(one: Customer, at: datetime, *, new: bool) -> dict[str, object]:
-    row: dict[str, object] = {
-        "customer_id": one.customer_id,
-        "kind": one.kind,
-        "name": one.name,
-        "language": one.language,
-        "segment": one.segment,
-        "account_manager_id": one.account_manager_id,
-        "tags": one.tags,
-        "notes": one.notes,
-        "consents": one.consents or None,
-        "custom": dict(one.custom) or None,
-        "updated_at": at,
-    }
-    return {**row, "created_at": one.created_at} if new else row
+def _new_row(one: Customer, at: datetime) -> Row:
+    return (
+        one.customer_id,
+        one.kind,
+        one.name,
+        one.language,
+        one.segment,
+        one.account_manager_id,
+        one.tags,
+        one.notes,
+        one.created_at,
+        at,
+        one.consents or None,
+        dict(one.custom) or None,
+    )
 
 
 def _changed_row(after: Customer, at: datetime) -> dict[str, object]:
-    row = _customer_row(after, at, new=False)
+    row = dict(zip(_CUSTOMER_COLUMNS, _new_row(after, at), strict=True))
+    del row["created_at"]
     return {f"new_{name}": value for name, value in row.items()} | {"new_version": after.version}
 
 
-def _point_rows(one: Customer) -> list[dict[str, object]]:
+def _point_rows(one: Customer) -> list[Row]:
     return [
-        {
-            "customer_id": one.customer_id,
-            "position": position,
-            "kind": point.kind,
-            "value": point.value,
-            "label": point.label,
-        }
+        (one.customer_id, position, point.kind, point.value, point.label)
         for position, point in enumerate(one.contact_points)
     ]
 
 
+_CUSTOMER_COLUMNS = (
+    "customer_id",
+    "kind",
+    "name",
+    "language",
+    "segment",
+    "account_manager_id",
+    "tags",
+    "notes",
+    "created_at",
+    "updated_at",
+    "consents",
+    "custom",
+)
+_POINT_COLUMNS = ("customer_id", "position", "kind", "value", "label")
+_HISTORY_COLUMNS = ("customer_id", "at", "by", "entity", "entity_id", "action", "fields")
 _CHANGED = (
     "kind",
     "name",

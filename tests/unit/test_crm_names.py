@@ -1,12 +1,15 @@
 """Whatever part of a name, number or address is typed finds the customer."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from pypinyin import Style, lazy_pinyin
+from pypinyin.constants import PHRASES_DICT
 
 from callcenter.crm.names import (
     LONGEST_TERM,
     MOST_TERMS,
+    SHORT_NAME,
     customer_terms,
     fold,
     name_terms,
@@ -101,3 +104,15 @@ def test_an_emergency_number_and_a_web_page_have_terms() -> None:
     page = ContactPoint(kind=ContactPointKind.WEB, value="https://shop.example.org/")
     assert "shop.example.org/" in point_terms(page)
     assert point_terms(ContactPoint(kind=ContactPointKind.SOCIAL, value="wechat:Li_Na")) == {"wechat:li_na", "li_na"}
+
+
+PHRASES = sorted(phrase for phrase in PHRASES_DICT if len(phrase) <= SHORT_NAME)
+CHARACTERS = st.text(st.characters(min_codepoint=0x3400, max_codepoint=0x9FFF), max_size=3)
+
+
+@given(st.one_of(CHARACTERS, st.builds("{}{}{}".format, CHARACTERS, st.sampled_from(PHRASES), CHARACTERS)))
+def test_the_quick_way_to_a_reading_is_the_library_s(characters: str) -> None:
+    assume(characters)
+    read = "".join(lazy_pinyin(characters, style=Style.NORMAL, errors=list))  # type: ignore[arg-type]
+
+    assert pinyin_of(characters) == read

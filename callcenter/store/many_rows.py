@@ -1,0 +1,45 @@
+"""New rows by the thousand: what an import writes, past the work that a statement does for each single row."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from sqlalchemy import Connection, Dialect, Table, insert
+
+Row = tuple[object, ...]
+_Encode = Callable[[object], object]
+
+
+def insert_many(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Add rows, each with its values in the order of `columns`, which is the table's own."""
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    # Column by column: most columns have one value in all rows of an import, which is encoded once.
+    encoders = _encoders(table, columns, connection.dialect)
+    encoded = [
+        values if encode is None else _encoded(encode, values)
+        for encode, values in zip(encoders, zip(*rows, strict=True), strict=True)
+    ]
+    connection.exec_driver_sql(_statement(table, columns, connection.dialect), list(zip(*encoded, strict=True)))
+
+
+def _encoded(encode: _Encode, values: Sequence[object]) -> Sequence[object]:
+    first = values[0]
+    if all(value is first for value in values):
+        return (encode(first),) * len(values)
+    return [encode(value) for value in values]
+
+
+@lru_cache(64)
+def _statement(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
+    if tuple(compiled.positiontup or ()) != columns:
+        raise ValueError(f"the columns of {table.name} are given in the order {columns}, not in that of the table")
+    return str(compiled)
+
+
+@lru_cache(64)
+def _encoders(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[_Encode | None, ...]:
+    return tuple(table.c[name].type.bind_processor(dialect) for name in columns)
