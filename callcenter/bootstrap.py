@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry
 
+from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
@@ -52,6 +53,7 @@ from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
+from callcenter.app.trends import Trends
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog
@@ -282,9 +284,14 @@ class _Server:
         self._hook_delivery = HookDelivery(outbox=hooks, sender=web_services, clock=clock, chance=random.random)
         self._memory = memory = CustomerMemory(customers)
         self._figures = DayFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
-        self._screens = Screens(feed=feed, figures=self._figures, memory=memory, clock=clock)
+        self._agents_today = AgentFigures(day_begins=self._figures.day_begins)
+        self._screens = Screens(
+            feed=feed, figures=self._figures, agents_today=self._agents_today, memory=memory, clock=clock
+        )
+        self._trends = Trends(feed=feed, trend=self._figures.trend, queue_ids=self._screens.queue_ids, clock=clock)
         self._floor = Floor(clock=clock, journal=self._journal, telephony=self._bridge.telephony, screens=self._screens)
         self._figures.attach(self._floor.picture)
+        self._agents_today.attach(self._floor.picture)
         self._screens.attach(self._floor)
         self._floor.watch(self._figures.take)
         alert_book = StoredAlerts(database)
@@ -444,6 +451,7 @@ class _Server:
                 ),
                 surveys=surveys,
                 hooks=hooks,
+                trends=self._trends,
                 alerts=self._alerts,
                 alert_book=alert_book,
                 reminders=self._reminders,
@@ -475,8 +483,10 @@ class _Server:
         stack.callback(self._accounts.close)
         stack.push_async_callback(self._library.aclose)
         begun = self._figures.day_begins()
-        events = await self._records.events_since(begun)
-        self._figures.load(events)
+        recent = await self._records.events_since(self._figures.needs_events_since())
+        self._figures.load(recent)
+        self._agents_today.load(recent)
+        events = [event for event in recent if event.at >= begun]
         self._flow_figures.load(events)
         agent_ids = [status.agent_id for status in await self._records.agent_statuses()]
         today = agents_today(agent_ids, events, begun=begun, now=self._clock.now())
@@ -490,6 +500,7 @@ class _Server:
                 owned = [
                     tasks.create_task(self._until(floor_task), name="floor watch"),
                     tasks.create_task(self._screens.run(), name="screens"),
+                    tasks.create_task(self._trends.run(), name="trends"),
                     tasks.create_task(self._bridge.run(self._floor, self._calls, self._recovery), name="bridge"),
                     tasks.create_task(self._recovery.run(), name="recovery bookmark"),
                     tasks.create_task(self._make_prompts(self._lines), name="prompts"),

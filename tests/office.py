@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.call_state import CallState
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.caller import CallerGone, NoRecording, Question, Recorded, Recording, RecordingEnd, Verdict
@@ -292,14 +293,17 @@ class Office:
         self.configuration = FakeConfiguration(queue_configs=tuple(queues))
         self.memory = CustomerMemory(self.customers)
         self.figures = DayFigures(clock=self.clock, timezone=timezone)
+        self.agents_today = AgentFigures(day_begins=self.figures.day_begins)
         self.screens = Screens(
             feed=feed or Feed(epoch="office", clock=self.clock),
             figures=self.figures,
+            agents_today=self.agents_today,
             memory=self.memory,
             clock=self.clock,
         )
         self.floor = Floor(clock=self.clock, journal=self.journal, telephony=self.telephony, screens=self.screens)
         self.figures.attach(self.floor.picture)
+        self.agents_today.attach(self.floor.picture)
         self.screens.attach(self.floor)
         self.floor.watch(self.figures.take)
         self.lines = shipped_lines(n4000="main", n4001="sales", n4002="support")

@@ -1,6 +1,6 @@
 """Draws what the screens show out of the picture and the records: pure functions, one for each view."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from callcenter.acd.estimate import Prediction
@@ -11,10 +11,12 @@ from callcenter.app.message_box import MessageCount
 from callcenter.app.ports import CustomerCard, CustomerInput
 from callcenter.app.views import (
     AgentCounts,
+    AgentTodayView,
     AgentView,
     CallbackView,
     CustomerView,
     ForecastErrorView,
+    HalfHourView,
     PhoneView,
     PopView,
     QueueRef,
@@ -28,7 +30,8 @@ from callcenter.app.views import (
 from callcenter.domain.agents import AgentState, NotReadyReason
 from callcenter.domain.callbacks import Presence
 from callcenter.domain.customers import ContactPoint, ContactPointKind
-from callcenter.domain.ids import AgentId, OfferId
+from callcenter.domain.direct import agent_of
+from callcenter.domain.ids import AgentId, OfferId, QueueId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
 from callcenter.domain.offers import OfferReason
@@ -46,8 +49,17 @@ STAGES: Mapping[AgentState, str] = {
 # ---- agents
 
 
-def draw_agent(agent: AgentRecord, reasons: Mapping[str, NotReadyReason], now: datetime) -> AgentView:
-    """An agent as he stands at `now`; `reasons` are those that have a time limit."""
+def draw_agent(
+    agent: AgentRecord,
+    reasons: Mapping[str, NotReadyReason],
+    now: datetime,
+    *,
+    queue_ids: Iterable[QueueId] = (),
+    record: Interaction | None = None,
+    cards: tuple[CustomerCard, ...] = (),
+    today: AgentTodayView,
+) -> AgentView:
+    """An agent as he stands at `now`; `reasons` are those that have a time limit, `record` is what he holds."""
     wish = agent.wish
     rule = reasons.get(agent.reason or "") if agent.state is AgentState.NOT_READY else None
     until = agent.since + rule.limit if rule is not None and rule.limit is not None else None
@@ -73,6 +85,10 @@ def draw_agent(agent: AgentRecord, reasons: Mapping[str, NotReadyReason], now: d
         resting_until=agent.rest_until,
         chats=len(agent.works),
         chat_limit=agent.config.chats,
+        queue_ids=tuple(sorted(queue_id for queue_id in queue_ids if agent_of(queue_id) is None)),
+        queue_id=None if record is None else record.queue_id,
+        customer_name=cards[0].customer.name if len(cards) == 1 else None,
+        today=today,
     )
 
 
@@ -84,6 +100,7 @@ def draw_queue(
     picture: Picture,
     *,
     today: TodayView,
+    half_hour: HalfHourView,
     forecast_error: ForecastErrorView | None,
     now: datetime,
     messages: MessageCount | None = None,
@@ -105,6 +122,7 @@ def draw_queue(
         expected_high_seconds=high,
         agents=_counts(queue),
         today=today,
+        last_half_hour=half_hour,
         service_level_threshold_seconds=config.service_level_threshold.total_seconds(),
         callbacks=sum(1 for record in picture.waiting_in(config.queue_id) if record.presence is not Presence.PRESENT),
         unserved=not queue.served,
@@ -173,6 +191,8 @@ def draw_waiting(
         reserved_for=place.reserved_for,
         reserved_until=place.reserved_until,
         callback=draw_callback(record, place, picture),
+        needs=tuple(SkillView(skill=need.skill, level=need.minimum_level) for need in place.skills),
+        segment=cards[0].customer.segment if len(cards) == 1 else None,
     )
 
 

@@ -22,6 +22,7 @@ AGENTS = "agents"
 WAITING = "waiting"
 MONITORING = "monitoring"
 ALERTS = "alerts"
+TRENDS = "trends"
 _AGENT_PREFIX = "agent:"
 
 RESUME_WITHIN = timedelta(minutes=2)

@@ -1,6 +1,6 @@
 """Today's figures of every queue: the metrics' fold over the events of the day, begun anew at local midnight.
 
-Law: the board's numbers are the same fold over the same events as the reports'.
+Law: the board's numbers are the same fold over the same events as the reports'. The last hour does not end at midnight.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from callcenter.acd.picture import Picture
 from callcenter.app.floor import Touched
 from callcenter.app.ports import Clock
-from callcenter.app.views import ForecastErrorView, TodayView
+from callcenter.app.views import ForecastErrorView, HalfHourView, TodayView, TrendView
 from callcenter.domain.events import (
     Event,
     InteractionConnected,
@@ -24,6 +24,7 @@ from callcenter.domain.events import (
 from callcenter.domain.ids import QueueId
 from callcenter.metrics import forecast_error as forecasts
 from callcenter.metrics import queue_day
+from callcenter.metrics.last_hour import HALF_HOUR, MINUTES, LastHour
 
 
 class DayFigures:
@@ -37,6 +38,7 @@ class DayFigures:
         self._days: dict[QueueId, queue_day.QueueDay] = {}
         self._forecasts: dict[QueueId, forecasts.ForecastDay] = {}
         self._loaded: Sequence[Event] = ()
+        self._hour = LastHour()
         self._queues_of: dict[str, set[QueueId]] = {}
         """In which queues an interaction was, or an agent took one: only their days can change with it."""
 
@@ -49,11 +51,21 @@ class DayFigures:
         local = self._clock.now().astimezone(self._timezone)
         return datetime.combine(local.date(), time(), tzinfo=self._timezone)
 
+    def needs_events_since(self) -> datetime:
+        """From when on `load` wants the events: since midnight, and of what the last hour's lines are made of."""
+        return min(self.day_begins(), self._clock.now() - timedelta(minutes=MINUTES + HALF_HOUR))
+
     def load(self, events: Sequence[Event]) -> None:
-        """Take what happened today before this start, before anything else is taken; each queue folds it when asked."""
-        self._loaded = tuple(events)
+        """Take what happened before this start, before anything else is taken; each queue folds its day when asked."""
+        begun = self.day_begins()
+        self._loaded = tuple(event for event in events if event.at >= begun)
         self._days, self._forecasts, self._queues_of = {}, {}, {}
+        self._hour = LastHour()
+        recent = self._clock.now() - timedelta(minutes=MINUTES + HALF_HOUR)
         for event in events:
+            if event.at >= recent:
+                self._hour.take(event, self._threshold_or_none)
+        for event in self._loaded:
             self._touched_by(event)
 
     def take(self, touched: Touched) -> None:
@@ -61,6 +73,7 @@ class DayFigures:
         self._turn_the_day()
         known = self._picture.queues if self._picture is not None else {}
         for event in touched.events:
+            self._hour.take(event, self._threshold_or_none)
             for queue_id in self._touched_by(event):
                 if queue_id not in known:
                     continue
@@ -90,6 +103,29 @@ class DayFigures:
             abandoned=figures.abandoned,
             service_level=figures.service_level,
             asa_seconds=_seconds(figures.asa),
+        )
+
+    def half_hour(self, queue_id: QueueId) -> HalfHourView:
+        """Figures of those who entered one queue in the last 30 minutes."""
+        half_hour = self._hour.half_hour(queue_id, self._clock.now())
+        return HalfHourView(
+            offered=half_hour.offered,
+            answered=half_hour.answered,
+            abandoned=half_hour.abandoned,
+            service_level=half_hour.service_level,
+        )
+
+    def trend(self, queue_id: QueueId) -> TrendView:
+        """The last hour of one queue, minute by minute."""
+        series = self._hour.series(queue_id, self._clock.now())
+        return TrendView(
+            queue_id=queue_id,
+            until=series.until,
+            waiting=series.waiting,
+            offered=series.offered,
+            answered=series.answered,
+            abandoned=series.abandoned,
+            service_level=series.service_level,
         )
 
     def forecast_error(self, queue_id: QueueId) -> ForecastErrorView | None:
@@ -126,6 +162,12 @@ class DayFigures:
             day = forecasts.fold_all(forecasts.begin_day(queue_id, self._begun), self._loaded)
             self._forecasts[queue_id] = day
         return day
+
+    def _threshold_or_none(self, queue_id: QueueId) -> timedelta:
+        """Of a queue that is gone by now nothing was in time."""
+        known = self._picture.queues if self._picture is not None else {}
+        queue = known.get(queue_id)
+        return timedelta() if queue is None else queue.config.service_level_threshold
 
     def _threshold(self, queue_id: QueueId) -> timedelta:
         if self._picture is None:

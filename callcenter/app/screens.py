@@ -11,13 +11,22 @@ from typing import Protocol
 import structlog
 
 from callcenter.acd.picture import Picture
+from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.drawing import STAGES, draw_agent, draw_pop, draw_queue, draw_waiting
 from callcenter.app.feed import AGENTS, QUEUES, WAITING, agent_topic
 from callcenter.app.floor import Touched
 from callcenter.app.message_box import MessageCount, news_for
 from callcenter.app.ports import Clock
-from callcenter.app.views import AgentView, ForecastErrorView, PopView, QueueView, TodayView, WaitingView
+from callcenter.app.views import (
+    AgentView,
+    ForecastErrorView,
+    HalfHourView,
+    PopView,
+    QueueView,
+    TodayView,
+    WaitingView,
+)
 from callcenter.domain import events as ev
 from callcenter.domain.direct import agent_of
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
@@ -56,6 +65,10 @@ class Figures(Protocol):
         """Figures of one queue since midnight."""
         ...
 
+    def half_hour(self, queue_id: QueueId) -> HalfHourView:
+        """Figures of those who entered one queue in the last 30 minutes."""
+        ...
+
     def forecast_error(self, queue_id: QueueId) -> ForecastErrorView | None:
         """How good the expected waits of one queue were since midnight; None before any came true."""
         ...
@@ -78,9 +91,18 @@ class FloorView(Protocol):
 class Screens:
     """Builds the documents and keeps the feed in step; implements the floor's port of the same name."""
 
-    def __init__(self, *, feed: FeedPort, figures: Figures, memory: CustomerMemory, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        feed: FeedPort,
+        figures: Figures,
+        agents_today: AgentFigures,
+        memory: CustomerMemory,
+        clock: Clock,
+    ) -> None:
         self._feed = feed
         self._figures = figures
+        self._agents_today = agents_today
         self._memory = memory
         self._clock = clock
         self._floor: FloorView | None = None
@@ -99,6 +121,8 @@ class Screens:
 
     def show(self, touched: Touched, now: datetime) -> None:
         """Agents and their pops at once; queues are marked and follow within `BOARD_INTERVAL`."""
+        # An agent's row carries his figures with his state, so they are reckoned first.
+        self._agents_today.take(touched)
         for agent_id in touched.agents:
             self._show_agent(agent_id)
         for interaction_id in touched.interactions:
@@ -123,7 +147,7 @@ class Screens:
         if place is not None:
             self._mark(place.queue_id)
         for holder in self._holders(interaction_id):
-            self._show_pop(holder)
+            self._show_agent(holder)
 
     def refresh_everything(self) -> None:
         """After the start, or a change of the configuration."""
@@ -171,7 +195,17 @@ class Screens:
     def agent_view(self, agent_id: AgentId) -> AgentView:
         """One agent; `NotFound` when there is none."""
         picture = self.floor.picture
-        return draw_agent(picture.agent(agent_id), picture.reasons, self._clock.now())
+        agent = picture.agent(agent_id)
+        record = self.floor.interactions.get(agent.interaction_id) if agent.interaction_id is not None else None
+        return draw_agent(
+            agent,
+            picture.reasons,
+            self._clock.now(),
+            queue_ids=self.queues_of(agent_id),
+            record=record,
+            cards=() if record is None else self._memory.cards(record.interaction_id),
+            today=self._agents_today.today(agent_id),
+        )
 
     def pop_view(self, agent_id: AgentId) -> PopView | None:
         """What the agent is to see of the interaction he holds, None when he holds none."""
@@ -199,6 +233,7 @@ class Screens:
             queue,
             picture,
             today=self._figures.today(queue_id),
+            half_hour=self._figures.half_hour(queue_id),
             forecast_error=self._figures.forecast_error(queue_id),
             now=self._clock.now(),
             messages=self._messages.get(queue_id),

@@ -42,12 +42,29 @@ class WishView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTodayView:
+    """An agent's figures since midnight, up to the moment his present state began (`since`); docs/metrics.md."""
+
+    handled: int = 0
+    offers: int = 0
+    missed: int = 0
+    rejected: int = 0
+    talk_seconds: float = 0.0
+    hold_seconds: float = 0.0
+    wrap_up_seconds: float = 0.0
+    ready_seconds: float = 0.0
+    not_ready_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentView:
     """An agent as the screens see him.
 
     `not_ready_until` is the end of what his reason allows: from `warn_at` on it is near, then he is `overdue`.
     `forced_by` is the supervisor who put him into his state; `misses` counts offers missed in a row, and until
-    `resting_until` he is passed over for the last of them; `chats` of `chat_limit` he holds besides.
+    `resting_until` he is passed over for the last of them; `chats` of `chat_limit` he holds besides. `queue_ids` are
+    those he may serve at one of their steps; of what he holds now, `queue_id` is the queue and `customer_name` the one
+    customer it can be.
     """
 
     agent_id: AgentId
@@ -71,6 +88,10 @@ class AgentView:
     resting_until: datetime | None = None
     chats: int = 0
     chat_limit: int = 0
+    queue_ids: tuple[QueueId, ...] = ()
+    queue_id: QueueId | None = None
+    customer_name: str | None = None
+    today: AgentTodayView = AgentTodayView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +199,32 @@ class TodayView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HalfHourView:
+    """A queue's figures of those who entered it in the last 30 minutes."""
+
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    service_level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendView:
+    """A queue's last hour, a value for each minute, the oldest first; the last minute is the one of `until`.
+
+    `waiting` is the most that waited at once; `service_level` is of the half hour up to the minute's end.
+    """
+
+    queue_id: QueueId
+    until: datetime
+    waiting: tuple[int, ...]
+    offered: tuple[int, ...]
+    answered: tuple[int, ...]
+    abandoned: tuple[int, ...]
+    service_level: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastErrorView:
     """How good the expected waits of today were: of `count` that came true, the mean of |expected - real|.
 
@@ -218,6 +265,7 @@ class QueueView:
     forecast_error: ForecastErrorView | None = None
     new_messages: int = 0
     oldest_message_at: datetime | None = None
+    last_half_hour: HalfHourView = HalfHourView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +296,10 @@ class WaitingView:
     expected_low_seconds: float | None = None
     expected_high_seconds: float | None = None
     callback: CallbackView | None = None
+    needs: tuple[SkillView, ...] = ()
+    """The skills he wants, each with the least level, besides those his queue asks for."""
+    segment: str | None = None
+    """The class of the one customer it can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

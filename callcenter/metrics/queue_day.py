@@ -16,10 +16,8 @@ from callcenter.metrics.service_level import service_level
 
 _Kept = TypeVar("_Kept")
 _ZERO = timedelta()
-_ABANDONED = frozenset(
-    {ev.Outcome.ABANDONED_IN_QUEUE, ev.Outcome.ABANDONED_WHILE_RINGING, ev.Outcome.ABANDONED_IN_MENU}
-)
-_GOES_ON_ELSEWHERE = frozenset({ev.Outcome.CALLBACK_TAKEN, ev.Outcome.CALLED_AGAIN})
+ABANDONED = frozenset({ev.Outcome.ABANDONED_IN_QUEUE, ev.Outcome.ABANDONED_WHILE_RINGING, ev.Outcome.ABANDONED_IN_MENU})
+GOES_ON_ELSEWHERE = frozenset({ev.Outcome.CALLBACK_TAKEN, ev.Outcome.CALLED_AGAIN})
 """The caller's place went on to another interaction, which is the contact that counts."""
 
 
@@ -188,9 +186,9 @@ def _ended(state: QueueDay, event: ev.InteractionEnded) -> QueueDay:
     if entered_at is None:
         return state
     waiting = _without(state.waiting, event.interaction_id)
-    if event.outcome in _GOES_ON_ELSEWHERE:
+    if event.outcome in GOES_ON_ELSEWHERE:
         return replace(state, waiting=waiting, offered=state.offered - 1)
-    if event.outcome not in _ABANDONED:
+    if event.outcome not in ABANDONED:
         return replace(state, waiting=waiting, left_otherwise=state.left_otherwise + 1)
     short = event.at - entered_at < state.short_abandon
     return replace(state, waiting=waiting, abandoned=state.abandoned + 1, abandoned_short=state.abandoned_short + short)

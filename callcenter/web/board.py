@@ -6,7 +6,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
-from callcenter.app.views import AgentView, QueueView, WaitingView
+from callcenter.app.views import AgentView, QueueView, TrendView, WaitingView
 from callcenter.web.access import Require
 from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
@@ -40,6 +40,19 @@ class WaitingList:
 async def read_queues(deps: Deps) -> Response:
     """One row for each queue."""
     return document(QueueList(items=deps.board.queues()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendList:
+    """The last hour of all queues."""
+
+    items: tuple[TrendView, ...]
+
+
+@router.get("/queues/trends", response_model=TrendList, dependencies=[Depends(Require(Action.READ_QUEUES))])
+async def read_trends(deps: Deps) -> Response:
+    """The last hour of each queue, minute by minute."""
+    return document(TrendList(items=deps.trends.trends()))
 
 
 @router.get("/agents", response_model=AgentList, dependencies=[Depends(Require(Action.READ_AGENTS))])

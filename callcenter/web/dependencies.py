@@ -28,6 +28,7 @@ from callcenter.app.prompt_book import PromptBook
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
 from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
+from callcenter.app.trends import Trends
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
 
@@ -165,6 +166,7 @@ class WebDependencies:
     prompts: PromptBook
     surveys: SurveyBook
     hooks: HookBook
+    trends: Trends
     alerts: Acknowledging
     alert_book: AlertBook
     reminders: Dismissing

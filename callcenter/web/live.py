@@ -16,7 +16,18 @@ import structlog
 from fastapi import Depends, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from callcenter.app.feed import AGENTS, ALERTS, MONITORING, QUEUES, WAITING, Resume, Subscription, TooSlow, agent_topic
+from callcenter.app.feed import (
+    AGENTS,
+    ALERTS,
+    MONITORING,
+    QUEUES,
+    TRENDS,
+    WAITING,
+    Resume,
+    Subscription,
+    TooSlow,
+    agent_topic,
+)
 from callcenter.app.permissions import Action, Forbidden, require
 from callcenter.app.ports import User
 from callcenter.app.sessions import SignedIn
@@ -49,8 +60,16 @@ _TOPICS = {
     "waiting": Action.FOLLOW_WAITING,
     "monitoring": Action.FOLLOW_MONITORING,
     "alerts": Action.FOLLOW_ALERTS,
+    "trends": Action.FOLLOW_QUEUES,
 }
-_SHARED_TOPICS = {"queues": QUEUES, "agents": AGENTS, "waiting": WAITING, "monitoring": MONITORING, "alerts": ALERTS}
+_SHARED_TOPICS = {
+    "queues": QUEUES,
+    "agents": AGENTS,
+    "waiting": WAITING,
+    "monitoring": MONITORING,
+    "alerts": ALERTS,
+    "trends": TRENDS,
+}
 
 router = api_router()
 

@@ -25,6 +25,7 @@ from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.feed import Feed
+from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Message as FloorMessage
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.flow_figures import FlowFigures
@@ -41,6 +42,7 @@ from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.reminders import Reminders
 from callcenter.app.sessions import Sessions
+from callcenter.app.trends import Trends
 from callcenter.app.views import PopView, QueueRef, TodayView
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.prompts import PromptLibrary
@@ -587,6 +589,12 @@ def furnish(
         prompts=prompts,
         surveys=StoredSurveys(database),
         hooks=StoredHooks(database),
+        trends=Trends(
+            feed=feed,
+            trend=DayFigures(clock=clock, timezone=UTC).trend,
+            queue_ids=lambda: [QueueId("sales")],
+            clock=clock,
+        ),
         alerts=AlertWatch(
             book=StoredAlerts(database), floor=QuietFloor(), today=no_figures, trunks=no_trunks, feed=feed, clock=clock
         ),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import CallEnded
 from callcenter.domain import commands as cmd
@@ -115,3 +116,36 @@ def test_figures_without_a_floor_say_so() -> None:
 )
 def test_a_day_of_23_or_25_hours_begins_at_its_midnight(now: datetime, begins: datetime) -> None:
     assert DayFigures(clock=FakeClock(now), timezone=ZoneInfo("Europe/Berlin")).day_begins() == begins
+
+
+async def test_the_last_hour_goes_on_over_midnight_and_over_a_restart() -> None:
+    async with Office(clock=FakeClock(BEFORE_MIDNIGHT), timezone=SHANGHAI) as office:
+        await office.agent()
+        await serve(office, 1)
+        office.clock.advance(timedelta(minutes=2))
+        assert office.figures.today(SALES.queue_id).offered == 0
+        half_hour = office.figures.half_hour(SALES.queue_id)
+        assert (half_hour.offered, half_hour.answered, half_hour.service_level) == (1, 1, 1.0)
+        trend = office.figures.trend(SALES.queue_id)
+        again = DayFigures(clock=office.clock, timezone=SHANGHAI)
+        again.attach(office.floor.picture)
+        assert again.needs_events_since() < BEFORE_MIDNIGHT
+        again.load(office.journal.events)
+        assert again.half_hour(SALES.queue_id) == half_hour
+        assert again.trend(SALES.queue_id) == trend
+        assert again.today(SALES.queue_id).offered == 0
+
+
+async def test_an_agents_row_carries_his_day_and_whom_he_talks_to() -> None:
+    async with Office() as office:
+        await office.agent()
+        await serve(office, 1)
+        call = InteractionId("cc1-17.2")
+        await office.caller(call)
+        await office.talk(call)
+        row = office.screens.agent_view(AGENT)
+        assert (row.today.handled, row.today.offers, row.today.missed) == (1, 2, 0)
+        assert (row.queue_id, row.queue_ids) == (SALES.queue_id, (SALES.queue_id, SUPPORT.queue_id))
+        again = AgentFigures(day_begins=office.figures.day_begins)
+        again.load(office.journal.events)
+        assert again.today(AGENT) == row.today

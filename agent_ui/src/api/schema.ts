@@ -20,12 +20,35 @@ export interface components {
         AgentList: {
             items: components["schemas"]["AgentView"][];
         };
+        /** @description An agent's figures since midnight, up to the moment his present state began (`since`); docs/metrics.md. */
+        AgentTodayView: {
+            /** @default 0 */
+            handled: number;
+            /** @default 0 */
+            hold_seconds: number;
+            /** @default 0 */
+            missed: number;
+            /** @default 0 */
+            not_ready_seconds: number;
+            /** @default 0 */
+            offers: number;
+            /** @default 0 */
+            ready_seconds: number;
+            /** @default 0 */
+            rejected: number;
+            /** @default 0 */
+            talk_seconds: number;
+            /** @default 0 */
+            wrap_up_seconds: number;
+        };
         /**
          * @description An agent as the screens see him.
          *
          *     `not_ready_until` is the end of what his reason allows: from `warn_at` on it is near, then he is `overdue`.
          *     `forced_by` is the supervisor who put him into his state; `misses` counts offers missed in a row, and until
-         *     `resting_until` he is passed over for the last of them; `chats` of `chat_limit` he holds besides.
+         *     `resting_until` he is passed over for the last of them; `chats` of `chat_limit` he holds besides. `queue_ids` are
+         *     those he may serve at one of their steps; of what he holds now, `queue_id` is the queue and `customer_name` the one
+         *     customer it can be.
          */
         AgentView: {
             after_call: components["schemas"]["WishView"] | null;
@@ -34,6 +57,7 @@ export interface components {
             chat_limit: number;
             /** @default 0 */
             chats: number;
+            customer_name: string | null;
             forced_by: string | null;
             /** @default [] */
             groups: string[];
@@ -46,6 +70,9 @@ export interface components {
             /** @default false */
             overdue: boolean;
             phone: components["schemas"]["PhoneView"];
+            queue_id: string | null;
+            /** @default [] */
+            queue_ids: string[];
             ready_since: string | null;
             reason: string | null;
             resting_until: string | null;
@@ -53,6 +80,20 @@ export interface components {
             since: string;
             skills: components["schemas"]["SkillView"][];
             state: string;
+            /**
+             * @default {
+             *       "handled": 0,
+             *       "hold_seconds": 0,
+             *       "missed": 0,
+             *       "not_ready_seconds": 0,
+             *       "offers": 0,
+             *       "ready_seconds": 0,
+             *       "rejected": 0,
+             *       "talk_seconds": 0,
+             *       "wrap_up_seconds": 0
+             *     }
+             */
+            today: components["schemas"]["AgentTodayView"];
             warn_at: string | null;
             wrap_up_until: string | null;
         };
@@ -783,6 +824,16 @@ export interface components {
             count: number;
             mean_absolute_error_seconds: number | null;
             share_within_range: number | null;
+        };
+        /** @description A queue's figures of those who entered it in the last 30 minutes. */
+        HalfHourView: {
+            /** @default 0 */
+            abandoned: number;
+            /** @default 0 */
+            answered: number;
+            /** @default 0 */
+            offered: number;
+            service_level: number | null;
         };
         /** @description A subscription, without its secret. A paused one collects and sends nothing until it is resumed. */
         Hook: {
@@ -1629,6 +1680,14 @@ export interface components {
             expected_wait_seconds: number | null;
             forecast_error: components["schemas"]["ForecastErrorView"] | null;
             label: components["schemas"]["Label"];
+            /**
+             * @default {
+             *       "abandoned": 0,
+             *       "answered": 0,
+             *       "offered": 0
+             *     }
+             */
+            last_half_hour: components["schemas"]["HalfHourView"];
             longest_wait_since: string | null;
             /** @default 0 */
             new_messages: number;
@@ -1922,6 +1981,25 @@ export interface components {
             offered: number;
             service_level: number | null;
         };
+        /** @description The last hour of all queues. */
+        TrendList: {
+            items: components["schemas"]["TrendView"][];
+        };
+        /**
+         * @description A queue's last hour, a value for each minute, the oldest first; the last minute is the one of `until`.
+         *
+         *     `waiting` is the most that waited at once; `service_level` is of the half hour up to the minute's end.
+         */
+        TrendView: {
+            abandoned: number[];
+            answered: number[];
+            offered: number[];
+            queue_id: string;
+            service_level: (number | null)[];
+            /** Format: date-time */
+            until: string;
+            waiting: number[];
+        };
         /** @description A text to be tried, and everything the caller has done so far; without a moment it is now. */
         TrialBody: {
             at?: string | null;
@@ -1991,12 +2069,15 @@ export interface components {
             /** @default voice */
             media_type: string;
             /** @default [] */
+            needs: components["schemas"]["SkillView"][];
+            /** @default [] */
             offered_to: string[];
             position: number;
             priority: number;
             queue_id: string;
             reserved_for: string | null;
             reserved_until: string | null;
+            segment: string | null;
             /** @default 1 */
             step: number;
             /** @default 1 */

@@ -83,6 +83,13 @@ export interface components {
       resting_until: string | null
       chats: number
       chat_limit: number
+      /** The queues he may serve. */
+      queue_ids: string[]
+      /** Of what he holds now. */
+      queue_id: string | null
+      customer_name: string | null
+      /** His figures since midnight, up to `since`. */
+      today: described['schemas']['AgentTodayView']
     }
     PhoneAccount: { sip_uri: string; user: string; password: string; websocket_url: string }
     Code: { code: string; label: components['schemas']['Label'] }
@@ -212,7 +219,10 @@ export interface components {
       } | null
       new_messages: number
       oldest_message_at: string | null
+      last_half_hour: described['schemas']['HalfHourView']
     }
+    /** A queue's last hour, a value for each minute, the oldest first. */
+    Trend: described['schemas']['TrendView']
     WaitingRow: {
       interaction_id: string
       queue_id: string
@@ -235,6 +245,9 @@ export interface components {
       expected_low_seconds: number | null
       expected_high_seconds: number | null
       callback: components['schemas']['Callback'] | null
+      /** The skills he wants besides his queue's. */
+      needs: { skill: string; level: number }[]
+      segment: string | null
     }
     Demo: {
       numbers: { dnis: string; label: components['schemas']['Label'] }[]

@@ -22,6 +22,7 @@ export function rowOf(part: Partial<QueueRow> = {}): QueueRow {
     forecast_error: null,
     new_messages: 0,
     oldest_message_at: null,
+    last_half_hour: { offered: 0, answered: 0, abandoned: 0, service_level: null },
     ...part,
   }
 }
@@ -48,6 +49,8 @@ export function waitingOf(interactionId: string, part: Partial<WaitingRow> = {})
     expected_low_seconds: null,
     expected_high_seconds: null,
     callback: null,
+    needs: [],
+    segment: null,
     ...part,
   }
 }

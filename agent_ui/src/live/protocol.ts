@@ -1,5 +1,5 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
-import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, WaitingRow } from '@/api/documents'
+import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, Trend, WaitingRow } from '@/api/documents'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
@@ -9,10 +9,11 @@ export interface Topics {
   waiting: Readonly<Record<string, WaitingRow>>
   monitoring: Readonly<Record<string, Monitoring>>
   alerts: Readonly<Record<string, AlertDocument>>
+  trends: Readonly<Record<string, Trend>>
 }
 export type Topic = keyof Topics
 
-const TOPICS: ReadonlySet<string> = new Set<Topic>(['me', 'queues', 'agents', 'waiting', 'monitoring', 'alerts'])
+const TOPICS: ReadonlySet<string> = new Set<Topic>(['me', 'queues', 'agents', 'waiting', 'monitoring', 'alerts', 'trends'])
 
 export function isTopic(name: string): name is Topic {
   return TOPICS.has(name)

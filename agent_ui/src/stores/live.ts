@@ -52,6 +52,7 @@ export const useLive = defineStore('live', () => {
   const agents = computed(() => picture.value.topics.agents)
   const waiting = computed(() => picture.value.topics.waiting)
   const alerts = computed(() => picture.value.topics.alerts)
+  const trends = computed(() => picture.value.topics.trends)
   const monitoring = computed(() => picture.value.topics.monitoring)
   /** New messages: for an agent those of his queues, for others those of all; null before anything is known. */
   const newMessages = computed(() => {
@@ -93,6 +94,7 @@ export const useLive = defineStore('live', () => {
     agents,
     waiting,
     alerts,
+    trends,
     monitoring,
     newMessages,
     want,
