@@ -106,6 +106,8 @@ class Measured:
 class MenuHouse(House):
     """The house, with a menu of ours and a plain one that say the same two sounds."""
 
+    forked = False
+
     def __init__(self, base: Path) -> None:
         recorded = base / "recorded"
         super().__init__(base, {"CALLCENTER_FLOWS_RECORDED_PROMPTS": str(recorded)})

@@ -85,6 +85,8 @@ class Worker:
 class TwoQueues(House):
     """The house, with a queue of ours without wrap-up and menu, and a stock queue with the same agents."""
 
+    forked = False
+
     def __init__(self, base: Path, *, agents: int, waiting: int | None = None, retry_seconds: int = 1) -> None:
         super().__init__(base, {"CALLCENTER_SIP_RTP_START": "20000", "CALLCENTER_SIP_RTP_END": "24999"})
         self.agent_ids = tuple(str(1001 + number) for number in range(agents))

@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import commands
 from tests.adapters.sounds import tone
 
 FLOWS = Path(__file__).parents[2] / "ivr_flows"
@@ -47,10 +47,7 @@ class Tool:
         assert self.run("db", "upgrade").returncode == 0
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "callcenter", *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=FLOWS.parent, capture_output=True, text=True, timeout=100, check=False
-        )
+        return commands.run(arguments, environment=self.environment, directory=FLOWS.parent, seconds=100)
 
     def rows(self, *arguments: str) -> dict[tuple[str, str], dict[str, object]]:
         done = self.run("prompts", "list", "--json", *arguments)

@@ -29,6 +29,7 @@ from callcenter.domain.labels import Label
 from callcenter.settings import Settings, load
 from callcenter.store.configuration import StoredConfiguration, put_number, put_queue
 from callcenter.store.database import Database
+from tests import commands
 from tests.e2e import spoken
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
@@ -86,7 +87,9 @@ class House:
     """One Asterisk and one server, with everything a test does to them."""
 
     usual_voice = True
-    """Whether its prompts sound as everywhere, so that one house may take them over from another."""
+    """Whether its prompts sound as everywhere, so that they need not be made for it."""
+    forked = True
+    """Whether its server is a fork that has its imports already; where the start is measured, it is not."""
 
     def __init__(
         self,
@@ -128,7 +131,7 @@ class House:
         self.web_url = f"http://127.0.0.1:{web}"
         self.sip = ("127.0.0.1", sip)
         self.log_path = base / "server.log"
-        self.server: asyncio.subprocess.Process | None = None
+        self.server: asyncio.subprocess.Process | commands.Running | None = None
         self.callers: list[Caller] = []
         self.phones: list[AgentPhone] = []
         self._asterisk: PrivateAsterisk | None = None
@@ -143,7 +146,7 @@ class House:
         (self.base / "sip").mkdir()
         parts = await prepare_demo(self.settings, self.base)
         if self.usual_voice:
-            await asyncio.to_thread(spoken.give, self.settings.sound_directory)
+            await spoken.give(self.settings.sound_directory)
         await self._arrange_for_tests()
         self._asterisk = parts.asterisk
         await self.asterisk.start()
@@ -160,8 +163,6 @@ class House:
         try:
             await self.stop_server()
         finally:
-            if self.usual_voice:
-                await asyncio.to_thread(spoken.keep, self.settings.sound_directory)
             await self.asterisk.stop()
 
     async def _arrange_for_tests(self) -> None:
@@ -215,12 +216,22 @@ class House:
 
     async def launch_server(self, *, watched: bool = False) -> None:
         """Start it and wait for nothing."""
-        command = [sys.executable, "-m", "callcenter", "serve", "--config", str(self.config_path)]
+        arguments = ["serve", "--config", str(self.config_path)]
         if not watched:
-            command.append("--unwatched")
+            arguments.append("--unwatched")
         with self.log_path.open("ab") as log:
+            if self.forked and not watched:
+                self.server = await commands.start(
+                    arguments, environment=self.environment, directory=PROJECT, output=log
+                )
+                return
             self.server = await asyncio.create_subprocess_exec(
-                *command, env=self.environment, cwd=PROJECT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *(sys.executable, "-m", "callcenter", *arguments),
+                env=self.environment,
+                cwd=PROJECT,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
     async def ready(self, *, seconds: float = 30.0) -> None:

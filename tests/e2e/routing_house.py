@@ -9,12 +9,11 @@ Each agent's phone says a tone of its own, so that it can be told who talks with
 """
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tests import commands
 from tests.e2e.agent_phone import AGENTS_HOST
 from tests.e2e.desktop import Desktop
 from tests.e2e.house import PASSWORD, PROJECT, House
@@ -26,7 +25,6 @@ CALLERS_TONE: Final = Tone(hertz=3_350)
 AGENTS_HERTZ: Final = {str(1001 + number): 430 - 10 * number for number in range(10)}
 OUTSIDE_HERTZ: Final = 300
 UNKNOWN: Final = "+8613712345678"
-COMMAND_SECONDS: Final = 60
 
 TRUNKS = """
 [[trunks]]
@@ -118,20 +116,14 @@ class RoutingHouse(House):
 
     async def apply(self, business: str) -> str:
         """Run `callcenter config apply`; what it printed."""
-        command = [sys.executable, "-m", "callcenter", "config", "apply", "-", "--config", str(self.config_path)]
         done = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            env=self.environment,
-            cwd=PROJECT,
-            input=business,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
+            commands.run,
+            ["config", "apply", "-", "--config", str(self.config_path)],
+            environment=self.environment,
+            directory=PROJECT,
+            said=business,
         )
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     # ---- people

@@ -1,35 +1,67 @@
-"""What was spoken for one house is kept for the next of the same run: espeak would only say the same words again."""
+"""The shipped prompts are spoken once for all houses: espeak-ng would only say the same words again, for each of them.
 
-import atexit
-import functools
+They are kept below .run, by what makes them, and a house gets links to them, or copies on another file system. A worker
+that comes while another has them spoken waits for it.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
 import shutil
-import tempfile
 from pathlib import Path
+from typing import Final
 
-FIXED = Path("callcenter") / "static"
-"""Where below the sounds the prompts without variables are; the names of the files are drawn from words and voice."""
+from callcenter.asterisk import prompts, synthesis
+from callcenter.asterisk.prompts import PromptLibrary
+from callcenter.asterisk.synthesis import EspeakSynthesiser
+from callcenter.ivr.prompts import Utterance
+from callcenter.ivr.reader import parse_flows, parse_prompts
+from callcenter.ivr.waiting import WaitingPrompts
+
+PROJECT: Final = Path(__file__).parents[2]
+FLOWS: Final = PROJECT / "ivr_flows"
+AT_ONCE: Final = 2
 
 
-@functools.cache
-def _kept() -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="cc-spoken-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+async def give(sounds: Path) -> None:
+    """Put what the shipped flows and queues say, fixed or likely, among the sounds of a house."""
+    kept = await asyncio.to_thread(_place)
+    with (kept / "lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        await _make(kept)
+    await asyncio.to_thread(_link, kept, sounds)
+
+
+def _link(kept: Path, sounds: Path) -> None:
+    for sound in kept.glob("callcenter/*/*-*.wav"):
+        link = sounds / sound.relative_to(kept)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(sound, link)
+        except OSError:
+            shutil.copyfile(sound, link)
+
+
+def _place() -> Path:
+    makers = [Path(module.__file__ or "").read_bytes() for module in (prompts, synthesis)]
+    directory = PROJECT / ".run" / "test-sounds" / hashlib.sha256(b"".join(makers)).hexdigest()[:16]
+    directory.mkdir(parents=True, exist_ok=True)
     return directory
 
 
-def give(sounds: Path) -> None:
-    """Put what is kept among the sounds of a house."""
-    _copy(_kept(), sounds / FIXED)
+async def _make(kept: Path) -> None:
+    library = PromptLibrary(kept, None, EspeakSynthesiser(), builds_at_once=AT_ONCE)
+    try:
+        missing = library.missing((), also=_said())
+        await asyncio.gather(*(library.build_all((), also=missing[part::AT_ONCE]) for part in range(AT_ONCE)))
+    finally:
+        await library.aclose()
 
 
-def keep(sounds: Path) -> None:
-    """Keep what a house has had spoken."""
-    if (sounds / FIXED).is_dir():
-        _copy(sounds / FIXED, _kept())
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for sound in source.glob("*-*.wav"):
-        if not (target / sound.name).exists():
-            shutil.copyfile(sound, target / sound.name)
+def _said() -> list[Utterance]:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(FLOWS.glob("*.yaml"))}
+    queues = FLOWS / "prompts" / "queue.yaml"
+    waiting = WaitingPrompts(parse_prompts(queues.read_text(encoding="utf-8"), str(queues)))
+    flows = [utterance for flow in parse_flows(texts).values() for utterance in flow.prompts.fixed_utterances()]
+    return list(dict.fromkeys([*flows, *waiting.prompts.fixed_utterances(), *waiting.likely_utterances()]))

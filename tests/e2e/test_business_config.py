@@ -1,18 +1,17 @@
 """What the business sets, from an empty database to a served call, and changed while calls are served.
 
-Every command is a process of its own, as an administrator runs it.
+Every command is a process of its own.
 """
 
 import asyncio
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests import commands
 from tests.e2e.desktop import Desktop
 from tests.e2e.house import PASSWORD, PROJECT, WRAP_UP, House, until
 
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.e2e
 
 EXAMPLE = PROJECT / "config" / "business.example.yaml"
 SECRET = "a-secret-of-good-length"
-COMMAND_SECONDS = 60
 
 
 class Office:
@@ -32,20 +30,11 @@ class Office:
 
     def run(self, *arguments: str, said: str = "", status: int = 0) -> str:
         """Run `callcenter`, which must end with `status`; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "callcenter", *arguments, *self._config],
-            env=self._environment,
-            cwd=PROJECT,
-            input=said,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout, done.stdout
-        assert done.returncode == status, done.stdout
-        return done.stdout
+        done = commands.run([*arguments, *self._config], environment=self._environment, directory=PROJECT, said=said)
+        told = done.stdout + done.stderr
+        assert "Traceback" not in told, told
+        assert done.returncode == status, told
+        return told
 
 
 @pytest.fixture
