@@ -13,7 +13,8 @@ from benchmarks.people import people
 from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, file_of
 from callcenter.crm.import_columns import RecordKind, guess
 from callcenter.domain.customers import ContactPointKind
-from callcenter.importing import FileSheets, ImportProcess
+from callcenter.importing.files import FileSheets
+from callcenter.importing.process import ImportProcess
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.imports import StoredImports

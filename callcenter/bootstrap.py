@@ -71,7 +71,8 @@ from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
-from callcenter.importing import FileSheets, ImportProcess
+from callcenter.importing.files import FileSheets
+from callcenter.importing.process import ImportProcess
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accounts import StoredAccounts

@@ -15,7 +15,8 @@ from callcenter.app.sales_book import OrderFilters
 from callcenter.bootstrap import SystemClock
 from callcenter.crm.import_columns import ColumnMapping, RecordKind
 from callcenter.domain.errors import InvalidValue
-from callcenter.importing import FileSheets, run_import
+from callcenter.importing.files import FileSheets
+from callcenter.importing.work import run_import
 from callcenter.settings import Settings, make_data_directory
 from callcenter.sheets.writing import WorkbookWriter, csv_parts
 from callcenter.store.customer_book import StoredCustomerBook

@@ -61,6 +61,8 @@ class CustomerRow:
     custom: dict[str, CustomValue] = field(default_factory=dict)
     customer_number: str | None = None
     external_id: str | None = None
+    terms: tuple[bytes, ...] = ()
+    """What he would be found by, as somebody new."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -177,7 +177,7 @@ def _read(characters: str) -> tuple[str, ...]:
     if count <= SHORT_NAME and not any(
         characters[start:end] in PHRASES_DICT for start in range(count) for end in range(start + 2, count + 1)
     ):
-        # No phrase with a reading of its own: each character reads as it does alone, which is found in a tenth of the time.
+        # No phrase with a reading of its own: each character reads as it does alone, found in a tenth of the time.
         return tuple(_read_one(character) for character in characters)
     return tuple(lazy_pinyin(characters, style=Style.NORMAL, errors=list))  # type: ignore[arg-type]
 

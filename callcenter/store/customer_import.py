@@ -191,9 +191,9 @@ def new_id() -> CustomerId:
 
 def _plan_terms(found: Plan) -> None:
     """Terms in their order, so that the table's tree is walked once a batch."""
-    for after, _ in found.new:
+    for after, row in found.new:
         customer_id = after.customer_id
-        found.terms += [(_bytes(one), customer_id) for one in customer_terms(after.name, after.contact_points)]
+        found.terms += [(term, customer_id) for term in row.terms]
     for before, after in found.changed:
         if before.name != after.name or before.contact_points != after.contact_points:
             old = customer_terms(before.name, before.contact_points)

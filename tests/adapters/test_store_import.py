@@ -13,7 +13,8 @@ from callcenter.app.sales_book import OrderFilters
 from callcenter.crm.import_columns import ColumnMapping, RecordKind, guess
 from callcenter.domain.customers import Channel, ConsentState, Customer
 from callcenter.domain.ids import MergeId
-from callcenter.importing import FileSheets, ImportBusy, run_import
+from callcenter.importing.files import FileSheets
+from callcenter.importing.work import ImportBusy, run_import
 from callcenter.sheets.writing import csv_parts
 from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_export import StoredIds

@@ -67,7 +67,8 @@ from callcenter.domain.messages import Message
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
 from callcenter.domain.queues import QueueConfig
-from callcenter.importing import FileSheets, run_import
+from callcenter.importing.files import FileSheets
+from callcenter.importing.work import run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.case_lists import StoredCaseLists

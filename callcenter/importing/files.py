@@ -1,0 +1,34 @@
+"""The files of imports, as the use case reads them."""
+
+import itertools
+from pathlib import Path
+
+from callcenter.app.imports import ImportForm
+from callcenter.sheets.reading import Place, SheetForm, SheetFormat, examine, rows
+from callcenter.sheets.writing import plain
+
+
+class FileSheets:
+    """Implements `callcenter.app.imports.Sheets`."""
+
+    def examine(self, path: Path, *, encoding: str | None, delimiter: str | None) -> ImportForm:
+        """How it is to be read."""
+        form = examine(path, encoding=encoding, delimiter=delimiter)
+        return ImportForm(format=form.format, codec=form.codec, encoding=form.encoding, delimiter=form.delimiter)
+
+    def first_rows(self, path: Path, form: ImportForm, count: int) -> tuple[tuple[int, list[str]], ...]:
+        """So many rows from the beginning."""
+        place = Place()
+        found = rows(path, sheet_form(form), place)
+        return tuple((place.row, cells) for cells in itertools.islice(found, count))
+
+    def plain(self, cell: str) -> str:
+        """A cell without what was put before it so that it is no formula."""
+        return plain(cell)
+
+
+def sheet_form(form: ImportForm) -> SheetForm:
+    """As the reader of sheets knows it."""
+    return SheetForm(
+        format=SheetFormat(form.format), codec=form.codec, encoding=form.encoding, delimiter=form.delimiter
+    )

@@ -1,0 +1,217 @@
+"""Reads the rows of a file by batches, a large file in a process beside the one that writes: a row's numbers, addresses
+and search terms take as long to work out as the database takes to store them.
+
+Law: batches come in the order of the file, at most `AHEAD` of them wait, and the process ends with whoever reads it.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from callcenter.app.imports import ImportForm
+from callcenter.crm.custom_fields import CustomField
+from callcenter.crm.import_columns import ColumnMapping
+from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader
+from callcenter.crm.names import customer_terms
+from callcenter.domain.errors import CallcenterError
+from callcenter.importing.files import sheet_form
+from callcenter.importing.seen import names_of
+from callcenter.sheets.errors import SheetError
+from callcenter.sheets.reading import Place, rows
+from callcenter.sheets.writing import plain
+from callcenter.store.encoding import without_surrogates
+
+AHEAD: Final = 4
+APART_FROM_BYTES: Final = 1_000_000
+"""A smaller file is read before a process for it would have begun."""
+LONGEST_FRAME_BYTES: Final = 256 * 1024**2
+END_WITHIN_SECONDS: Final = 10.0
+_FRAME: Final = 8
+
+
+class ReaderDied(CallcenterError):
+    """The process that reads the file has ended before its end."""
+
+    code = "import_reader_died"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is to be read of a file, and how."""
+
+    path: str
+    form: ImportForm
+    header: tuple[str, ...]
+    mapping: ColumnMapping
+    region: str
+    custom: tuple[CustomField, ...]
+    orders: bool
+    rows_a_batch: int
+    last_row: int
+    """Rows up to this one are done: of them only what must not stand in another row is told."""
+
+    def rows(self) -> RowReader:
+        """The reader of single rows."""
+        return RowReader(
+            self.header, self.mapping, region=self.region, plain=plain, custom=self.custom, orders=self.orders
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class BadRow:
+    """Everything that is wrong with a row, and the row."""
+
+    faults: list[RowFault]
+    cells: list[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """Rows that were read: what they say, what is wrong with others, and where the last one stood."""
+
+    customers: list[CustomerRow] = field(default_factory=list)
+    orders: list[OrderRow] = field(default_factory=list)
+    faults: list[BadRow] = field(default_factory=list)
+    cells: dict[int, list[str]] = field(default_factory=dict)
+    done: list[tuple[str, int]] = field(default_factory=list)
+    """What stood in rows that are done, each with its row."""
+    last_row: int
+    part: float
+    error: tuple[str, str] | None = None
+    """Code and words: the file cannot be read beyond this batch."""
+
+
+def batches(reading: Reading) -> Iterator[Batch]:
+    """All batches; the last one may tell an error."""
+    reader, place = reading.rows(), Place()
+    batch, count = Batch(last_row=reading.last_row, part=0.0), 0
+    try:
+        found = rows(Path(reading.path), sheet_form(reading.form), place)
+        next(found, None)
+        for cells in found:
+            read = reader.order(place.row, cells) if reading.orders else reader.customer(place.row, cells)
+            count += 1
+            if place.row > reading.last_row:
+                _add(batch, place.row, cells, read)
+                batch.last_row, batch.part = place.row, place.part
+            elif not isinstance(read, list):
+                batch.done += [(name, place.row) for name in names_of(read)]
+            if count == reading.rows_a_batch:
+                yield batch
+                batch, count = Batch(last_row=batch.last_row, part=place.part), 0
+    except SheetError as error:
+        batch.error = (error.code, str(error))
+        yield batch
+        return
+    if count:
+        batch.part = 1.0
+        yield batch
+
+
+def _add(batch: Batch, row: int, cells: list[str], read: CustomerRow | OrderRow | list[RowFault]) -> None:
+    if isinstance(read, list):
+        batch.faults.append(BadRow(faults=read, cells=cells))
+        return
+    batch.cells[row] = cells
+    if isinstance(read, OrderRow):
+        batch.orders.append(read)
+        return
+    read.terms = tuple(sorted(_bytes(term) for term in customer_terms(read.name or "", read.points)))
+    batch.customers.append(read)
+
+
+def _bytes(term: str) -> bytes:
+    try:
+        return term.encode()
+    except UnicodeEncodeError:
+        return without_surrogates(term).encode()
+
+
+async def read_ahead(reading: Reading) -> AsyncGenerator[Batch, None]:
+    """The batches, read while the last ones are being stored; raises `SheetError`, `ReaderDied`."""
+    large = await asyncio.to_thread(os.path.getsize, reading.path) >= APART_FROM_BYTES
+    source = _apart(reading) if large and (os.cpu_count() or 1) > 1 else _here(reading)
+    async with contextlib.aclosing(source) as found:
+        async for batch in found:
+            yield batch
+            if batch.error is not None:
+                raise SheetError(batch.error[1], code=batch.error[0])
+
+
+async def _here(reading: Reading) -> AsyncGenerator[Batch, None]:
+    for batch in batches(reading):
+        yield batch
+
+
+async def _apart(reading: Reading) -> AsyncGenerator[Batch, None]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "callcenter.importing.reading",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    if process.stdin is None or process.stdout is None:
+        raise ReaderDied("the process that reads the file has no pipes")
+    waiting: asyncio.Queue[Batch | None] = asyncio.Queue(AHEAD)
+    taking = asyncio.create_task(_take_frames(process.stdout, waiting), name="import_reader")
+    try:
+        job = msgspec.msgpack.encode(reading)
+        process.stdin.write(len(job).to_bytes(_FRAME, "big") + job)
+        await process.stdin.drain()
+        while (batch := await waiting.get()) is not None:
+            yield batch
+        # None comes at the pipe's end, which is also what a process that was killed leaves.
+        if await process.wait() != 0:
+            raise ReaderDied(f"the process that reads the file ended with status {process.returncode}")
+    finally:
+        taking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await taking
+        process.stdin.close()
+        if process.returncode is None:
+            process.kill()
+            async with asyncio.timeout(END_WITHIN_SECONDS):
+                await process.wait()
+
+
+async def _take_frames(pipe: asyncio.StreamReader, waiting: "asyncio.Queue[Batch | None]") -> None:
+    decoder = msgspec.msgpack.Decoder(Batch)
+    try:
+        while True:
+            size = int.from_bytes(await pipe.readexactly(_FRAME), "big")
+            await waiting.put(decoder.decode(await pipe.readexactly(size)))
+    except asyncio.IncompleteReadError:
+        await waiting.put(None)
+
+
+def main() -> int:
+    """Read what standard input says, and write its batches to standard output."""
+    put, take = sys.stdout.buffer, sys.stdin.buffer
+    reading = msgspec.msgpack.decode(take.read(int.from_bytes(take.read(_FRAME), "big")), type=Reading)
+    try:
+        for batch in batches(reading):
+            _write(put, msgspec.msgpack.encode(batch))
+        put.flush()
+    except BrokenPipeError:
+        # Whoever reads it is gone; so nothing is left to be flushed at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _write(put: BinaryIO, frame: bytes) -> None:
+    if len(frame) > LONGEST_FRAME_BYTES:
+        raise ReaderDied(f"a batch has {len(frame):,} bytes; at most {LONGEST_FRAME_BYTES:,} are passed on")
+    put.write(len(frame).to_bytes(_FRAME, "big") + frame)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
