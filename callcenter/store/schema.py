@@ -9,7 +9,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 # The migrations are compared with all tables.
-from callcenter.store import alert_tables, hook_tables, import_tables, sales_tables  # noqa: F401
+from callcenter.store import (  # noqa: F401
+    alert_tables,
+    hook_tables,
+    import_tables,
+    notice_tables,
+    sales_tables,
+    survey_tables,
+    value_tables,
+)
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable, SchemaBehind, SchemaTooNew
 from callcenter.store.search_terms import refresh_terms

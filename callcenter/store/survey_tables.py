@@ -29,7 +29,7 @@ survey_answers = Table(
     Column("score", Integer, nullable=False),
     Column("agent_id", PlainText),
     Column("queue_id", PlainText),
-    Column("customer_id", PlainText),
+    Column("customer_id", PlainText, index=True),
     Column("at", UtcDateTime, nullable=False, index=True),
 )
 """Also what was answered in a menu; then nobody was asked after a talk, and `surveys` has no row."""
