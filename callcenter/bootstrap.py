@@ -53,6 +53,7 @@ from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
 from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
+from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
@@ -68,7 +69,7 @@ from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId
+from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId, TransferId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
@@ -309,13 +310,14 @@ class _Server:
         self._floor.watch(self._flow_figures.take)
         self._library = prompt_library(settings)
         self._accounts = StoredAccounts(database, clock=clock)
+        numbers = Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None)
         self._calls = Calls(
             floor=self._floor,
             memory=memory,
             voice=self._library,
             clock=clock,
             lines=lines,
-            numbers=Numbers(region=settings.server.region, can_call_out=settings.asterisk.outside_trunk is not None),
+            numbers=numbers,
             accounts=self._accounts,
             web=web_services,
             surveys=surveys,
@@ -396,6 +398,14 @@ class _Server:
             new_id=lambda: MonitoringId(f"mon-{uuid.uuid4().hex}"),
         )
         self._bridge.monitor_lines.reports = self._monitoring
+        transfers = Transfers(
+            floor=self._floor,
+            line=self._bridge.transfer_lines,
+            journal=self._journal,
+            numbers=numbers,
+            clock=clock,
+            new_id=lambda: TransferId(uuid.uuid4().hex),
+        )
         self._floor.watch(self._monitoring.watch)
         self._notices = NoticeBoard(
             notices=StoredNotices(database),
@@ -436,6 +446,7 @@ class _Server:
                 board=desk,
                 supervisor=supervision,
                 monitoring=self._monitoring,
+                transfers=transfers,
                 notices=self._notices,
                 records=self._records,
                 customers=customers,

@@ -8,6 +8,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from callcenter.acd.why import WaitingReason
+from callcenter.app.call_state import CallState
 from callcenter.app.customer_book import Merge
 from callcenter.app.monitor_port import MonitorCall
 from callcenter.app.ports import (
@@ -23,7 +24,7 @@ from callcenter.app.ports import (
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
-from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
+from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.events import Event, Outcome
 from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
@@ -532,6 +533,19 @@ class FakeSupervisor:
         row = self._waiting(InteractionId(str(what[1])))
         self.done.append(what)
         return None if what[2] == 1_000 else row
+
+
+class FakeTransferLine:
+    """Notes whom it is to send on; `refuses` is what it says no with."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, CallState]] = []
+        self.refuses: CallcenterError | None = None
+
+    async def send(self, caller_leg_id: str, state: CallState) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.sent.append((caller_leg_id, state))
 
 
 class FakeMonitorLine:

@@ -10,6 +10,7 @@ def boost_of(traits: CallerTraits, boosts: Boosts) -> tuple[int, tuple[ReasonPar
     points = {
         f"class {traits.customer_class}": boosts.classes.get(traits.customer_class, 0) if traits.customer_class else 0,
         "open complaint": boosts.open_complaint if traits.open_complaint else 0,
+        "transferred": boosts.transferred if traits.transferred else 0,
         f"language {traits.language}": boosts.languages.get(traits.language, 0) if traits.language else 0,
     }
     total = sum(points.values())

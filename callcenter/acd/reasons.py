@@ -18,7 +18,13 @@ _CHOICE = {
     AgentChoice.FIXED_ORDER: ("first in the fixed order, idle", "固定顺序最先，空闲"),
     AgentChoice.WEIGHTED: ("by weight, idle", "按权重，空闲"),
 }
-_GROUNDS_ZH = {"class": "客户等级", "open": "有未结投诉", "language": "语言", "limited": "上限"}
+_GROUNDS_ZH = {
+    "class": "客户等级",
+    "open": "有未结投诉",
+    "language": "语言",
+    "transferred": "转接而来",
+    "limited": "上限",
+}
 
 
 def clock_text(seconds: int) -> str:

@@ -208,11 +208,22 @@ def _boosts(fields: Section) -> Boosts:
     section = fields.section("boosts", needed=False)
     if section is None:
         return Boosts()
-    section.only(*("classes", "open_complaint", "languages", "limit", "last_agent_seconds", "account_manager_seconds"))
+    section.only(
+        *(
+            "classes",
+            "open_complaint",
+            "languages",
+            "transferred",
+            "limit",
+            "last_agent_seconds",
+            "account_manager_seconds",
+        )
+    )
     usual = Boosts()
     return Boosts(
         classes=_priorities(section, "classes"),
         open_complaint=section.whole("open_complaint", 0, MAX_PRIORITY, usual=usual.open_complaint),
+        transferred=section.whole("transferred", 0, MAX_PRIORITY, usual=usual.transferred),
         languages=_priorities(section, "languages"),
         limit=section.whole("limit", 0, MAX_PRIORITY, usual=usual.limit),
         last_agent=seconds(section, "last_agent_seconds", 0, usual.last_agent),

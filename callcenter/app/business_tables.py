@@ -225,6 +225,7 @@ def _boosts(boosts: Boosts) -> Table:
     return {
         "classes": classes,
         "open_complaint": boosts.open_complaint,
+        "transferred": boosts.transferred,
         "languages": languages,
         "limit": boosts.limit,
         "last_agent_seconds": seconds(boosts.last_agent),

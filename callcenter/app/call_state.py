@@ -4,6 +4,7 @@ The form is a percent-encoded query string in one channel variable, at most `LIM
 taken as absent, because a call must go on whatever it carries.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from callcenter.domain import commands as cmd
 from callcenter.domain.callers import A_STRANGER, CallerTraits
-from callcenter.domain.ids import AgentId, InteractionId, QueueId, SkillId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, SkillId
 from callcenter.domain.skills import HIGHEST_LEVEL, LOWEST_LEVEL, SkillRequirement
 
 LIMIT = 1_500
@@ -28,6 +29,22 @@ class CallStage(StrEnum):
     ENDING = "ending"
     AFTER = "after"
     """The talk is over, and he is asked what he thinks of it; `flow`, `node` and `scores` say how far."""
+    OUT = "out"
+    """An agent has sent him to a number outside (`sent.number`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Of a caller whom an agent has sent on: who did, from which talk, and where he came from."""
+
+    by: AgentId
+    offer_id: OfferId
+    """The talk that he leaves."""
+    from_queue: QueueId | None = None
+    """The queue of the business that he had come from."""
+    number: str = ""
+    returned: bool = False
+    """The target has not taken him: he is on his way back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +84,7 @@ class CallState:
     outcome: str = ""
     scores: tuple[tuple[str, int], ...] = ()
     """What he has answered in the survey: the questions' names and the scores."""
+    sent: Sent | None = None
 
     def encode(self) -> str:
         """The variable's text."""
@@ -98,6 +116,8 @@ class CallState:
             "asked_at": _microseconds(self.asked_at),
             "outcome": self.outcome,
             "scores": " ".join(f"{question}:{score}" for question, score in self.scores),
+            "transferred": "1" if self.traits.transferred else "",
+            **_sent_pairs(self.sent),
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
         if len(text) > LIMIT:
@@ -133,6 +153,7 @@ def decode(text: str) -> CallState:
             open_complaint=bool(fields.get("complaint")),
             last_agent_id=AgentId(fields["last"]) if "last" in fields else None,
             account_manager_id=AgentId(fields["manager"]) if "manager" in fields else None,
+            transferred=bool(fields.get("transferred")),
         ),
         greeted=bool(fields.get("greeted")),
         told_step=_whole(fields.get("step", "")) or 0,
@@ -145,6 +166,7 @@ def decode(text: str) -> CallState:
         asked_at=_moment(fields.get("asked_at", "")),
         outcome=fields.get("outcome", ""),
         scores=_scores(fields.get("scores", "")),
+        sent=_sent(fields),
     )
 
 
@@ -200,6 +222,30 @@ def _whole(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
+
+
+def _sent_pairs(sent: Sent | None) -> dict[str, str]:
+    if sent is None:
+        return {}
+    return {
+        "by": sent.by,
+        "offer": sent.offer_id,
+        "from": sent.from_queue or "",
+        "number": sent.number,
+        "returned": "1" if sent.returned else "",
+    }
+
+
+def _sent(fields: Mapping[str, str]) -> Sent | None:
+    if "by" not in fields or "offer" not in fields:
+        return None
+    return Sent(
+        by=AgentId(fields["by"]),
+        offer_id=OfferId(fields["offer"]),
+        from_queue=QueueId(fields["from"]) if "from" in fields else None,
+        number=fields.get("number", ""),
+        returned=bool(fields.get("returned")),
+    )
 
 
 def _scores(text: str) -> tuple[tuple[str, int], ...]:

@@ -24,6 +24,8 @@ from callcenter.app.menu_walk import MenuWalk
 from callcenter.app.messages_taken import MessageLimits, go_on_with_message, take_message
 from callcenter.app.ports import Clock, CustomerCard
 from callcenter.app.self_service import beside_the_queue
+from callcenter.app.sent_callers import SentCallers
+from callcenter.app.sent_on import TRANSFER_RING
 from callcenter.app.surveys import SurveyBook
 from callcenter.app.waiting_room import WaitingRoom
 from callcenter.domain import commands as cmd
@@ -70,6 +72,7 @@ class Calls:
         )
         self._after_talk = AfterTalk(floor=floor, voice=voice, clock=clock, lines=lambda: self.lines, book=surveys)
         floor.customer_lines = CustomerLines(voice=voice, words=lambda: self.lines)
+        self._sent = SentCallers(floor, clock)
         self._memory = memory
         self._voice = voice
         self._clock = clock
@@ -100,8 +103,12 @@ class Calls:
         if question.state.stage is CallStage.MESSAGE:
             await go_on_with_message(channel, floor=self._floor, voice=self._voice, words=self.lines, clock=self._clock)
             return
+        if question.state.sent is not None:
+            await self._sent.settle(question, question.state.sent)
         place = place_of(question.interaction_id, question.state, self._clock.now())
-        if place is not None:
+        if question.state.stage is CallStage.OUT:
+            await self._go_out(channel, question.state, cards)
+        elif place is not None:
             await self._wait(channel, question.state, place, cards)
         else:
             await self._menu(channel, question, cards)
@@ -326,14 +333,39 @@ class Calls:
         return node.ring if isinstance(node, TransferNode) else USUAL_RING
 
     async def _not_taken(self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...]) -> None:
-        """The agent has not taken him: back to the node of his flow that put him through."""
+        """The agent has not taken him: back to who sent him, or to the node of his flow that put him through."""
         interaction_id = channel.question.interaction_id
         await self._floor.request(cmd.Leave(interaction_id=interaction_id))
+        if state.sent is not None:
+            await self._come_back(channel, state, cards)
+            return
         flow, _, node = state.goes_on_at.partition(" ")
         back = CallState(flow=flow, node=node, language=state.language)
         await channel.remember(back)
         question = replace(channel.question, state=back, transfer=TransferResult.NO_ANSWER)
         await self._menu(channel, question, cards)
+
+    # ---- whom an agent has sent on
+
+    async def _go_out(self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...]) -> None:
+        """To a number outside; where nobody takes him there, back."""
+        if state.sent is None or not state.sent.number or channel.question.transfer is not None:
+            await self._come_back(channel, state, cards)
+            return
+        play = await self._words(state, WaitingPrompt.TRANSFERRING)
+        await channel.decide(TransferVerdict(play=play, number=state.sent.number, ring_timeout=TRANSFER_RING), state)
+
+    async def _come_back(self, channel: CallerChannel, state: CallState, cards: tuple[CustomerCard, ...]) -> None:
+        question = channel.question
+        back = CallState(language=state.language)
+        if state.sent is not None:
+            back = self._sent.back(question, state, state.sent)
+        await channel.remember(back)
+        place = place_of(question.interaction_id, back, self._clock.now())
+        if place is None:
+            await self._menu(channel, replace(question, state=back, transfer=None), cards)
+        else:
+            await self._wait(channel, back, place, cards)
 
     # ---- the queue
 

@@ -9,6 +9,7 @@ from callcenter.acd.roster import AgentRecord
 from callcenter.acd.waiting import WaitingRecord
 from callcenter.app.message_box import MessageCount
 from callcenter.app.ports import CustomerCard, CustomerInput
+from callcenter.app.transfer_views import draw_transferred
 from callcenter.app.views import (
     AgentCounts,
     AgentTodayView,
@@ -245,6 +246,7 @@ def draw_pop(
         media_type=record.media_type,
         callback=draw_callback(record, picture.waiting.get(record.interaction_id), picture),
         typed=draw_typed(record),
+        transferred=draw_transferred(record.handling.transfers, agent.agent_id, picture),
     )
 
 

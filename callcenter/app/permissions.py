@@ -40,6 +40,7 @@ class Action(StrEnum):
     SIGN_OUT = "sign_out"
     READ_DESK = "read_desk"
     SET_STATE = "set_state"
+    TRANSFER_CALLS = "transfer_calls"
     SET_PHONE = "set_phone"
     READ_PHONE_ACCOUNT = "read_phone_account"
     READ_CODES = "read_codes"
@@ -109,6 +110,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.SIGN_OUT: _SIGNED_IN,
     Action.READ_DESK: _OWN_DESK,
     Action.SET_STATE: _OWN_DESK,
+    # Only the caller one talks with oneself.
+    Action.TRANSFER_CALLS: _OWN_DESK,
     Action.SET_PHONE: _OWN_DESK,
     Action.READ_PHONE_ACCOUNT: _OWN_DESK,
     Action.READ_CODES: _SIGNED_IN,

@@ -209,9 +209,15 @@ def _waiting(
             # The server died between the queue's entry and the disk: the talk is found, its way there is told now.
             if record is not None and record.times.queued_at is not None:
                 continue
-        elif leg.served or leg.bridge_id is not None or (record is not None and record.times.connected_at is not None):
+        elif leg.served or leg.bridge_id is not None or _has_been_served(leg, record):
             continue  # An agent has claimed it or has had it, or somebody else's bridge holds it.
         yield place
+
+
+def _has_been_served(leg: LegSnapshot, record: Interaction | None) -> bool:
+    """Whether an agent has had him, and has not sent him on."""
+    had = record is not None and record.times.connected_at is not None
+    return had and decode(leg.call_state).sent is None
 
 
 def _waits_in_place(leg: LegSnapshot) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callcenter.app.ports import CustomerInput, InteractionSummary
+from callcenter.app.transfer_views import TransferredView
 from callcenter.domain.agents import VOICE
 from callcenter.domain.customers import Case, Consent, ContactPoint, CustomerKind, CustomerNumber, CustomValue
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
@@ -173,6 +174,8 @@ class PopView:
     media_type: str = VOICE
     callback: CallbackView | None = None
     typed: tuple[TypedView, ...] = ()
+    transferred: TransferredView | None = None
+    """Who sent the caller here, and what he says of him."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

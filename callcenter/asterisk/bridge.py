@@ -28,6 +28,7 @@ from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.monitor_lines import MonitorLines
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
+from callcenter.asterisk.transfer_lines import TransferLines
 from callcenter.asterisk.translate import Translator, phone_status
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
@@ -131,6 +132,7 @@ class Bridge:
             customer_failed=self._call_failed,
         )
         self.monitor_lines = MonitorLines(self._client, config.outside, self._translator)
+        self.transfer_lines = TransferLines(self._client)
 
     @property
     def fastagi_port(self) -> int:

@@ -16,6 +16,8 @@ class CallerTraits:
     last_agent_id: AgentId | None = None
     """Who served him the last time."""
     account_manager_id: AgentId | None = None
+    transferred: bool = False
+    """A colleague who had him has sent him on."""
 
 
 A_STRANGER = CallerTraits()

@@ -8,13 +8,14 @@ from enum import StrEnum
 from callcenter.domain.agents import VOICE, AgentState, Phone, PhoneStatus
 from callcenter.domain.callbacks import Callback, CustomerAnswer
 from callcenter.domain.callers import A_STRANGER, CallerTraits
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId, MonitoringId, OfferId, QueueId
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, MonitoringId, OfferId, QueueId, TransferId
 from callcenter.domain.labels import Label
 from callcenter.domain.monitoring import Announcement, MonitorEnd, MonitorMode
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome, ReasonPart
 from callcenter.domain.overflows import Overflow, OverflowCause
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.transfers import ConsultationEnd, TransferEnd, TransferTarget
 
 
 class Outcome(StrEnum):
@@ -407,6 +408,61 @@ class InteractionAnnotated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InteractionTransferred:
+    """An agent sent his caller on; `offer_id` is the talk that the caller leaves."""
+
+    interaction_id: InteractionId
+    at: datetime
+    transfer_id: TransferId
+    agent_id: AgentId
+    offer_id: OfferId
+    target: TransferTarget
+    note: str = ""
+    consulted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferEnded:
+    """What became of the last transfer, where it was not taken."""
+
+    interaction_id: InteractionId
+    at: datetime
+    end: TransferEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultationStarted:
+    """An agent put his caller on hold to ask somebody, whose phone rings."""
+
+    interaction_id: InteractionId
+    at: datetime
+    consultation_id: OfferId
+    agent_id: AgentId
+    offer_id: OfferId
+    target: TransferTarget
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultationAnswered:
+    """The consulted one is on the line."""
+
+    interaction_id: InteractionId
+    at: datetime
+    consultation_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultationEnded:
+    """It is over; `completed` means that the consulted one has the caller now."""
+
+    interaction_id: InteractionId
+    at: datetime
+    consultation_id: OfferId
+    end: ConsultationEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoringStarted:
     """A supervisor hears the talk from here on; `by` is his login name."""
 
@@ -574,6 +630,11 @@ InteractionEvent = (
     | LegEnded
     | InteractionEnded
     | InteractionAnnotated
+    | InteractionTransferred
+    | TransferEnded
+    | ConsultationStarted
+    | ConsultationAnswered
+    | ConsultationEnded
     | MonitoringStarted
     | MonitoringChanged
     | MonitoringEnded

@@ -18,6 +18,7 @@ MergeId = NewType("MergeId", str)
 MessageId = NewType("MessageId", str)
 OrderId = NewType("OrderId", str)
 OpportunityId = NewType("OpportunityId", str)
+TransferId = NewType("TransferId", str)
 MonitoringId = NewType("MonitoringId", str)
 """Also the unique id of the supervisor's channel; and of his offer, when he takes the caller over."""
 NoticeId = NewType("NoticeId", str)

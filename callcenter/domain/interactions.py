@@ -17,6 +17,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome, OfferReason
 from callcenter.domain.skills import SkillRequirement
+from callcenter.domain.transfers import Consultation, Handling, Talk, Transfer, TransferEnd
 
 
 class Stage(StrEnum):
@@ -205,6 +206,7 @@ class Interaction:
     callback_id: InteractionId | None = None
     """Of a call whose caller chose to be called back: the callback."""
     hold: Hold = Hold()
+    handling: Handling = field(default_factory=Handling)
     agent_id: AgentId | None = None
     customer_ids: tuple[CustomerId, ...] = ()
     customer_id: CustomerId | None = None
@@ -217,14 +219,17 @@ class Interaction:
     notes: str = ""
 
     def waited(self, now: datetime) -> timedelta:
-        """From the queue's entry to the talk or the end, or until `now`."""
+        """From the queue's entry to the first talk or the end, or until `now`; and again after each transfer."""
+        again = self.handling.waited_again(self.ended_at or now)
         if self.times.queued_at is None:
-            return timedelta()
-        until = self.times.connected_at or self.ended_at or now
-        return max(until - self.times.queued_at, timedelta())
+            return again
+        first = self.handling.talks[0].since if self.handling.talks else self.times.connected_at
+        return max((first or self.ended_at or now) - self.times.queued_at, timedelta()) + again
 
     def talked(self, now: datetime) -> timedelta:
-        """From the talk's begin to its end, or until `now`."""
+        """All talks together, each from its begin to its end, or until `now`."""
+        if self.handling.talks:
+            return self.handling.talked(self.ended_at or now)
         if self.times.connected_at is None:
             return timedelta()
         until = self.times.talk_ended_at or self.ended_at or now
@@ -266,6 +271,14 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
             return replace(record, given=_give(record.given, event))
         case ev.OfferEnded():
             return _end_offer(record, event)
+        case (
+            ev.InteractionTransferred()
+            | ev.TransferEnded()
+            | ev.ConsultationStarted()
+            | ev.ConsultationAnswered()
+            | ev.ConsultationEnded()
+        ):
+            return replace(record, handling=_hand_on(record.handling, event))
         case _ if record.stage is Stage.ENDED:
             return record
         case ev.FlowStarted() | ev.NodeEntered() | ev.MenuChosen() | ev.LanguageChosen():
@@ -287,6 +300,7 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
                 hangup_side=_who_hung_up(record, event),
                 hangup_cause=event.cause,
                 hold=_held(record.hold, event.at, on_hold=False),
+                handling=_at_the_end(record.handling, event),
                 legs=tuple(leg if leg.ended_at else replace(leg, ended_at=event.at) for leg in record.legs),
             )
         case _:
@@ -434,6 +448,7 @@ def _talk(record: Interaction, event: ev.InteractionConnected | ev.HoldChanged |
                 stage=Stage.TALKING,
                 agent_id=event.agent_id,
                 times=replace(record.times, connected_at=event.at, talk_ended_at=None),
+                handling=_taken(record.handling, event),
             )
         case ev.HoldChanged():
             return replace(record, hold=_held(record.hold, event.at, on_hold=event.on_hold))
@@ -442,8 +457,65 @@ def _talk(record: Interaction, event: ev.InteractionConnected | ev.HoldChanged |
                 record,
                 times=replace(record.times, talk_ended_at=event.at),
                 hold=_held(record.hold, event.at, on_hold=False),
+                handling=record.handling.end_talk(event.offer_id, event.at),
                 hangup_side=event.side or record.hangup_side,
             )
+
+
+def _taken(handling: Handling, event: ev.InteractionConnected) -> Handling:
+    talk = Talk(agent_id=event.agent_id, offer_id=event.offer_id, queue_id=event.queue_id, since=event.at)
+    handed = handling.open_transfer()
+    if handed is not None and handed.offer_id != event.offer_id:
+        handling = handling.end_transfer(TransferEnd.TAKEN, event.at)
+    return handling.begin_talk(talk)
+
+
+def _at_the_end(handling: Handling, event: ev.InteractionEnded) -> Handling:
+    """Who was sent outside and spoken with there was taken; whoever else had nobody yet has left."""
+    end = TransferEnd.TAKEN if event.outcome is ev.Outcome.TRANSFERRED_OUT else TransferEnd.LEFT
+    ended = handling.end_transfer(end, event.at) if handling.open_transfer() is not None else handling
+    return ended.end_talk(None, event.at)
+
+
+def _hand_on(
+    handling: Handling,
+    event: ev.InteractionTransferred
+    | ev.TransferEnded
+    | ev.ConsultationStarted
+    | ev.ConsultationAnswered
+    | ev.ConsultationEnded,
+) -> Handling:
+    match event:
+        case ev.InteractionTransferred():
+            transfer = Transfer(
+                transfer_id=event.transfer_id,
+                at=event.at,
+                agent_id=event.agent_id,
+                offer_id=event.offer_id,
+                target=event.target,
+                note=event.note,
+                consulted=event.consulted,
+            )
+            return handling.begin_transfer(transfer)
+        case ev.TransferEnded():
+            return handling.end_transfer(event.end, event.at)
+        case ev.ConsultationStarted():
+            begun = Consultation(
+                consultation_id=event.consultation_id,
+                agent_id=event.agent_id,
+                target=event.target,
+                note=event.note,
+                began_at=event.at,
+            )
+            return handling.put_consultation(begun)
+    known = next((one for one in handling.consultations if one.consultation_id == event.consultation_id), None)
+    if known is None or known.ended_at is not None:
+        return handling
+    match event:
+        case ev.ConsultationAnswered():
+            return handling.put_consultation(replace(known, answered_at=known.answered_at or event.at))
+        case ev.ConsultationEnded():
+            return handling.put_consultation(replace(known, ended_at=event.at, end=event.end))
 
 
 def _change_place(
@@ -497,7 +569,8 @@ def _end_offer(record: Interaction, event: ev.OfferEnded) -> Interaction:
 
 def outcome_of_hangup(record: Interaction) -> ev.Outcome:
     """What it means that the caller's leg is gone now."""
-    if record.times.connected_at is not None:
+    waits_again = record.stage in (Stage.WAITING, Stage.RINGING) and bool(record.handling.transfers)
+    if record.times.connected_at is not None and not waits_again:
         return ev.Outcome.ANSWERED
     if record.callback_id is not None:
         return ev.Outcome.CALLBACK_TAKEN

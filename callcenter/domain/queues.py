@@ -69,6 +69,8 @@ class Boosts:
     classes: Mapping[str, int] = field(default_factory=dict)
     open_complaint: int = 0
     languages: Mapping[str, int] = field(default_factory=dict)
+    transferred: int = 20
+    """For whom a colleague has sent on: his wait begins anew, but he does not stand behind everybody."""
     limit: int = 100
     """The most that all of them add together."""
     last_agent: timedelta = timedelta()

@@ -14,6 +14,7 @@ from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, Q
 from callcenter.domain.interactions import Given, Hold, Interaction, Leg, LegRole, OfferRecord, Stage, Times
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome
+from callcenter.domain.transfers import Handling
 from callcenter.store import tables
 from callcenter.store.merged_customers import follow_merges
 from callcenter.store.upsert import insert_into
@@ -54,6 +55,7 @@ def interaction_row(record: Interaction) -> Row:
         "callback": record.callback,
         "callback_id": record.callback_id,
         "hold": record.hold,
+        "handling": record.handling,
         "agent_id": record.agent_id,
         "customer_ids": record.customer_ids,
         "customer_id": record.customer_id,
@@ -211,6 +213,7 @@ def interaction_from_row(row: RowMapping, legs: Sequence[Leg], offers: Sequence[
         callback=row["callback"],
         callback_id=InteractionId(row["callback_id"]) if row["callback_id"] is not None else None,
         hold=row["hold"] if row["hold"] is not None else Hold(),
+        handling=row["handling"] if row["handling"] is not None else Handling(),
         agent_id=AgentId(row["agent_id"]) if row["agent_id"] is not None else None,
         customer_ids=tuple(CustomerId(name) for name in row["customer_ids"]),
         customer_id=CustomerId(row["customer_id"]) if row["customer_id"] is not None else None,

@@ -22,6 +22,7 @@ from callcenter.domain.callbacks import Callback
 from callcenter.domain.customers import Consent, CustomValue
 from callcenter.domain.interactions import Forecast, Given, Hold, MenuStep, Placement
 from callcenter.domain.offers import OfferReason
+from callcenter.domain.transfers import Handling
 from callcenter.store.columns import Json, PlainText, RawJson, Seconds, UtcDateTime
 
 metadata = MetaData(
@@ -148,6 +149,7 @@ interactions = Table(
     Column("callback", Json(Callback)),
     Column("callback_id", PlainText),
     Column("hold", Json(Hold)),
+    Column("handling", Json(Handling)),
     Column("agent_id", PlainText),
     Column("customer_ids", Json(tuple[str, ...]), nullable=False),
     Column("customer_id", PlainText),

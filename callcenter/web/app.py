@@ -39,6 +39,7 @@ from callcenter.web import (
     supervision,
     surveys,
     tasks,
+    transfers,
 )
 from callcenter.web.dependencies import WebDependencies
 from callcenter.web.desktops import Desktops
@@ -56,6 +57,7 @@ _ABOUT = "Agents' desks, interactions, customers and boards of a contact centre;
 _PARTS = (
     session,
     desk,
+    transfers,
     interactions,
     customers,
     merges,

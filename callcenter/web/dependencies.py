@@ -28,6 +28,7 @@ from callcenter.app.prompt_book import PromptBook
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
 from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
+from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
@@ -155,6 +156,7 @@ class WebDependencies:
     board: Board
     supervisor: Supervisor
     monitoring: Monitoring
+    transfers: Transfers
     notices: NoticeBoard
     records: Records
     customers: Customers

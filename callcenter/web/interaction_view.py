@@ -23,6 +23,7 @@ from callcenter.domain.interactions import (
 )
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause, OfferOutcome, OfferReason
+from callcenter.domain.transfers import Handling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ class InteractionView:
     talk_seconds: float
     hold_seconds: float
     holds: int
+    consulted_seconds: float
+    handling: Handling
     priority: int
     forecast: Forecast | None
     callback: Callback | None
@@ -139,6 +142,8 @@ def view_interaction(record: Interaction, now: datetime) -> InteractionView:
         talk_seconds=record.talked(now).total_seconds(),
         hold_seconds=held.total_seconds(),
         holds=record.hold.times,
+        consulted_seconds=record.handling.consulted(record.ended_at or now).total_seconds(),
+        handling=record.handling,
         priority=record.priority,
         forecast=record.forecast,
         callback=record.callback,

@@ -24,6 +24,7 @@ from callcenter.acd.picture import Picture
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Message as FloorMessage
@@ -42,6 +43,7 @@ from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.reminders import Reminders
 from callcenter.app.sessions import Sessions
+from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
 from callcenter.app.views import PopView, QueueRef, TodayView
 from callcenter.asterisk.conversion import SoxConverter
@@ -59,6 +61,7 @@ from callcenter.domain.ids import (
     NoticeId,
     OfferId,
     QueueId,
+    TransferId,
     UserId,
 )
 from callcenter.domain.interactions import Interaction, apply, begin
@@ -106,6 +109,7 @@ from tests.fakes import (
     FakeMonitorLine,
     FakeRecords,
     FakeSupervisor,
+    FakeTransferLine,
     FakeUsers,
 )
 from tests.office import FakeJournal
@@ -534,6 +538,14 @@ def furnish(
         clock=clock,
         new_id=lambda: MonitoringId(f"mon-{next(numbers)}"),
     )
+    transfers = Transfers(
+        floor=floor,
+        line=FakeTransferLine(),
+        journal=FakeJournal(),
+        numbers=Numbers(region="CN"),
+        clock=clock,
+        new_id=lambda: TransferId(f"transfer-{next(numbers)}"),
+    )
     notices = NoticeBoard(
         notices=StoredNotices(database),
         feed=feed,
@@ -568,6 +580,7 @@ def furnish(
         board=desk,
         supervisor=supervisor,
         monitoring=monitoring,
+        transfers=transfers,
         notices=notices,
         records=records,
         customers=customers,

@@ -137,9 +137,10 @@ class Invariants:
         waiting: dict[str, datetime] = {}
         moved = ("InteractionEscalated", "PriorityChanged", "InteractionReserved")
         went = ("InteractionOverflowed", "InteractionEnded")
-        for event in self.events("InteractionQueued", "OfferMade", *went, *moved):
+        sent_on = ("InteractionTransferred", "TransferEnded")
+        for event in self.events("InteractionQueued", "OfferMade", *went, *moved, *sent_on):
             interaction_id, data = event["interaction_id"], event["data"]
-            if event["name"] == "InteractionOverflowed" or (
+            if event["name"] in ("InteractionOverflowed", *sent_on) or (
                 event["name"] == "InteractionQueued" and data["by"] and interaction_id in waiting
             ):
                 # He has left that queue, and may come to another one.
