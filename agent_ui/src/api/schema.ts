@@ -20,6 +20,17 @@ export interface components {
         AgentList: {
             items: components["schemas"]["AgentView"][];
         };
+        /** @description A colleague; `can_take` says that a transfer to him is possible, `free` that he can take it at once. */
+        AgentTarget: {
+            agent_id: string;
+            can_take: boolean;
+            free: boolean;
+            name: string;
+            reason: string | null;
+            /** Format: date-time */
+            since: string;
+            state: string;
+        };
         /** @description An agent's figures since midnight, up to the moment his present state began (`since`); docs/metrics.md. */
         AgentTodayView: {
             /** @default 0 */
@@ -465,6 +476,24 @@ export interface components {
          * @enum {string}
          */
         ConsentState: "granted" | "refused" | "do_not_contact";
+        /** @description One consultation in the record; times are since the phone began to ring, the answer, and the end. */
+        Consultation: {
+            agent_id: string;
+            answered_at: string | null;
+            /** Format: date-time */
+            began_at: string;
+            consultation_id: string;
+            end: components["schemas"]["ConsultationEnd"] | null;
+            ended_at: string | null;
+            /** @default  */
+            note: string;
+            target: components["schemas"]["TransferTarget"];
+        };
+        /**
+         * @description How a consultation ended.
+         * @enum {string}
+         */
+        ConsultationEnd: "completed" | "taken_back" | "not_reached" | "consulted_left" | "caller_left" | "agent_left" | "lost";
         /** @description A number (E.164) or address of a party. */
         ContactPoint: {
             kind: components["schemas"]["ContactPointKind"];
@@ -835,6 +864,15 @@ export interface components {
             offered: number;
             service_level: number | null;
         };
+        /** @description Who has had the customer, one after the other, and how he came from one to the next. */
+        Handling: {
+            /** @default [] */
+            consultations: components["schemas"]["Consultation"][];
+            /** @default [] */
+            talks: components["schemas"]["Talk"][];
+            /** @default [] */
+            transfers: components["schemas"]["Transfer"][];
+        };
         /** @description A subscription, without its secret. A paused one collects and sends nothing until it is resumed. */
         Hook: {
             active: boolean;
@@ -955,6 +993,7 @@ export interface components {
             ani: components["schemas"]["Number"];
             callback: components["schemas"]["Callback"] | null;
             callback_id: string | null;
+            consulted_seconds: number;
             customer_id: string | null;
             disposition: string | null;
             dnis: string;
@@ -962,6 +1001,7 @@ export interface components {
             flow: string | null;
             flow_version: string | null;
             forecast: components["schemas"]["Forecast"] | null;
+            handling: components["schemas"]["Handling"];
             hangup_cause: number | null;
             hangup_side: components["schemas"]["Side"] | null;
             hold_seconds: number;
@@ -1011,6 +1051,7 @@ export interface components {
             ani: components["schemas"]["Number"];
             callback: components["schemas"]["Callback"] | null;
             callback_id: string | null;
+            consulted_seconds: number;
             customer_id: string | null;
             disposition: string | null;
             dnis: string;
@@ -1018,6 +1059,7 @@ export interface components {
             flow: string | null;
             flow_version: string | null;
             forecast: components["schemas"]["Forecast"] | null;
+            handling: components["schemas"]["Handling"];
             hangup_cause: number | null;
             hangup_side: components["schemas"]["Side"] | null;
             hold_seconds: number;
@@ -1530,6 +1572,7 @@ export interface components {
             queue: components["schemas"]["QueueRef"] | null;
             reason: components["schemas"]["OfferReason"];
             stage: string;
+            transferred: components["schemas"]["TransferredView"] | null;
             /** @default [] */
             typed: components["schemas"]["TypedView"][];
             verified: boolean;
@@ -1661,6 +1704,15 @@ export interface components {
         QueueRef: {
             label: components["schemas"]["Label"];
             queue_id: string;
+        };
+        /** @description A queue, with who waits in it and how long somebody who comes now is expected to. */
+        QueueTarget: {
+            can_take: boolean;
+            expected_wait_seconds: number | null;
+            label: components["schemas"]["Label"];
+            queue_id: string;
+            ready_agents: number;
+            waiting: number;
         };
         /**
          * @description One row of the board.
@@ -1896,6 +1948,26 @@ export interface components {
             question: string;
             score: number;
         };
+        /** @description One agent's talk with the customer. */
+        Talk: {
+            agent_id: string;
+            offer_id: string;
+            queue_id: string | null;
+            /** Format: date-time */
+            since: string;
+            until: string | null;
+        };
+        /**
+         * @description What a caller can be sent to.
+         * @enum {string}
+         */
+        TargetKind: "agent" | "queue" | "number";
+        /** @description Where a caller can be sent. */
+        TargetsView: {
+            agents: components["schemas"]["AgentTarget"][];
+            numbers: boolean;
+            queues: components["schemas"]["QueueTarget"][];
+        };
         /** @description One thing to do; `remind_at` is when its owner is told, `reminded_at` when he was. */
         Task: {
             case_id: string | null;
@@ -1980,6 +2052,48 @@ export interface components {
             asa_seconds: number | null;
             offered: number;
             service_level: number | null;
+        };
+        /** @description One transfer in the record. */
+        Transfer: {
+            agent_id: string;
+            /** Format: date-time */
+            at: string;
+            /** @default false */
+            consulted: boolean;
+            end: components["schemas"]["TransferEnd"] | null;
+            ended_at: string | null;
+            /** @default  */
+            note: string;
+            offer_id: string;
+            target: components["schemas"]["TransferTarget"];
+            transfer_id: string;
+        };
+        /** @description Where to, and what the other side is to know; `to` is an agent's id, a queue's id, or a number. */
+        TransferBody: {
+            kind: components["schemas"]["TargetKind"];
+            /** @default  */
+            note?: string;
+            to: string;
+        };
+        /**
+         * @description What became of a transfer.
+         * @enum {string}
+         */
+        TransferEnd: "taken" | "came_back" | "to_queue" | "left";
+        /** @description Who sent a caller on, and what he says of him. */
+        TransferredView: {
+            agent_id: string;
+            /** Format: date-time */
+            at: string;
+            came_back: boolean;
+            kind: components["schemas"]["TargetKind"];
+            name: string;
+            note: string;
+        };
+        /** @description Where a caller is sent: `target` is an agent's id, a queue's id, or a number outside. */
+        TransferTarget: {
+            kind: components["schemas"]["TargetKind"];
+            target: string;
         };
         /** @description The last hour of all queues. */
         TrendList: {
