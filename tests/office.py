@@ -131,12 +131,14 @@ class FakeCallerChannel:
     """`CallerChannel` of a caller with a plan.
 
     `keys` are pressed one after the other: at a playback if it may be stopped, or when listened for; a space is
-    silence. With `gone_after` set he hangs up after so many of our requests.
+    silence. `pressed` are those in the music before this question. With `gone_after` set he hangs up after so many of
+    our requests.
     """
 
-    def __init__(self, question: Question, *, keys: str = "", gone_after: int | None = None) -> None:
+    def __init__(self, question: Question, *, keys: str = "", pressed: str = "", gone_after: int | None = None) -> None:
         self._question = question
         self._keys = list(keys)
+        self._pressed = list(pressed)
         self._left = gone_after
         self.types_ahead = False
         self.played: list[str] = []
@@ -149,6 +151,8 @@ class FakeCallerChannel:
         self.ends_message_by = RecordingEnd.KEY
         self.voiced = True
         """Whether he says anything in it."""
+        self.then: tuple[timedelta | None, RecordingEnd, bool] | None = None
+        """What he says when he speaks it anew: as `speaks`, `ends_message_by` and `voiced`."""
         self.on_disk: dict[str, Recorded] = {}
         self.verdict: Verdict | None = None
         self.while_listening: Callable[[], None] = lambda: None
@@ -176,6 +180,14 @@ class FakeCallerChannel:
         key = self._keys.pop(0) if self._keys else " "
         return None if key == " " else key
 
+    def typed(self, keys: str) -> str | None:
+        while self._pressed:
+            key = self._pressed.pop(0)
+            if key in keys:
+                self._keys = [*self._pressed, *self._keys]
+                return key
+        return None
+
     async def soothe(self) -> None:
         await self._alive()
         self.soothed += 1
@@ -193,19 +205,24 @@ class FakeCallerChannel:
     ) -> Recording:
         await self._alive()
         self.recordings.append(name)
-        if self.speaks is None:
+        speaks, ended_by, voiced = self.speaks, self.ends_message_by, self.voiced
+        if len(self.recordings) > 1 and self.then is not None:
+            speaks, ended_by, voiced = self.then
+        if speaks is None:
             raise NoRecording("no directory for recordings is set")
-        recording = Recording(
-            path=Path("/messages") / f"{name}.wav",
-            length=self.speaks,
-            ended_by=self.ends_message_by,
-            voiced=self.voiced,
-        )
+        recording = Recording(path=Path("/messages") / f"{name}.wav", length=speaks, ended_by=ended_by, voiced=voiced)
         self.on_disk[name] = recording
         return recording
 
     async def recorded(self, name: str) -> Recorded | None:
         return self.on_disk.get(name)
+
+    async def supersede(self, name: str, by: str) -> Recorded | None:
+        second = self.on_disk.pop(by)
+        self.on_disk[name] = Recorded(
+            path=second.path.with_name(f"{name}.wav"), length=second.length, voiced=second.voiced
+        )
+        return self.on_disk[name]
 
     async def remember(self, state: CallState) -> None:
         await self._alive()

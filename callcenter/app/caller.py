@@ -81,11 +81,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitVerdict:
-    """Say `play`, then music, then ask again."""
+    """Say `play`, then music, then ask again; one of `keys` ends the music, which nobody hears, and is `typed` then."""
 
     play: tuple[str, ...] = ()
     music: timedelta
     music_class: str = "default"
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,8 @@ Verdict = WaitVerdict | EndVerdict | TransferVerdict
 class CallerChannel(Protocol):
     """One question from a caller's channel; every method raises `CallerGone` when there is nobody any more.
 
-    No key is lost between the first sound and the verdict: one that stops nothing is kept for who asks next.
+    No key is lost between the first sound and the verdict: one that stops nothing is kept for who asks next. Nor is one
+    in the music of a `WaitVerdict` with keys, or in the instant of the question after it.
     """
 
     @property
@@ -141,6 +143,13 @@ class CallerChannel(Protocol):
         """
         ...
 
+    def typed(self, keys: str) -> str | None:
+        """The first of `keys` that he pressed in the music before this question.
+
+        What he pressed before it is passed over, what he pressed after it is kept for who asks next.
+        """
+        ...
+
     async def soothe(self) -> None:
         """Let music play in the background until the next sound, where he hears nothing now."""
         ...
@@ -156,6 +165,10 @@ class CallerChannel(Protocol):
 
     async def recorded(self, name: str) -> Recorded | None:
         """What is there of a recording of this name, from this question or from one before it."""
+        ...
+
+    async def supersede(self, name: str, by: str) -> Recorded | None:
+        """Let the recording `by` take the place of `name`, at once and whole; None when it cannot."""
         ...
 
     async def remember(self, state: CallState) -> None:

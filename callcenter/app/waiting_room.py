@@ -2,7 +2,7 @@
 
 Law: an answer to a question depends on what the channel carries and on the engine's picture, never on what was answered
 before. While he is told or asked something, an agent who is free still gets him at once. Where he has a choice, its
-keys count during every announcement.
+keys count at every moment of his waiting: in words, in music and in between.
 """
 
 from dataclasses import replace
@@ -41,8 +41,6 @@ log = structlog.get_logger(__name__)
 
 CAUSE_NORMAL = 16
 A_MOMENT = timedelta(seconds=1)
-AFTER_WORDS = timedelta(seconds=3)
-"""How long after an announcement the key of a choice still counts, with music."""
 
 
 class WaitingRoom:
@@ -124,13 +122,15 @@ class _Visit:
             if not await self._serve_himself(self._state.flow, resumed=True):
                 await self._back_in_line()
             return
-        key = await self._say_words(record)
+        key = self._channel.typed(_keys(self._stand(record))) or await self._say_words(record)
         if key is not None:
             await self._choose(key)
             return
         still = self._picture.waiting.get(self.interaction_id)
         if still is None or still.queue_id != record.queue_id:
-            await self._channel.decide(WaitVerdict(music=A_MOMENT), self._state)
+            # The next question looks up what the other queue lets him choose; no key gets lost before.
+            keys = "" if still is None else "".join(KEYS.values())
+            await self._channel.decide(WaitVerdict(music=A_MOMENT, keys=keys), self._state)
             return
         await self._tell_or_ask(still)
 
@@ -165,7 +165,7 @@ class _Visit:
             now = self._room.clock.now()
             self._state = replace(self._state, asked=self._state.asked + 1, asked_at=now)
         elif said and stand.has_a_choice:
-            key = await self._talk.choose(said, _keys(stand), AFTER_WORDS)
+            key = await self._talk.hear(said, _keys(stand))
         if key is not None:
             await self._choose(key)
             return
@@ -176,8 +176,16 @@ class _Visit:
         more = until_more(self._config, stand, _heard(self._state))
         if more is not None:
             music = min(music, max(more, A_MOMENT))
-        verdict = WaitVerdict(play=play, music=music, music_class=self._config.music_class)
+        await self._listen(music, _keys(stand), play)
+
+    async def _listen(self, music: timedelta, keys: str, play: tuple[str, ...] = ()) -> None:
+        """Let him wait with music, in which these keys of his choices count."""
+        verdict = WaitVerdict(play=play, music=music, music_class=self._config.music_class, keys=keys)
         await self._channel.decide(verdict, self._state)
+
+    def _keys_now(self) -> str:
+        record = self._picture.waiting.get(self.interaction_id)
+        return _keys(self._stand(record)) if record is not None else ""
 
     # ---- how he stands
 
@@ -287,7 +295,7 @@ class _Visit:
             case _:
                 pass
         if not is_over:
-            await self._channel.decide(WaitVerdict(music=A_MOMENT, music_class=self._config.music_class), self._state)
+            await self._listen(A_MOMENT, self._keys_now())
 
     async def _call_back(self, number: str | None = None) -> bool:
         number = number or await ask_number(self._talk, self._room.numbers)
@@ -335,9 +343,12 @@ class _Visit:
 
     async def _back_in_line(self) -> None:
         """He waits on, and hears that he has lost nothing."""
-        play = await self._talk.prompt_paths(WaitingPrompt.BACK_IN_LINE)
-        verdict = WaitVerdict(play=play, music=A_MOMENT, music_class=self._config.music_class)
-        await self._channel.decide(verdict, self._state)
+        keys = self._keys_now()
+        key = await self._talk.hear(await self._talk.prompt_paths(WaitingPrompt.BACK_IN_LINE), keys)
+        if key is not None:
+            await self._choose(key)
+            return
+        await self._listen(A_MOMENT, keys)
 
 
 def _keys(stand: Stand) -> str:

@@ -50,6 +50,7 @@ ARGUMENTS: Final = (
     "away",
     "transfer",
     "after",
+    "keys",
 )
 
 _ALL_KEYS: Final = "0123456789*#"
@@ -97,6 +98,17 @@ def _fallback_queue(state: CallState) -> str:
     return "" if agent_of(state.queue_id) is not None else state.queue_id or ""
 
 
+def not_heard(stored: str, heard: Sequence[str]) -> str:
+    """Of the keys that the exchange has read, in order, those that no command has heard."""
+    missed, left = "", deque(heard)
+    for key in stored:
+        if left and left[0] == key:
+            left.popleft()
+        else:
+            missed += key
+    return missed
+
+
 def _transfer(dial_status: str) -> TransferResult | None:
     return _TRANSFER_RESULTS.get(dial_status, TransferResult.FAILED) if dial_status else None
 
@@ -133,11 +145,18 @@ class AgiCallerChannel:
         self._menu_music = menu_music
         self._music: str | None = None
         """What plays in the background now, or empty; None: what the dialplan has put there."""
-        self._typed: deque[str] = deque(maxlen=_KEYS_KEPT)
+        arguments = dict(zip(ARGUMENTS, session.request.arguments, strict=False))
+        pressed = (key for key in arguments.get("keys", "") if key in _ALL_KEYS)
+        self._typed: deque[str] = deque(pressed, maxlen=_KEYS_KEPT)
+        self._heard: list[str] = []
+        """Every key that a command of this question has heard."""
+        self._has_listened = False
+        self._is_answered = False
+        """Whether a key of his was given out: then those he pressed before the verdict are no choice any more."""
         self._on_channel = {
             "CC_QUEUE": _fallback_queue(question.state),
             "CHANNEL(language)": session.request.language,
-            "CC_AWAY_SINCE": dict(zip(ARGUMENTS, session.request.arguments, strict=False)).get("away", ""),
+            "CC_AWAY_SINCE": arguments.get("away", ""),
         }
 
     @property
@@ -152,34 +171,59 @@ class AgiCallerChannel:
         goes on from there. A key that was typed ahead is taken as if it were pressed now.
         """
         if self._typed and self._typed[0] in interrupt_digits:
-            return self._typed.popleft()
+            return self._given(self._typed.popleft())
         sample = 0
         while True:
             self._music = ""
+            self._has_listened = True
             try:
                 key, sample = await self._session.stream_from(path, _ALL_KEYS, sample)
             except AgiCommandFailed:
                 return None
             except AgiError as error:
                 raise CallerGone(str(error)) from error
-            if key is None or key in interrupt_digits:
-                return key
+            if key is None:
+                return None
+            self._heard.append(key)
+            if key in interrupt_digits:
+                return self._given(key)
             self._typed.append(key)
 
     async def listen(self, limit: timedelta) -> str | None:
         """The next key, None when there was none in time; after a quiet moment he hears music meanwhile."""
+        key = await self._next_key(limit)
+        return None if key is None else self._given(key)
+
+    async def _next_key(self, limit: timedelta) -> str | None:
         if self._typed:
             return self._typed.popleft()
+        self._has_listened = True
+        key: str | None = None
         try:
             if self._is_silent() and limit > QUIET_MOMENT:
                 key = await self._session.wait_for_digit(QUIET_MOMENT)
-                if key is not None:
-                    return key
                 limit -= QUIET_MOMENT
-                await self.soothe()
-            return await self._session.wait_for_digit(limit)
+                if key is None:
+                    await self.soothe()
+            if key is None:
+                key = await self._session.wait_for_digit(limit)
         except AgiError as error:
             raise CallerGone(str(error)) from error
+        if key is not None:
+            self._heard.append(key)
+        return key
+
+    def typed(self, keys: str) -> str | None:
+        """The first of `keys` that he pressed in the music before this question; those before it are passed over."""
+        while self._typed:
+            key = self._typed.popleft()
+            if key in keys:
+                return self._given(key)
+        return None
+
+    def _given(self, key: str) -> str:
+        self._is_answered = True
+        return key
 
     async def soothe(self) -> None:
         """Let music play in the background until the next sound, where he hears nothing now."""
@@ -208,9 +252,11 @@ class AgiCallerChannel:
         clock = asyncio.get_running_loop().time
         deadline = clock() + limit.total_seconds()
         while (left := deadline - clock()) > 0:
-            key = await self.listen(timedelta(seconds=left))
-            if key is None or key in keys:
-                return key
+            key = await self._next_key(timedelta(seconds=left))
+            if key is None:
+                return None
+            if key in keys:
+                return self._given(key)
         return None
 
     async def record(
@@ -243,6 +289,16 @@ class AgiCallerChannel:
         if self._recordings is None or not NAME.fullmatch(name):
             return None
         return await asyncio.to_thread(measure, self._recordings / f"{name}.wav")
+
+    async def supersede(self, name: str, by: str) -> Recorded | None:
+        """Let the recording `by` take the place of `name`, at once and whole; None when it cannot."""
+        target, source = await self._recording_path(name), await self._recording_path(by)
+        try:
+            await asyncio.to_thread(source.with_name(f"{by}.wav").replace, target.with_name(f"{name}.wav"))
+        except OSError as error:
+            log.warning("recording_not_superseded", recording=name, error=str(error))
+            return None
+        return await self.recorded(name)
 
     async def _recording_path(self, name: str) -> Path:
         if not NAME.fullmatch(name):
@@ -283,6 +339,8 @@ class AgiCallerChannel:
                     ("CC_PLAY", "&".join(verdict.play)),
                     ("CC_WAIT", f"{verdict.music.total_seconds():.2f}"),
                     ("CC_MUSIC", verdict.music_class),
+                    ("CC_KEYS", verdict.keys),
+                    *(await self._missed() if verdict.keys and self._has_listened else ()),
                     ("CC_VERDICT", "wait"),
                 )
             case EndVerdict():
@@ -299,6 +357,15 @@ class AgiCallerChannel:
                     ("CC_SHOWN", verdict.shown_number),
                     ("CC_VERDICT", "transfer"),
                 )
+
+    async def _missed(self) -> tuple[tuple[str, str], ...]:
+        """What the dialplan is to know of the keys that came while no command waited for one; it goes on from there."""
+        try:
+            stored = await self._session.get_variable("CC_TYPED") or ""
+        except AgiError as error:
+            raise CallerGone(str(error)) from error
+        missed = "" if self._is_answered else not_heard(stored, self._heard)
+        return (("CC_MISSED", missed), ("CC_SEEN", str(len(stored))))
 
     def _dialled(self, number: str) -> str:
         """What is dialled; empty where nothing can be, which the next question tells as a failure."""

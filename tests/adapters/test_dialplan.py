@@ -7,6 +7,8 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from random import Random
+from typing import Literal
 
 import pytest
 
@@ -14,6 +16,7 @@ from callcenter.asterisk.config_files import FallbackQueue, PbxConfig, TrunkConf
 from callcenter.asterisk.installation import find_installation, private_directories
 from callcenter.asterisk.process import PrivateAsterisk
 from tests.e2e.phones import AgentPhone, Answer, Caller
+from tests.e2e.silences import silences
 
 TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / ".tools"))
 SERVER = ("127.0.0.1", 15060)
@@ -125,7 +128,7 @@ class Script:
     async def _question(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\n\n")).decode()
         fields = dict(line.split(": ", 1) for line in head.strip().split("\n") if ": " in line)
-        self.questions.append([fields.get(f"agi_arg_{number}", "") for number in range(1, 12)])
+        self.questions.append([fields.get(f"agi_arg_{number}", "") for number in range(1, 15)])
 
         async def command(line: str) -> str:
             writer.write(f"{line}\n".encode())
@@ -245,6 +248,89 @@ async def test_a_question_that_hangs_is_covered_by_music(script: Script) -> None
     assert [question[9] for question in script.questions[:3]] == ["1", "2", "3"]
 
 
+async def pressed(script: Script, caller: Caller, keys: int) -> str:
+    """The keys that questions have reported, once there are so many."""
+
+    def reported() -> str:
+        return "".join(question[13] for question in script.questions)
+
+    async with asyncio.timeout(30):
+        while len(reported()) < keys:
+            await caller.audio.hear_sound()
+    return reported()
+
+
+@pytest.mark.parametrize("keys_by", ["rfc4733", "info"])
+async def test_of_a_flood_of_keys_in_music_none_is_lost(script: Script, keys_by: Literal["rfc4733", "info"]) -> None:
+    chance = Random(7)
+
+    async def think(command: Command) -> None:
+        # So long no command waits for a key: shorter and longer than a key is held down.
+        await asyncio.sleep(chance.choice((0.002, 0.02, 0.1, 0.4)))
+        for line in ("SET VARIABLE CC_WAIT 0.2", "SET VARIABLE CC_KEYS 1234", "SET VARIABLE CC_VERDICT wait"):
+            await command(line)
+
+    script.answer = think
+    keys = "".join(chance.choice("1234") for _ in range(30))
+    async with Caller(server=SERVER, dnis="4000", ani="+442079460000", keys_by=keys_by) as caller:
+        answered_at = await caller.answered()
+        await caller.audio.hear_sound()
+        for key in keys:
+            await caller.press(key)
+            await asyncio.sleep(chance.uniform(0.2, 0.3))
+        assert await pressed(script, caller, len(keys)) == keys
+        assert silences(caller.audio.heard, answered_at + 1, time.monotonic(), longer_than=0.1) == []
+
+
+async def test_a_key_ends_the_music_at_once_and_any_other_is_passed_over(script: Script) -> None:
+    async def wait_long(command: Command) -> None:
+        for line in ("SET VARIABLE CC_WAIT 600", "SET VARIABLE CC_KEYS 12", "SET VARIABLE CC_VERDICT wait"):
+            await command(line)
+
+    script.answer = wait_long
+    async with (
+        Caller(server=SERVER, dnis="4000", ani="+442079460000") as caller,
+        AgentPhone(server=SERVER, user="1001", behaviour=Answer()) as phone,
+    ):
+        answered_at = await caller.answered()
+        await caller.audio.hear_sound()
+        await caller.press("9")
+        await caller.press("#")
+        await caller.press("2")
+        # What was pressed before it is told too: it may mean something where the server asks.
+        assert await pressed(script, caller, 3) == "9#2"
+        assert len(script.questions) == 2
+        assert silences(caller.audio.heard, answered_at + 1, time.monotonic(), longer_than=0.1) == []
+        # An agent gets him out of it as out of any music, and keys of the talk are nobody's choice.
+        leg = await script.offer(phone, await arrived(script, "+442079460000"), "one")
+        await script.until(Event="BridgeEnter", Uniqueid=leg)
+        await caller.press("1")
+        await phone.calls[-1].audio.hear_keys("1")
+        assert len(script.questions) == 2
+
+
+async def test_a_key_is_told_until_there_is_a_verdict_on_it(script: Script) -> None:
+    async def die_of_it_once(command: Command) -> None:
+        told = [question[13] for question in script.questions if question[13]]
+        for line in () if len(told) == 1 else ("SET VARIABLE CC_KEYS 1234", *WAIT_WITH_MUSIC):
+            await command(line)
+
+    script.answer = die_of_it_once
+    async with Caller(server=SERVER, dnis="4000", ani="+442079460000") as caller:
+        await caller.answered()
+        await caller.audio.hear_sound()
+        await caller.press("3")
+        await pressed(script, caller, 1)
+        # In the music while there is no server.
+        await caller.press("4")
+        assert await pressed(script, caller, 3) == "334"
+        count = len(script.questions)
+        async with asyncio.timeout(10):
+            while len(script.questions) < count + 3:
+                await caller.audio.hear_sound()
+        assert [question[13] for question in script.questions[count:]] == ["", "", ""]
+
+
 async def test_a_server_that_gives_no_verdict_loses_the_caller_to_the_fallback(script: Script) -> None:
     async def say_nothing(command: Command) -> None:
         await command("NOOP")
@@ -303,4 +389,4 @@ async def test_no_caller_can_shift_the_arguments_of_the_question(script: Script,
                 await caller.audio.hear_sound()
     question = script.questions[0]
     assert question[1:7] == ["stage=new", "%2B8640012345", "sales.team", arrives, "allowed_not_screened", "trunk-tests"]
-    assert question[9:] == ["1", ""]
+    assert question[9:] == ["1", "", "", "", ""]

@@ -11,7 +11,7 @@ Each agent's phone says a tone of its own, so that it can be told who talks with
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tests import commands
 from tests.e2e.agent_phone import AGENTS_HOST
@@ -132,13 +132,21 @@ class RoutingHouse(House):
         """The number of a line."""
         return self._numbers[line]
 
-    def dialled(self, line: str, ani: str | None = UNKNOWN, *, keys: Sequence[KeyStep] = ()) -> Caller:
+    def dialled(
+        self,
+        line: str,
+        ani: str | None = UNKNOWN,
+        *,
+        keys: Sequence[KeyStep] = (),
+        keys_by: Literal["rfc4733", "info"] = "rfc4733",
+    ) -> Caller:
         """Somebody who calls a line and says a tone; use it with `async with`."""
         caller = Caller(
             server=self.sip,
             dnis=self.number(line),
             ani=ani,
             keys=keys,
+            keys_by=keys_by,
             sound=CALLERS_TONE,
             log_dir=self.base / "sip",
         )

@@ -3,11 +3,14 @@
 After every test the invariants I1-I4 are checked over everything that has happened in the house so far.
 """
 
+import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
+from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -200,6 +203,30 @@ async def test_a_key_pressed_while_something_is_announced_counts(house: RoutingH
         await caller.hang_up()
 
 
+async def test_a_key_is_heard_at_every_moment_of_plain_music(house: RoutingHouse) -> None:
+    chance = Random(4)
+    ways: tuple[Literal["rfc4733", "info"], ...] = ("rfc4733", "info") * 4
+
+    async def presses(number: int, keys_by: Literal["rfc4733", "info"]) -> float:
+        async with house.dialled("asking", f"+86137000005{number:02}", keys_by=keys_by) as caller:
+            ear = await asked(house, caller)
+            await caller.press("1")
+            assert caller.answered_at is not None
+            # The question is asked again only after half a minute: whatever comes until then is music.
+            await asyncio.sleep(chance.uniform(1, 7))
+            await caller.press("9")
+            await caller.press("3")
+            pressed_at = time.monotonic()
+            await ear.hears("leave_message", seconds=10)
+            assert ear.heard()[-2:] == ["offer_self_service", "leave_message"]
+            never_silent(caller, pressed_at)
+            await caller.hang_up()
+            return time.monotonic() - pressed_at
+
+    async with nobody_idle(house):
+        await asyncio.gather(*(presses(number, keys_by) for number, keys_by in enumerate(ways)))
+
+
 async def test_the_place_that_is_told_is_the_place_he_has_at_that_moment(house: RoutingHouse) -> None:
     async with nobody_idle(house), house.dialled("placed", FIRST) as first:
         await house.ear(first).hears("offer_message")
@@ -243,6 +270,25 @@ async def test_f1_killed_in_the_question_it_is_asked_again_at_the_same_place(hou
         await caller.press("1")
         await house.waiting("asking", 1)
         await served(agent, talker, caller)
+        await caller.hang_up()
+
+
+async def test_f1_a_key_in_the_music_without_a_server_is_done_when_one_is_back(house: RoutingHouse) -> None:
+    async with nobody_idle(house), house.dialled("asking", FIRST) as caller:
+        ear = await asked(house, caller)
+        await caller.press("1")
+
+        async def is_listened_to() -> bool:
+            return "WaitDigit" in await house.asterisk.cli("core show channels concise")
+
+        await house.until(is_listened_to, "his keys are listened for in the music")
+        await house.kill_server()
+        killed_at = time.monotonic()
+        await caller.press("3")
+        await house.start_server()
+        await ear.hears("leave_message", seconds=20)
+        silent = longest_silence(caller, killed_at, time.monotonic())
+        assert silent <= SILENCE_SECONDS, f"he heard nothing for {silent:g} s"
         await caller.hang_up()
 
 

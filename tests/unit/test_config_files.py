@@ -163,7 +163,7 @@ def test_the_question_carries_its_arguments_in_the_agreed_order() -> None:
     text = render(CONFIG)["extensions_callcenter.conf"]
     assert (
         "AGI(agi://127.0.0.1:4573/call,${CC_ID},${CC_STATE},${CC_DNIS},${CC_ANI},${CC_NAME},${CC_PRES},${CC_TRUNK},"
-        "${CC_FROM},${CC_ENTERED},${CC_QUESTION},${CC_AWAY_SINCE},${CC_TRANSFER})"
+        "${CC_FROM},${CC_ENTERED},${CC_QUESTION},${CC_AWAY_SINCE},${CC_TRANSFER},,${CC_PRESSED})"
     ) in text
 
 

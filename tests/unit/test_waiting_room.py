@@ -105,6 +105,52 @@ async def test_without_a_trunk_for_calls_out_nobody_is_promised_a_callback() -> 
         assert isinstance(channel.verdict, WaitVerdict)
 
 
+# ---- keys in the music
+
+
+async def test_who_has_a_choice_is_listened_to_in_the_music_and_nobody_else() -> None:
+    async with Office(queues=[ASKS]) as office:
+        channel = await in_the_queue(office)
+        assert isinstance(channel.verdict, WaitVerdict)
+        assert channel.verdict.keys == "12"
+    async with Office(queues=[sales()]) as office:
+        channel = await in_the_queue(office)
+        assert isinstance(channel.verdict, WaitVerdict)
+        assert channel.verdict.keys == ""
+
+
+async def test_a_key_in_the_music_is_done_at_once_before_anything_else_is_said() -> None:
+    async with Office(queues=[ASKS]) as office:
+        first = await in_the_queue(office)
+        office.clock.advance(timedelta(seconds=20))
+        asked = replace(first.question, state=first.state)
+        channel = await ask(office, FakeCallerChannel(asked, pressed="921"))
+        assert isinstance(channel.verdict, EndVerdict)
+        assert "offer_callback" not in said(channel)
+        assert office.record().outcome is ev.Outcome.CALLBACK_TAKEN
+
+
+async def test_keys_in_the_music_that_mean_nothing_say_nothing() -> None:
+    async with Office(queues=[ASKS]) as office:
+        first = await in_the_queue(office)
+        asked = replace(first.question, state=first.state)
+        channel = await ask(office, FakeCallerChannel(asked, pressed="9#1"))
+        assert channel.played == []
+        assert isinstance(channel.verdict, WaitVerdict)
+        assert (channel.verdict.play, channel.verdict.keys) == ((), "12")
+
+
+async def test_an_announcement_leaves_no_time_without_listening() -> None:
+    async with Office(queues=[replace(ASKS, announce_first_after=timedelta(seconds=5))]) as office:
+        first = await in_the_queue(office)
+        office.clock.advance(timedelta(seconds=6))
+        channel = await ask_again(office, first)
+        assert said(channel) == ["no_agent"]
+        assert channel.listened == []
+        assert isinstance(channel.verdict, WaitVerdict)
+        assert channel.verdict.keys == "12"
+
+
 ASKS = sales(offer_callback_after=timedelta(seconds=20))
 
 
