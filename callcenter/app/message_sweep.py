@@ -38,6 +38,10 @@ class MessageFiles(Protocol):
         """The files that hold messages, and when each was last written to."""
         ...
 
+    async def second_takes(self) -> Sequence[tuple[str, datetime]]:
+        """The files of messages that were spoken anew and took nobody's place, and when each was last written to."""
+        ...
+
     async def recorded(self, file: str) -> Recorded | None:
         """What is on the disk of this file."""
         ...
@@ -93,8 +97,9 @@ class MessageSweep:
             record = await self._ended_record(file)
             if record is not None and not await self._tell(record, file, at):
                 self._silent.add(file)
-        for file, at in found:
-            if file in self._silent and now - at >= SILENCE_KEPT_FOR:
+        useless = [(file, at) for file, at in found if file in self._silent]
+        for file, at in (*useless, *(await self._files.second_takes())):
+            if now - at >= SILENCE_KEPT_FOR:
                 await self._files.remove(file)
 
     async def of_whom(self, ids: Collection[InteractionId]) -> frozenset[InteractionId]:

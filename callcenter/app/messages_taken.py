@@ -1,12 +1,13 @@
 """Takes a caller's message on his channel: the words before it, the beep, the recording, and what he makes of it.
 
 Law: whoever was asked for a message has his call ended here, whatever he did; nothing but silence is no message, and
-what was spoken is kept unless he speaks it anew. The channel carries how far he is: Asterisk records on while the
-server is away, and the next one asks him what is to become of it.
+what was spoken is kept until he has spoken it anew, and not in vain. The channel carries how far he is: Asterisk
+records on while the server is away, and the next one asks him what is to become of it.
 """
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NoReturn
 
 import structlog
 
@@ -20,7 +21,7 @@ from callcenter.app.words import WaitingWords
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.ids import QueueId
-from callcenter.domain.messages import message_name
+from callcenter.domain.messages import message_name, second_take_name
 from callcenter.ivr.waiting import WaitingPrompt
 
 log = structlog.get_logger(__name__)
@@ -113,6 +114,7 @@ class _Taking:
         self._clock = clock
         self._interaction_id = channel.question.interaction_id
         self._name = message_name(self._interaction_id, queue_id)
+        self._second = second_take_name(self._interaction_id, queue_id)
 
     async def run(self) -> None:
         """From the words before the beep on."""
@@ -123,6 +125,9 @@ class _Taking:
 
     async def go_on(self) -> None:
         """From wherever he was when the server went."""
+        again = await self._channel.recorded(self._second)
+        if again is not None and _is_message(again, again.length):
+            await self._channel.supersede(self._name, self._second)
         spoken = await self._channel.recorded(self._name)
         if spoken is None:
             await self.run()
@@ -149,6 +154,25 @@ class _Taking:
             self._keep_of_who_is_gone(recording)
         return recording
 
+    async def _record_again(self, first: Recorded) -> Recorded:
+        """What he speaks anew, in the place of the first; where that is nothing, the first, which is there still."""
+        limits = self._limits
+        try:
+            second = await self._channel.record(self._second, limit=limits.longest, silence=limits.silence)
+        except NoRecording:
+            log.exception("message_not_taken_again", queue_id=self._queue_id)
+            await self._say(WaitingPrompt.MESSAGE_AS_BEFORE)
+            return first
+        is_message = _is_message(second, self._spoken(second))
+        if is_message:
+            first = await self._channel.supersede(self._name, self._second) or first
+        if second.ended_by is RecordingEnd.HANGUP:
+            self._keep_of_who_is_gone(first)
+        if not is_message:
+            await self._say(WaitingPrompt.MESSAGE_UNHEARD)
+            await self._say(WaitingPrompt.MESSAGE_AS_BEFORE)
+        return first
+
     def _spoken(self, recording: Recording) -> timedelta:
         """The length without the silence that ended it."""
         is_silence = recording.ended_by is RecordingEnd.SILENCE
@@ -159,15 +183,12 @@ class _Taking:
         for _ in range(MOST_REVIEWS):
             try:
                 key = await self._choice(recording)
+                if key != _AGAIN:
+                    break
+                await self._say(WaitingPrompt.LEAVE_MESSAGE)
             except CallerGone:
                 self._keep_of_who_is_gone(recording)
-            if key != _AGAIN:
-                break
-            await self._say(WaitingPrompt.LEAVE_MESSAGE)
-            again = await self._record()
-            if again is None:
-                return
-            recording = again
+            recording = await self._record_again(recording)
         self._note(recording)
         await self._end(WaitingPrompt.MESSAGE_KEPT, ev.Outcome.MESSAGE_LEFT)
 
@@ -183,7 +204,7 @@ class _Taking:
             key = await self._channel.ask((sound, *asked), keys, REVIEW_LIMIT, MUSIC_CLASS)
         return key
 
-    def _keep_of_who_is_gone(self, recording: Recorded) -> None:
+    def _keep_of_who_is_gone(self, recording: Recorded) -> NoReturn:
         """He hung up: what he said is his message, and his call has ended with it."""
         self._note(recording)
         self._floor.tell(

@@ -9,14 +9,14 @@ import re
 import struct
 import wave
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from callcenter.app.caller import Recorded
-from callcenter.domain.messages import origin_of
+from callcenter.domain.messages import SECOND_TAKE_PREFIX, origin_of
 
 SAMPLES_PER_SECOND: Final = 8000
 BYTES_PER_SAMPLE: Final = 2
@@ -42,7 +42,11 @@ class Recordings:
 
     async def messages(self) -> Sequence[tuple[str, datetime]]:
         """The files that hold messages, and when each was last written to."""
-        return await asyncio.to_thread(self._messages)
+        return await asyncio.to_thread(self._files, lambda name: origin_of(name) is not None)
+
+    async def second_takes(self) -> Sequence[tuple[str, datetime]]:
+        """The files of messages that were spoken anew and took nobody's place, and when each was last written to."""
+        return await asyncio.to_thread(self._files, lambda name: name.startswith(SECOND_TAKE_PREFIX))
 
     async def mend(self, file: str) -> None:
         """Make the header of a recording that was never closed tell its length, so that every player can play it."""
@@ -60,11 +64,11 @@ class Recordings:
             raise ValueError(f"{file!r} is no name of a file")
         await asyncio.to_thread(self._take_in, path, file)
 
-    def _messages(self) -> list[tuple[str, datetime]]:
+    def _files(self, is_wanted: Callable[[str], bool]) -> list[tuple[str, datetime]]:
         found: list[tuple[str, datetime]] = []
         with suppress(FileNotFoundError):
             for path in sorted(self._directory.iterdir())[:MOST_FILES]:
-                if origin_of(path.name) is not None:
+                if is_wanted(path.name):
                     with suppress(FileNotFoundError):
                         found.append((path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
         return found

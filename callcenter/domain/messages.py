@@ -53,6 +53,7 @@ class Message:
 
 
 PREFIX = "message-"
+SECOND_TAKE_PREFIX = "again-"
 SUFFIX = ".wav"
 _QUEUE_AFTER = "_"
 
@@ -60,6 +61,11 @@ _QUEUE_AFTER = "_"
 def message_name(interaction_id: InteractionId, queue_id: QueueId) -> str:
     """What a message's recording is called, without its ending: it tells whose it is, should all else be lost."""
     return f"{PREFIX}{interaction_id}{_QUEUE_AFTER}{queue_id}"
+
+
+def second_take_name(interaction_id: InteractionId, queue_id: QueueId) -> str:
+    """What a message that is spoken anew is called until it takes the first one's place; no message's name."""
+    return f"{SECOND_TAKE_PREFIX}{interaction_id}{_QUEUE_AFTER}{queue_id}"
 
 
 def message_id_of(file: str) -> MessageId:

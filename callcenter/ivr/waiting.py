@@ -50,6 +50,7 @@ class WaitingPrompt(StrEnum):
     LEAVE_MESSAGE = "leave_message"
     MESSAGE_REVIEW = "message_review"
     MESSAGE_UNHEARD = "message_unheard"
+    MESSAGE_AS_BEFORE = "message_as_before"
     MESSAGE_IMPOSSIBLE = "message_impossible"
     MESSAGE_KEPT = "message_kept"
     EMERGENCY_OFFER = "emergency_offer"

@@ -12,10 +12,11 @@ from callcenter.app.floor import CallEnded
 from callcenter.app.messages_taken import MessageLimits, take_message
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
-from callcenter.domain.messages import message_name
+from callcenter.domain.messages import message_name, second_take_name
 from tests.office import CALL, SALES, FakeCallerChannel, Office, arrived, question
 
 NAME = message_name(CALL, SALES.queue_id)
+AGAIN = second_take_name(CALL, SALES.queue_id)
 FILE = f"{NAME}.wav"
 SOUND = f"/messages/{NAME}"
 
@@ -100,9 +101,33 @@ async def test_he_may_hear_it_and_speak_it_anew_and_the_last_one_is_his_message(
         channel.types_ahead = False
         await leave_message(office, channel)
         assert channel.played.count(SOUND) == 2
-        assert channel.recordings == [NAME, NAME]
+        assert channel.recordings == [NAME, AGAIN]
+        assert set(channel.on_disk) == {NAME}
         assert len(left(office)) == 1
         assert office.record().outcome is ev.Outcome.MESSAGE_LEFT
+
+
+@pytest.mark.parametrize("speaks", [timedelta(seconds=7), None])
+async def test_who_speaks_it_anew_and_says_nothing_has_left_what_he_said_first(speaks: timedelta | None) -> None:
+    async with Office() as office:
+        channel = FakeCallerChannel(question(), keys="31")
+        channel.then = (speaks, RecordingEnd.SILENCE, False)
+        await leave_message(office, channel)
+        assert channel.played[-2:] == ["zh:queue.message_as_before", "zh:queue.message_review"]
+        (message,) = left(office)
+        assert (message.file, message.seconds) == (FILE, 7.0)
+        assert channel.verdict == EndVerdict(play=("zh:queue.message_kept",))
+
+
+@pytest.mark.parametrize(("voiced", "seconds"), [(True, 3.0), (False, 7.0)])
+async def test_who_hangs_up_while_he_speaks_it_anew_has_left_it_or_else_the_first(voiced: bool, seconds: float) -> None:
+    async with Office() as office:
+        channel = FakeCallerChannel(question(), keys="3")
+        channel.then = (timedelta(seconds=3), RecordingEnd.HANGUP, voiced)
+        with pytest.raises(CallerGone):
+            await leave_message(office, channel)
+        (message,) = left(office)
+        assert (message.file, message.seconds) == (FILE, seconds)
 
 
 async def test_who_hears_it_for_ever_has_it_kept_in_the_end() -> None:
@@ -187,6 +212,22 @@ async def test_who_had_not_begun_is_asked_for_his_message_again() -> None:
         channel = await go_on(office, None)
         assert channel.played[0] == "zh:queue.leave_message"
         assert len(left(office)) == 1
+
+
+@pytest.mark.parametrize(("voiced", "seconds"), [(True, 4.0), (False, 9.0)])
+async def test_killed_while_it_was_spoken_anew_the_second_counts_if_it_says_anything(
+    voiced: bool, seconds: float
+) -> None:
+    async with Office() as office:
+        channel = FakeCallerChannel(question(state=carried()), keys="1")
+        channel.on_disk[NAME] = Recorded(path=Path(f"{SOUND}.wav"), length=timedelta(seconds=9))
+        channel.on_disk[AGAIN] = Recorded(
+            path=Path(f"/messages/{AGAIN}.wav"), length=timedelta(seconds=4), voiced=voiced
+        )
+        await office.calls.answer(channel)
+        await office.settle()
+        (message,) = left(office)
+        assert (message.file, message.seconds) == (FILE, seconds)
 
 
 async def test_silence_that_was_recorded_meanwhile_is_no_message() -> None:
