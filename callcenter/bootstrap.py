@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import CollectorRegistry
 
+from callcenter.app.access_log import AccessKind, AccessLog
 from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
@@ -30,6 +31,7 @@ from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
 from callcenter.app.emergency_intake import EmergencyIntake
+from callcenter.app.erasure import Erasures
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
@@ -55,9 +57,10 @@ from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.views import PopView
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
-from callcenter.asterisk.cel import ChannelLog
+from callcenter.asterisk.cel import ChannelLog, rotated_path
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.emergency_spool import EmergencySpool
 from callcenter.asterisk.errors import AmiError
@@ -69,13 +72,14 @@ from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import CustomerId, MonitoringId, NoticeId, TransferId
+from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, TransferId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
 from callcenter.importing.process import ImportProcess
 from callcenter.listening import refuse_taken, server_ports
 from callcenter.settings import Settings, check_runnable, make_data_directory
+from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.case_lists import StoredCaseLists
@@ -88,15 +92,17 @@ from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
+from callcenter.store.erasures import StoredErasures
 from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
 from callcenter.store.imports import StoredImports
-from callcenter.store.journal import JournalWriter
+from callcenter.store.journal import SPILL_NAME, JournalWriter
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
 from callcenter.store.notices import StoredNotices
 from callcenter.store.opportunities import StoredOpportunities
 from callcenter.store.orders import StoredOrders
+from callcenter.store.person_export import StoredPeople
 from callcenter.store.products import StoredProducts
 from callcenter.store.records import StoredRecords
 from callcenter.store.reminders import StoredReminders
@@ -104,9 +110,10 @@ from callcenter.store.schema import check_schema
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
 from callcenter.store.users import StoredUsers
+from callcenter.traces import FileTraces
 from callcenter.watch import Notifier
 from callcenter.web.app import create_app
-from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Relations, WebDependencies
+from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Privacy, Relations, WebDependencies
 from callcenter.web.server import serve as serve_web
 from callcenter.web_services import WebServices
 
@@ -116,6 +123,7 @@ THREAD_TURN: Final = timedelta(milliseconds=0.5)
 LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
 FLOWS_IN_FORCE: Final = "flows-in-force.json"
 """Under the data directory: the flows that were sound last."""
+SETTLE_LIMIT: Final = timedelta(seconds=10)
 DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
 
 
@@ -437,6 +445,26 @@ class _Server:
             region=settings.server.region,
             new_id=lambda: uuid.uuid4().hex,
         )
+        accesses = StoredAccesses(database)
+        self._access_log = AccessLog(accesses=accesses, clock=clock)
+        self._screens.seen = self._note_pop
+        self._erasures = Erasures(
+            store=StoredErasures(database),
+            traces=FileTraces(
+                recordings=settings.recordings_directory,
+                imports_directory=settings.imports_directory,
+                imports=StoredImports(database),
+                logs=_logs(settings),
+                spool=settings.emergency_directory,
+                clock=clock,
+            ),
+            memory=memory,
+            past=feed,
+            alive=lambda: self._floor.interactions,
+            settle=self._settled,
+            clock=clock,
+            new_id=lambda: uuid.uuid4().hex,
+        )
         self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
         metrics.register(FloorGauges(self._floor, self._journal, self._figures))
@@ -451,6 +479,12 @@ class _Server:
                 records=self._records,
                 customers=customers,
                 relations=self._relations,
+                privacy=Privacy(
+                    log=self._access_log,
+                    accesses=accesses,
+                    people=StoredPeople(database),
+                    erasures=self._erasures,
+                ),
                 messages=self._messages,
                 audit=users,
                 recordings=settings.recordings_directory,
@@ -529,6 +563,8 @@ class _Server:
                     tasks.create_task(self._trail.run(), name="audit trail"),
                     tasks.create_task(self._intake.run(), name="emergency intake"),
                     tasks.create_task(self._imports.run(), name="imports"),
+                    tasks.create_task(self._access_log.run(), name="access log"),
+                    tasks.create_task(self._erasures.run(), name="erasures"),
                 ]
                 web = tasks.create_task(
                     serve_web(
@@ -543,6 +579,19 @@ class _Server:
         finally:
             floor_task.cancel()
             await asyncio.gather(floor_task, return_exceptions=True)
+
+    def _note_pop(self, agent_id: AgentId, pop: PopView) -> None:
+        for shown in pop.customers:
+            self._access_log.note(
+                by=f"agent {agent_id}",
+                kind=AccessKind.POP,
+                customer_id=shown.customer_id,
+                interaction_id=pop.interaction_id,
+            )
+
+    async def _settled(self) -> bool:
+        """Whether what the calls have written is in the database, and nothing waits on the disk."""
+        return await self._journal.flushed(SETTLE_LIMIT) and not self._journal.state().spilled_batches
 
     async def _make_prompts(self, lines: Lines) -> None:
         """In the background; what failed is in the log."""
@@ -580,6 +629,19 @@ class ExchangeAway(CallcenterError):
 
 class WatchGone(Exception):
     """Whoever watched over this server is gone; another one will start its own."""
+
+
+def _logs(settings: Settings) -> tuple[Path, ...]:
+    """Files in which callers stand besides the database: patterns of names in their directories."""
+    spill = settings.server.data_directory / SPILL_NAME
+    # The spill itself is empty by then, and its lines have checksums.
+    found = [spill.with_suffix(".damaged"), spill.with_suffix(".rejected")]
+    found.append(settings.emergency_directory / "*.unreadable")
+    channel_log = settings.asterisk.channel_log
+    if channel_log is not None:
+        found += [channel_log, rotated_path(channel_log), channel_log.parent.parent / "*.log"]
+        found += [channel_log.parent.parent / "messages*", channel_log.parent.parent / "full*"]
+    return tuple(found)
 
 
 def _bridge_config(settings: Settings) -> BridgeConfig:

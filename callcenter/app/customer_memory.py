@@ -1,7 +1,7 @@
 """The cards of those who are in the house now, so that the pop needs no look-up when an offer is made."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -42,6 +42,14 @@ class CustomerMemory:
         for interaction_id in [i for i in self._cards if i not in alive]:
             del self._cards[interaction_id]
 
+    def forget_customers(self, customers: Collection[str]) -> None:
+        """Drop the cards of these, who were erased; of others who share their number the cards stay."""
+        for interaction_id, cards in self._cards.items():
+            if any(card.customer.customer_id in customers for card in cards):
+                self._cards[interaction_id] = tuple(
+                    card for card in cards if card.customer.customer_id not in customers
+                )
+
     async def look_up(self, interaction_id: InteractionId, e164: str | None) -> tuple[CustomerCard, ...]:
         """Find out whose number it is, within `LOOK_UP_LIMIT`; a store that is away means nobody is known."""
         known = self._cards.get(interaction_id)
@@ -72,6 +80,7 @@ class CustomerMemory:
         chosen = (record.customer_id,) if record.customer_id is not None else ()
         ids = dict.fromkeys((*record.customer_ids, *chosen))
         cards = [await self._customers.card(customer_id) for customer_id in ids]
-        found = tuple(card for card in cards if card is not None)
+        # Two of them may have become one meanwhile.
+        found = {card.customer.customer_id: card for card in cards if card is not None}
         if found:
-            self._cards[record.interaction_id] = found
+            self._cards[record.interaction_id] = tuple(found.values())

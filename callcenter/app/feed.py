@@ -229,6 +229,11 @@ class Feed:
         if self._documents.get(topic, {}).pop(key, None) is not None:
             self._announce(topic, key, b"null")
 
+    def forget_past(self) -> None:
+        """Keep nothing of what was shown: whoever comes back gets a fresh snapshot."""
+        self._past.clear()
+        self._forgotten_seq = self._seq
+
     def snapshot(self, topics: Iterable[str]) -> Snapshot:
         """All documents of these topics now."""
         return Snapshot(

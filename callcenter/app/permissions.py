@@ -82,6 +82,10 @@ class Action(StrEnum):
     EXPORT_RECORDS = "export_records"
     READ_HOOKS = "read_hooks"
     WRITE_HOOKS = "write_hooks"
+    READ_ACCESS_LOG = "read_access_log"
+    READ_CUSTOMER_ACCESSES = "read_customer_accesses"
+    EXPORT_PERSON = "export_person"
+    ERASE_PERSON = "erase_person"
     READ_ALERTS = "read_alerts"
     ACKNOWLEDGE_ALERTS = "acknowledge_alerts"
     DISMISS_REMINDERS = "dismiss_reminders"
@@ -163,6 +167,11 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     # A web hook carries what happens to customers out of the house.
     Action.READ_HOOKS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.WRITE_HOOKS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_ACCESS_LOG: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_CUSTOMER_ACCESSES: _OVERSIGHT,
+    # All of one person, out of the house or for good out of the world.
+    Action.EXPORT_PERSON: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.ERASE_PERSON: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_ALERTS: _OVERSIGHT,
     Action.ACKNOWLEDGE_ALERTS: _OVERSIGHT,
     Action.DISMISS_REMINDERS: _OWN_DESK,

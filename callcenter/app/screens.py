@@ -4,7 +4,7 @@ Law: what the live feed and REST show is built here, from the same functions, ou
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -91,6 +91,9 @@ class FloorView(Protocol):
 class Screens:
     """Builds the documents and keeps the feed in step; implements the floor's port of the same name."""
 
+    seen: Callable[[AgentId, PopView], None] | None
+    """Whoever notes that an agent saw somebody's card; it must not wait or raise."""
+
     def __init__(
         self,
         *,
@@ -100,6 +103,7 @@ class Screens:
         memory: CustomerMemory,
         clock: Clock,
     ) -> None:
+        self.seen = None
         self._feed = feed
         self._figures = figures
         self._agents_today = agents_today
@@ -322,6 +326,8 @@ class Screens:
             self._feed.delete(agent_topic(agent_id), "pop")
         else:
             self._feed.put(agent_topic(agent_id), "pop", pop)
+            if self.seen is not None and pop.customers:
+                self.seen(agent_id, pop)
 
     def _drawing(self) -> Iterator[None]:
         """Draw what was touched; yields where others may have their turn before it goes on."""

@@ -75,6 +75,17 @@ def to_e164(text: str, default_region: str) -> str | None:
     return None if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
 
 
+def significant_digits(e164: str) -> str | None:
+    """The digits of an E.164 number without its country: they stand in every notation of it. None: it is none."""
+    if not e164.startswith("+"):
+        return None
+    try:
+        parsed = phonenumbers.parse(e164, None)
+    except NumberParseException:
+        return None
+    return phonenumbers.national_significant_number(parsed)
+
+
 def _printable(text: str) -> str:
     """Without control, format (bidirectional overrides among them) and unpaired surrogate characters."""
     return "".join(

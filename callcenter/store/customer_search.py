@@ -264,7 +264,7 @@ def _hits_from() -> Select[tuple[str, str]]:
 def _of_ids() -> Select[tuple[object, ...]]:
     table = tables.customers
     mine = table.c.customer_id.in_(bindparam("ids", expanding=True))
-    query = with_contact_points().where(mine, table.c.merged_into.is_(None))
+    query = with_contact_points().where(mine, table.c.merged_into.is_(None), table.c.erased_at.is_(None))
     return query.order_by(table.c.customer_id, tables.contact_points.c.position)
 
 

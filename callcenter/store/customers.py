@@ -106,9 +106,10 @@ async def lock_customer(
     Raises `NotFound`, `Outdated`, and `Conflict` for one who was merged into another.
     """
     table = tables.customers
-    query = select(table.c.merged_into, table.c.version).where(table.c.customer_id == customer_id).with_for_update()
+    columns = (table.c.merged_into, table.c.version, table.c.erased_at)
+    query = select(*columns).where(table.c.customer_id == customer_id).with_for_update()
     row = (await connection.execute(query)).one_or_none()
-    if row is None:
+    if row is None or row.erased_at is not None:
         raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
     if row.merged_into is not None:
         raise Conflict(f"customer {customer_id} was merged into {row.merged_into}; use that", code="customer_merged")
@@ -120,9 +121,9 @@ async def lock_customer(
 async def root_of(connection: AsyncConnection, customer_id: CustomerId) -> CustomerId:
     """Whom to write for: the customer, or whom he was merged into; nobody merges him away meanwhile. `NotFound`."""
     table = tables.customers
-    query = select(table.c.merged_into).where(table.c.customer_id == customer_id).with_for_update(read=True)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
+    query = select(table.c.merged_into, table.c.erased_at).where(table.c.customer_id == customer_id)
+    row = (await connection.execute(query.with_for_update(read=True))).one_or_none()
+    if row is None or row.erased_at is not None:
         raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
     return customer_id if row.merged_into is None else CustomerId(row.merged_into)
 
@@ -330,7 +331,8 @@ def _by_id() -> Select[tuple[object, ...]]:
     wanted: BindParameter[str] = bindparam("customer_id")
     named = customers.alias("named")
     merged_into = select(named.c.merged_into).where(named.c.customer_id == wanted).scalar_subquery()
-    query = with_contact_points().where(customers.c.customer_id == func.coalesce(merged_into, wanted))
+    his = (customers.c.customer_id == func.coalesce(merged_into, wanted), customers.c.erased_at.is_(None))
+    query = with_contact_points().where(*his)
     return query.order_by(tables.contact_points.c.position)
 
 

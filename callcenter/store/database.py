@@ -71,6 +71,13 @@ class Database:
         async with self._limited(within), self._writing_engine.begin() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def alone(self, within: timedelta = timedelta(minutes=10)) -> AsyncIterator[AsyncConnection]:
+        """Each statement by itself, for what cannot be done in a transaction."""
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._limited(within), engine.connect() as connection:
+            yield connection
+
     async def look(self, work: Callable[[Connection], T], within: timedelta = DEFAULT_WITHIN) -> T:
         """As `reading`, in one piece: with SQLite a single hop to a thread, where every statement would be several.
 

@@ -14,6 +14,7 @@ from callcenter.store import (  # noqa: F401
     hook_tables,
     import_tables,
     notice_tables,
+    privacy_tables,
     sales_tables,
     survey_tables,
     value_tables,

@@ -56,8 +56,10 @@ customers = Table(
     Column("consents", Json(tuple[Consent, ...])),
     Column("custom", Json(dict[str, CustomValue])),
     Column("merged_into", PlainText),
+    Column("erased_at", UtcDateTime),
 )
-"""`merged_into`: he was found to be this other one, who is merged into nobody. NULL in `consents`, `custom` is none."""
+"""`merged_into`: he was found to be this other one, who is merged into nobody. NULL in `consents`, `custom` is none.
+`erased_at`: nothing of him is left but this empty row, to which amounts without a person refer."""
 Index(
     "ix_customers_merged_into",
     customers.c.merged_into,

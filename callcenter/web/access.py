@@ -4,14 +4,18 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from callcenter.app.access_log import AccessKind
 from callcenter.app.permissions import Action, Forbidden, Grant, Role, grant_of, require
 from callcenter.app.ports import User
 from callcenter.app.sessions import NotSignedIn, SignedIn
-from callcenter.domain.ids import AgentId
-from callcenter.web.dependencies import Deps
+from callcenter.domain.ids import AgentId, CustomerId
+from callcenter.web.dependencies import Deps, WebDependencies
 
 COOKIE = "cc_session"
 _BEARER = "bearer "
+LONGEST_ID = 100
+_NO_ACCESS = frozenset({Action.EXPORT_PERSON, Action.READ_CUSTOMER_ACCESSES, Action.ERASE_PERSON})
+"""They show nothing of him, or say themselves what was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,20 @@ class Require:
         principal = Principal(signed_in=signed_in, grant=grant)
         if grant is Grant.OWN:
             principal.own_agent()
+        self._note_access(connection, deps, principal)
         return principal
+
+    def _note_access(self, connection: HTTPConnection, deps: WebDependencies, principal: Principal) -> None:
+        """Every route that is about one customer names him in its path: here, none can be forgotten."""
+        customer_id = connection.path_params.get("customer_id")
+        if customer_id is None or self.action in _NO_ACCESS or not _is_id(customer_id):
+            return
+        kind = AccessKind.PIN if self.action is Action.WRITE_PINS else AccessKind.READ
+        deps.privacy.log.note(by=principal.user.name, kind=kind, customer_id=CustomerId(customer_id))
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= LONGEST_ID and text.isprintable()
 
 
 class Open:

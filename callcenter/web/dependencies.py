@@ -10,12 +10,14 @@ from fastapi import Depends
 from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
+from callcenter.app.access_log import Accesses, AccessLog
 from callcenter.app.alerts import Alert, AlertBook
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.customer_export import ExportedIds
 from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
+from callcenter.app.erasure import Erasures
 from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.hooks import HookBook
@@ -23,6 +25,7 @@ from callcenter.app.imports import Imports
 from callcenter.app.message_box import MessageBox
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
+from callcenter.app.person_export import People
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
@@ -149,6 +152,16 @@ class Relations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """Who looked at whom, and how a person is taken out or erased."""
+
+    log: AccessLog
+    accesses: Accesses
+    people: People
+    erasures: Erasures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebDependencies:
     """Everything the routes use; made in `bootstrap`, or of fakes in the tests."""
 
@@ -161,6 +174,7 @@ class WebDependencies:
     records: Records
     customers: Customers
     relations: Relations
+    privacy: Privacy
     messages: MessageBox
     audit: AuditLog
     recordings: Path

@@ -13,6 +13,7 @@ from fastapi import Depends, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from callcenter.app.access_log import AccessKind
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_export import Table, customer_pages, order_pages
 from callcenter.app.permissions import Action
@@ -113,6 +114,7 @@ async def _answer(
     # What cannot be searched for is refused before the first byte is sent.
     header, first = await anext(pages), await anext(pages)
     await deps.audit.audit(at=now, by=principal.user.name, action=f"{name}_exported", subject=name, detail=wanted)
+    deps.privacy.log.note(by=principal.user.name, kind=AccessKind.LIST_EXPORTED, detail=name)
     file_name = f"{name}-{now:%Y%m%d-%H%M}.{wanted}"
     everything = _together(header, first, pages)
     if wanted == "xlsx":

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from callcenter.app.access_log import AccessKind
 from callcenter.app.permissions import Action, Forbidden, Grant
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.events import Outcome
@@ -40,10 +41,16 @@ class Annotation(Body):
 
 @router.get("/interactions/{interaction_id}", response_model=InteractionDetail)
 async def read_interaction(
-    interaction_id: PathId, _: Annotated[Principal, Depends(Require(Action.READ_INTERACTION))], deps: Deps
+    interaction_id: PathId, principal: Annotated[Principal, Depends(Require(Action.READ_INTERACTION))], deps: Deps
 ) -> Response:
     """One interaction with its timeline."""
     record = await _find(deps, InteractionId(interaction_id))
+    deps.privacy.log.note(
+        by=principal.user.name,
+        kind=AccessKind.INTERACTION,
+        customer_id=record.customer_id,
+        interaction_id=record.interaction_id,
+    )
     events = await deps.records.timeline(record.interaction_id)
     return document(detail_interaction(record, events, deps.clock.now()))
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from starlette.responses import FileResponse, Response
 
+from callcenter.app.access_log import AccessKind
 from callcenter.app.drawing import draw_customer
 from callcenter.app.message_box import MessageFilters
 from callcenter.app.permissions import Action, Grant
@@ -105,6 +106,7 @@ async def read_customer(message_id: PathId, principal: Reader, deps: Deps) -> Re
     card = None if message.customer_id is None else await deps.customers.card(message.customer_id)
     if card is None:
         raise NotFound(f"message {message_id} is of nobody who is known", code="unknown_customer")
+    deps.privacy.log.note(by=principal.user.name, kind=AccessKind.READ, customer_id=card.customer.customer_id)
     return document(draw_customer(card))
 
 
@@ -130,6 +132,12 @@ async def hear_message(
     if _begins(request.headers.get("range")):
         await deps.audit.audit(
             at=deps.clock.now(), by=principal.user.name, action="message_played", subject=message.message_id
+        )
+        deps.privacy.log.note(
+            by=principal.user.name,
+            kind=AccessKind.MESSAGE_HEARD,
+            customer_id=message.customer_id,
+            interaction_id=message.interaction_id,
         )
     return FileResponse(path, media_type=MEDIA_TYPE, headers={"Cache-Control": "private, no-store"})
 

@@ -123,6 +123,7 @@ BODIES: dict[str, object] = {
     "/api/v1/flows/{name}/compare": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/versions": {"text": SMALL_FLOW, "based_on": 0},
     "/api/v1/flows/{name}/restore": {"version": 1, "based_on": 1},
+    "/api/v1/customers/{customer_id}/erasure": {"confirm": "Zhao"},
     "/api/v1/hooks": {"url": "https://crm.example.org/hook", "events": ["case.due"]},
     "/api/v1/hooks/{hook_id}": {"description": "x"},
 }
@@ -176,6 +177,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
+    names |= {"erasure_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")
     if method == "DELETE" and path == "/api/v1/flows/{name}/published":
         address += "?based_on=1"

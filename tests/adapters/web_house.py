@@ -21,10 +21,13 @@ from prometheus_client import CollectorRegistry
 
 from callcenter.acd.engine import AcdEngine
 from callcenter.acd.picture import Picture
+from callcenter.app.access_log import AccessLog
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.callback_choice import Numbers
+from callcenter.app.customer_memory import CustomerMemory
+from callcenter.app.erasure import Erasures
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Message as FloorMessage
@@ -73,6 +76,7 @@ from callcenter.domain.queues import QueueConfig
 from callcenter.importing.files import FileSheets
 from callcenter.importing.work import run_import
 from callcenter.ivr.reader import parse_prompts
+from callcenter.store.accesses import StoredAccesses
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
@@ -82,6 +86,7 @@ from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.database import Database
+from callcenter.store.erasures import StoredErasures
 from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
 from callcenter.store.imports import StoredImports
@@ -90,13 +95,15 @@ from callcenter.store.monitoring import StoredMonitoring
 from callcenter.store.notices import StoredNotices
 from callcenter.store.opportunities import StoredOpportunities
 from callcenter.store.orders import StoredOrders
+from callcenter.store.person_export import StoredPeople
 from callcenter.store.products import StoredProducts
 from callcenter.store.reminders import StoredReminders
 from callcenter.store.schema import upgrade
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
+from callcenter.traces import FileTraces
 from callcenter.web.app import create_app
-from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Relations, WebDependencies
+from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Privacy, Relations, WebDependencies
 from callcenter.web.errors import PortTaken
 from callcenter.web.server import serve
 from tests.fakes import (
@@ -216,6 +223,11 @@ def no_figures(queue_id: QueueId) -> TodayView:
 async def no_trunks() -> TrunkStates:
     """There are none."""
     return {}
+
+
+async def at_once() -> bool:
+    """Nothing waits to be written."""
+    return True
 
 
 class FakeHealth:
@@ -575,6 +587,23 @@ def furnish(
         region="CN",
         new_id=lambda: f"import-{next(numbers)}",
     )
+    erasures = Erasures(
+        store=StoredErasures(database),
+        traces=FileTraces(
+            recordings=directory / "recordings",
+            imports_directory=directory / "imports",
+            imports=StoredImports(database),
+            logs=(),
+            spool=directory / "emergency",
+            clock=clock,
+        ),
+        memory=CustomerMemory(customers),
+        past=feed,
+        alive=lambda: floor.interactions,
+        settle=at_once,
+        clock=clock,
+        new_id=lambda: f"erasure-{next(numbers)}",
+    )
     deps = WebDependencies(
         desk=desk,
         board=desk,
@@ -596,6 +625,12 @@ def furnish(
             orders=StoredOrders(database),
             opportunities=StoredOpportunities(database),
             ids=StoredIds(database),
+        ),
+        privacy=Privacy(
+            log=AccessLog(accesses=StoredAccesses(database), clock=clock),
+            accesses=StoredAccesses(database),
+            people=StoredPeople(database),
+            erasures=erasures,
         ),
         messages=messages,
         audit=users,

@@ -7,6 +7,29 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One line; `by` is a login name, of a pop `agent <id>`. `access_id` is 0 until it is stored. */
+        Access: {
+            /** @default 0 */
+            access_id: number;
+            /** Format: date-time */
+            at: string;
+            by: string;
+            customer_id: string | null;
+            /** @default  */
+            detail: string;
+            interaction_id: string | null;
+            kind: components["schemas"]["AccessKind"];
+        };
+        /**
+         * @description How somebody came to see a customer's data.
+         * @enum {string}
+         */
+        AccessKind: "read" | "pop" | "interaction" | "message_heard" | "person_exported" | "list_exported" | "pin";
+        /** @description The newest first; with `next_before` the next page begins. */
+        AccessList: {
+            items: components["schemas"]["Access"][];
+            next_before: number | null;
+        };
         /** @description Agents of a queue by state. */
         AgentCounts: {
             hold: number;
@@ -759,6 +782,48 @@ export interface components {
         DuplicateList: {
             items: components["schemas"]["Duplicate"][];
         };
+        /** @description Whom, typed; and that his open cases end with him. */
+        EraseBody: {
+            confirm: string;
+            /** @default false */
+            open_cases_too?: boolean;
+        };
+        /** @description One erasure; `counts` says how many rows of which table and how many files were concerned. */
+        Erasure: {
+            /** Format: date-time */
+            asked_at: string;
+            asked_by: string;
+            counts: {
+                [key: string]: number;
+            };
+            customer_id: string;
+            ended_at: string | null;
+            erasure_id: string;
+            error: string | null;
+            /** @default 0 */
+            number: number;
+            open_cases_too: boolean;
+            /** @default waiting */
+            state: components["schemas"]["ErasureState"];
+            /** @default begin */
+            step: components["schemas"]["ErasureStep"];
+            /** @default 0 */
+            tries: number;
+        };
+        /** @description The newest first. */
+        ErasureList: {
+            items: components["schemas"]["Erasure"][];
+        };
+        /**
+         * @description How far an erasure is.
+         * @enum {string}
+         */
+        ErasureState: "waiting" | "running" | "done";
+        /**
+         * @description What is being done, in this order; each can be done again.
+         * @enum {string}
+         */
+        ErasureStep: "begin" | "files" | "events" | "rows" | "remains" | "end";
         /** @description How much more time the agent needs. */
         ExtendBody: {
             seconds: number;
@@ -1550,6 +1615,15 @@ export interface components {
         PinBody: {
             /** Format: password */
             pin: string;
+        };
+        /** @description What would go, and what stands against it; the name is not told, it is to be typed. */
+        PlanView: {
+            counts: {
+                [key: string]: number;
+            };
+            customer_id: string;
+            in_house: boolean;
+            open_cases: number;
         };
         /** @description The screen pop. */
         PopView: {

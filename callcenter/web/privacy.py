@@ -1,0 +1,148 @@
+"""Privacy over REST: who looked at whom, all of one person as a file, and erasing him.
+
+Law: taking a person out and erasing him are in the audit log, with who did it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+from pydantic import Field
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from callcenter.app.access_log import Access, AccessKind
+from callcenter.app.erasure import Erasure, Plan
+from callcenter.app.permissions import Action
+from callcenter.app.person_export import write_person
+from callcenter.domain.ids import CustomerId
+from callcenter.web.access import Principal, Require
+from callcenter.web.dependencies import Deps
+from callcenter.web.documents import document
+from callcenter.web.routing import api_router
+from callcenter.web.text import Body, PathId, QueryId, Short
+
+router = api_router()
+
+LARGEST_PAGE = 200
+MEDIA_TYPE = "application/zip"
+Before = Annotated[int | None, Query(ge=1, le=2**53)]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
+Eraser = Annotated[Principal, Depends(Require(Action.ERASE_PERSON))]
+
+
+class EraseBody(Body):
+    """Whom, typed; and that his open cases end with him."""
+
+    confirm: Annotated[str, Field(min_length=1, max_length=500)]
+    open_cases_too: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessList:
+    """The newest first; with `next_before` the next page begins."""
+
+    items: tuple[Access, ...]
+    next_before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureList:
+    """The newest first."""
+
+    items: tuple[Erasure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """What would go, and what stands against it; the name is not told, it is to be typed."""
+
+    customer_id: CustomerId
+    counts: Mapping[str, int]
+    open_cases: int
+    in_house: bool
+
+
+@router.get("/accesses", response_model=AccessList, dependencies=[Depends(Require(Action.READ_ACCESS_LOG))])
+async def list_accesses(
+    deps: Deps,
+    limit: Limit = 50,
+    before: Before = None,
+    by: Annotated[Short | None, Query()] = None,
+    customer_id: QueryId = None,
+) -> Response:
+    """Who looked at which customer; of one who looked, or of one customer."""
+    return await _accesses(deps, limit, before, None if customer_id is None else CustomerId(customer_id), by)
+
+
+@router.get(
+    "/customers/{customer_id}/accesses",
+    response_model=AccessList,
+    dependencies=[Depends(Require(Action.READ_CUSTOMER_ACCESSES))],
+)
+async def list_customer_accesses(customer_id: PathId, deps: Deps, limit: Limit = 50, before: Before = None) -> Response:
+    """Who looked at this customer, and at those who were merged into him."""
+    return await _accesses(deps, limit, before, CustomerId(customer_id), None)
+
+
+async def _accesses(
+    deps: Deps, limit: int, before: int | None, customer_id: CustomerId | None, by: str | None
+) -> Response:
+    found = await deps.privacy.accesses.accesses(limit=limit + 1, before=before, customer_id=customer_id, by=by)
+    items = found[:limit]
+    return document(AccessList(items=items, next_before=items[-1].access_id if len(found) > limit else None))
+
+
+@router.get(
+    "/customers/{customer_id}/personal-data",
+    response_class=FileResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}}},
+)
+async def export_person(
+    customer_id: PathId, principal: Annotated[Principal, Depends(Require(Action.EXPORT_PERSON))], deps: Deps
+) -> Response:
+    """All that is known of him as one archive: JSON documents, and what he said."""
+    now, by = deps.clock.now(), principal.user.name
+    path = await write_person(deps.privacy.people, CustomerId(customer_id), recordings=deps.recordings, at=now, by=by)
+    await deps.audit.audit(at=now, by=by, action="person_exported", subject=customer_id)
+    deps.privacy.log.note(by=by, kind=AccessKind.PERSON_EXPORTED, customer_id=CustomerId(customer_id))
+    return FileResponse(
+        path,
+        media_type=MEDIA_TYPE,
+        filename=f"person-{customer_id}-{now:%Y%m%d-%H%M}.zip",
+        headers={"Cache-Control": "private, no-store"},
+        background=BackgroundTask(path.unlink, missing_ok=True),
+    )
+
+
+@router.get("/customers/{customer_id}/erasure", response_model=PlanView)
+async def plan_erasure(customer_id: PathId, principal: Eraser, deps: Deps) -> Response:
+    """What erasing him would concern; nothing is changed."""
+    plan: Plan = await deps.privacy.erasures.plan(CustomerId(customer_id))
+    view = PlanView(
+        customer_id=plan.customer_id, counts=plan.counts, open_cases=plan.open_cases, in_house=plan.in_house
+    )
+    return document(view)
+
+
+@router.post("/customers/{customer_id}/erasure", status_code=202, response_model=Erasure)
+async def erase_person(customer_id: PathId, body: EraseBody, principal: Eraser, deps: Deps) -> Response:
+    """Erase him, for good; 422 when he is not named, 409 while he is in the house or has open cases."""
+    made = await deps.privacy.erasures.ask(
+        CustomerId(customer_id), confirm=body.confirm, open_cases_too=body.open_cases_too, by=principal.user.name
+    )
+    return document(made, 202)
+
+
+@router.get("/erasures", response_model=ErasureList)
+async def list_erasures(principal: Eraser, deps: Deps, customer_id: QueryId = None) -> Response:
+    """The newest hundred, with how far each is."""
+    wanted = None if customer_id is None else CustomerId(customer_id)
+    return document(ErasureList(items=await deps.privacy.erasures.erasures(wanted)))
+
+
+@router.get("/erasures/{erasure_id}", response_model=Erasure)
+async def read_erasure(erasure_id: PathId, principal: Eraser, deps: Deps) -> Response:
+    """One of them."""
+    return document(await deps.privacy.erasures.erasure(erasure_id))
