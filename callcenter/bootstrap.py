@@ -50,6 +50,7 @@ from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.recovery import Recovery, restore
+from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
 from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
@@ -475,6 +476,7 @@ class _Server:
                 supervisor=supervision,
                 monitoring=self._monitoring,
                 transfers=transfers,
+                rejoining=Rejoining(floor=self._floor, line=self._bridge.rejoin_lines),
                 notices=self._notices,
                 records=self._records,
                 customers=customers,

@@ -21,6 +21,7 @@ from callcenter.app.ports import (
     SessionRecord,
     User,
 )
+from callcenter.app.rejoining import PartedTalk
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
@@ -546,6 +547,20 @@ class FakeTransferLine:
         if self.refuses is not None:
             raise self.refuses
         self.sent.append((caller_leg_id, state))
+
+
+class FakeRejoinLine:
+    """`RejoinLine` that keeps what was ordered."""
+
+    def __init__(self) -> None:
+        self.parted: list[PartedTalk] = []
+        self.joined: list[PartedTalk] = []
+
+    async def part(self, talk: PartedTalk) -> None:
+        self.parted.append(talk)
+
+    async def join(self, talk: PartedTalk) -> None:
+        self.joined.append(talk)
 
 
 class FakeMonitorLine:

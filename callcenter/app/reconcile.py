@@ -4,7 +4,7 @@ Law: busy is derived from live bridges, never only stored. The same comparison h
 connection, lost events, and runs every few seconds besides.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -63,6 +63,8 @@ class LegSnapshot:
     """Of a callback's customer's leg: which attempt to reach him it is."""
     waits: bool = False
     """Of an agent's leg: he has answered, and waits for the customer of a callback."""
+    rejoined_by: OfferId | None = None
+    """Of a caller's leg: he hears music until the phone of this talk's agent, which was lost, is back."""
     transferred: bool = False
     """Of a caller's leg: the dialplan calls somebody outside for him, or has joined the two."""
 
@@ -88,13 +90,15 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
         and leg.interaction_id in callers
         and callers[leg.interaction_id].bridge_id == leg.bridge_id
     }
+    rejoining = {leg.rejoined_by: leg for leg in callers.values() if leg.rejoined_by is not None}
     return [
         *_arrivals(callers, interactions, snapshot),
-        *_ended_talks(talks, picture, snapshot),
+        *_ended_talks(talks.keys() | rejoining.keys(), picture, snapshot),
         *_departures(callers, picture, interactions, snapshot),
         *_waiting(callers, talks, picture, interactions, snapshot),
         *_talks(talks, picture, interactions),
-        *_ringing(agents, talks, callers, picture, interactions, snapshot),
+        *_parted(rejoining, picture, interactions),
+        *_ringing(agents, talks.keys() | rejoining.keys(), callers, picture, interactions, snapshot),
         *_lost_offers(agents, picture, snapshot),
     ]
 
@@ -158,9 +162,7 @@ def _outcome_in(state: CallState) -> ev.Outcome:
         return ev.Outcome.ENDED_IN_MENU
 
 
-def _ended_talks(
-    talks: Mapping[OfferId | None, LegSnapshot], picture: Picture, snapshot: Snapshot
-) -> Iterator[Message]:
+def _ended_talks(talks: Container[OfferId | None], picture: Picture, snapshot: Snapshot) -> Iterator[Message]:
     for offer_id, agent_id in picture.talks.items():
         since = picture.agents[agent_id].talk_since
         if offer_id not in talks and (since is None or since < snapshot.taken_at - SETTLING):
@@ -263,9 +265,28 @@ def _talks(
             )
 
 
+def _parted(
+    rejoining: Mapping[OfferId, LegSnapshot],
+    picture: Picture,
+    interactions: Mapping[InteractionId, Interaction],
+) -> Iterator[Message]:
+    """Talks whose agent's phone was lost and is awaited: they go on, although no bridge shows them."""
+    for offer_id, leg in rejoining.items():
+        record = interactions.get(leg.interaction_id)
+        offer = next((one for one in record.offers if one.offer_id == offer_id), None) if record is not None else None
+        if offer is None or record is None or offer.offer_id in picture.talks or offer.agent_id not in picture.agents:
+            continue
+        yield cmd.ReportTalk(
+            offer_id=offer.offer_id,
+            interaction_id=leg.interaction_id,
+            agent_id=offer.agent_id,
+            queue_id=record.queue_id,
+        )
+
+
 def _ringing(
     agents: Sequence[LegSnapshot],
-    talks: Mapping[OfferId | None, LegSnapshot],
+    talks: Container[OfferId | None],
     callers: Mapping[InteractionId, LegSnapshot],
     picture: Picture,
     interactions: Mapping[InteractionId, Interaction],

@@ -28,6 +28,7 @@ from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.monitor_lines import MonitorLines
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
+from callcenter.asterisk.rejoin_lines import RejoinLines
 from callcenter.asterisk.transfer_lines import TransferLines
 from callcenter.asterisk.translate import Translator, phone_status
 from callcenter.domain import commands as cmd
@@ -133,6 +134,7 @@ class Bridge:
         )
         self.monitor_lines = MonitorLines(self._client, config.outside, self._translator)
         self.transfer_lines = TransferLines(self._client)
+        self.rejoin_lines = RejoinLines(self._client, config.outside, self._translator)
 
     @property
     def fastagi_port(self) -> int:
@@ -263,6 +265,7 @@ class Bridge:
             return self._phone_report(event)
         now = self._clock.now()
         reports = [*self.monitor_lines.hear(event, now), *self._translator.handle(event, now)]
+        self.rejoin_lines.hear(event)
         self._end_orphans()
         return reports
 

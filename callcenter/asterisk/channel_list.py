@@ -41,6 +41,7 @@ STATUS_VARIABLES: Final = (
     "CC_BY_NAME",
     "CC_MODE",
     "CC_ANNOUNCED",
+    "CC_REJOIN",
     "SHARED(CC_SERVED)",
 )
 
@@ -71,7 +72,7 @@ def leg_of(channel: AmiMessage, read_ani: Callable[[str, str], Number]) -> LegSn
             return None
         waits = leg.state is LegState.UP and leg.bridge_id is None and "CC_ABSENT" in variables
         return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id), waits=waits)
-    waiting_agent = variables.get("CC_OFFER")
+    waiting_agent, rejoined_by = variables.get("CC_OFFER"), variables.get("CC_REJOIN")
     return replace(
         leg,
         attempt=attempt,
@@ -79,6 +80,7 @@ def leg_of(channel: AmiMessage, read_ani: Callable[[str, str], Number]) -> LegSn
         transferred=variables.get("CC_OWNER") == TRANSFERRED,
         call_state=variables.get("CC_STATE", ""),
         fallback=variables.get("CC_OWNER") == "fallback",
+        rejoined_by=OfferId(rejoined_by) if rejoined_by else None,
         served=bool(variables.get("SHARED(CC_SERVED)")),
         ani=read_ani(unquote(variables.get("CC_ANI", "")), unquote(variables.get("CC_PRES", ""))),
         dnis=unquote(variables.get("CC_DNIS", "")),

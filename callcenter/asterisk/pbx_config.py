@@ -129,6 +129,8 @@ class PbxConfig:
     agent_wait_limit_seconds: int = 180
     survey_patience_seconds: int = 15
     """How long who is asked after the talk hears music while the server is away; then his call ends."""
+    rejoin_limit_seconds: int = 30
+    """How long a caller hears music while the phone of his agent, lost in the talk, is awaited."""
     modules_present: frozenset[str] = frozenset()
 
     @property
@@ -160,6 +162,7 @@ def check(config: PbxConfig) -> None:
         ("fallback_limit_seconds", config.fallback_limit_seconds),
         ("agent_wait_limit_seconds", config.agent_wait_limit_seconds),
         ("survey_patience_seconds", config.survey_patience_seconds),
+        ("rejoin_limit_seconds", config.rejoin_limit_seconds),
         ("qualify_seconds", config.qualify_seconds),
         ("session_expires_seconds", config.session_expires_seconds),
     ):

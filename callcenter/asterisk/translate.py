@@ -92,6 +92,7 @@ class Translator:
         self._expected: OrderedDict[str, _Leg] = OrderedDict()
         self._customers: dict[InteractionId, str] = {}
         self._orphans: list[str] = []
+        self._rejoining: dict[OfferId, InteractionId] = {}
 
     def expect(self, offer_id: OfferId, interaction_id: InteractionId, agent_id: AgentId) -> None:
         """An agent's leg is being ordered; its first events name nothing but its unique id."""
@@ -114,6 +115,18 @@ class Translator:
         """A channel that is up already is an agent's leg from here on: a supervisor has taken the caller over."""
         if offer_id not in self._legs:
             self._keep(offer_id, _Leg(LegRole.AGENT, interaction_id, offer_id, agent_id))
+
+    def begin_rejoin(self, offer_id: OfferId, interaction_id: InteractionId) -> None:
+        """The agent's phone of this talk was lost and is rung again: until it is back, its end is not the talk's."""
+        self._rejoining[offer_id] = interaction_id
+
+    def is_parted(self, offer_id: OfferId) -> bool:
+        """Whether the phone of this talk is awaited, and the channel that was lost is gone."""
+        return offer_id in self._rejoining and offer_id not in self._legs
+
+    def end_rejoin(self, offer_id: OfferId) -> None:
+        """It is back, or is not awaited any more."""
+        self._rejoining.pop(offer_id, None)
 
     def take_orphans(self) -> list[str]:
         """Legs of customers whose phone rings for an agent who waits no more: they are to be hung up."""
@@ -158,6 +171,8 @@ class Translator:
             is_asked = decode(leg.call_state).stage is CallStage.AFTER
             known.talked = known.talked or leg.bridge_id is not None or is_asked
             known.transferred = known.transferred or (leg.transferred and leg.bridge_id is not None)
+            if leg.rejoined_by is not None:
+                self.begin_rejoin(leg.rejoined_by, leg.interaction_id)
         alive = {leg.leg_id for leg in legs}
         self._orphans += [
             leg.leg_id
@@ -199,6 +214,9 @@ class Translator:
         if agent.offer_id is not None and agent.agent_id is not None:
             agent.talked = True
             yield cmd.ReportTalk(offer_id=agent.offer_id, interaction_id=agent.interaction_id, agent_id=agent.agent_id)
+            if self._rejoining.pop(agent.offer_id, None) is not None:
+                # Whatever the phone that was lost held, this one holds nobody.
+                yield cmd.ReportHold(offer_id=agent.offer_id, on_hold=False)
 
     def _bridge_leave(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
         leg = self._known(event)
@@ -212,6 +230,8 @@ class Translator:
         if leg is None:
             return
         leg.hung_up_by_itself = True
+        if leg.offer_id in self._rejoining:
+            return
         if leg.role is LegRole.AGENT and leg.talked and leg.offer_id is not None:
             self._depart(event["Uniqueid"], keep=True)
             yield cmd.ReportTalkEnded(offer_id=leg.offer_id, side=ev.Side.AGENT)
@@ -224,6 +244,10 @@ class Translator:
         cause = _number(event.get("Cause", ""))
         if cause == _PLAIN_BYE:
             cause = _NORMAL_CLEARING
+        if leg.role is LegRole.AGENT and leg.offer_id in self._rejoining:
+            # The phone comes back under the same id, and the talk has not ended.
+            self._strike(leg_id)
+            return
         self._depart(leg_id, keep=False)
         if leg.role is LegRole.CALLER:
             was_up = event.get("ChannelState") == STATE_UP
@@ -246,6 +270,8 @@ class Translator:
 
     def _caller_gone(self, leg: _Leg, now: datetime, cause: int | None, *, was_up: bool) -> Iterator[Message]:
         """A callback's customer who never was in a talk, nor in his place, has not been reached."""
+        for offer_id in [one for one, waited_for in self._rejoining.items() if waited_for == leg.interaction_id]:
+            self.end_rejoin(offer_id)
         if leg.attempt is not None and not leg.talked and not leg.waits:
             # Who answered for his place and hung up at once was reached, and does not want to be called again.
             reached = was_up and leg.offer_id is None
@@ -265,8 +291,13 @@ class Translator:
         )
 
     def _user_event(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
-        """What the dialplan says of a callback's two legs."""
+        """What the dialplan says of a callback's two legs, and of a caller whose agent's phone did not come back."""
         leg = self._known(event)
+        if leg is not None and event.get("UserEvent") == "CcRejoinOver":
+            offer_id = OfferId(event.get("Offer", ""))
+            self.end_rejoin(offer_id)
+            yield cmd.ReportTalkEnded(offer_id=offer_id)
+            return
         if leg is None or leg.waits:
             return
         match event.get("UserEvent"):

@@ -28,6 +28,7 @@ from callcenter.app.notices import NoticeBoard
 from callcenter.app.person_export import People
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
+from callcenter.app.rejoining import Rejoining
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
 from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
@@ -170,6 +171,7 @@ class WebDependencies:
     supervisor: Supervisor
     monitoring: Monitoring
     transfers: Transfers
+    rejoining: Rejoining
     notices: NoticeBoard
     records: Records
     customers: Customers

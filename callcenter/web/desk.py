@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends
 from pydantic import Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
@@ -17,6 +18,7 @@ from callcenter.domain.agents import AgentState, Phone, PhoneKind
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps, PhoneAccount
+from callcenter.web.desktops import desktops_of
 from callcenter.web.documents import document, no_content
 from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Code, Name
@@ -63,6 +65,22 @@ class Codes:
     items: tuple[CodeLabel, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesktopView:
+    """Where the agent's desk is open besides."""
+
+    elsewhere: bool
+
+
+@router.get("/agents/me/desktop", response_model=DesktopView)
+async def read_desktop(
+    principal: Annotated[Principal, Depends(Require(Action.READ_DESK))], request: Request
+) -> Response:
+    """Whether the agent sits at a desk of another session: a page asks before it takes the place."""
+    elsewhere = desktops_of(request.app).is_elsewhere(principal.own_agent(), principal.signed_in.token_hash)
+    return document(DesktopView(elsewhere=elsewhere))
+
+
 @router.get("/agents/me", response_model=AgentView)
 async def read_own_agent(principal: Annotated[Principal, Depends(Require(Action.READ_DESK))], deps: Deps) -> Response:
     """The agent as he stands now."""
@@ -85,6 +103,20 @@ async def set_phone(
     """Ring this phone from the next offer on."""
     phone = phone_of(body, deps.default_region)
     return document(await deps.desk.set_phone(principal.own_agent(), phone))
+
+
+@router.post("/agents/me/phone/away", status_code=202, response_model=AgentView)
+async def phone_goes(principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps) -> Response:
+    """The page goes away with its talk: the caller hears music until the phone is back."""
+    await deps.rejoining.away(principal.own_agent())
+    return document(deps.desk.agent(principal.own_agent()), status=202)
+
+
+@router.post("/agents/me/phone/rejoin", status_code=202, response_model=AgentView)
+async def rejoin_talk(principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps) -> Response:
+    """Ring the phone in the browser again for the talk it was lost from."""
+    await deps.rejoining.back(principal.own_agent())
+    return document(deps.desk.agent(principal.own_agent()), status=202)
 
 
 @router.get("/agents/me/phone/account", response_model=PhoneAccount)

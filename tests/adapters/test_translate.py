@@ -103,6 +103,43 @@ def test_a_caller_whom_the_server_hung_up_did_not_leave_by_himself() -> None:
     assert [r.side for r in ended] == [None]
 
 
+def test_a_phone_that_is_awaited_ends_no_talk_and_its_return_is_the_same_talk() -> None:
+    events = recorded("answered_agent_hangs_up")
+    [offer_id] = [OfferId(one) for one in offers_in(events)]
+    caller = InteractionId(next(e["Uniqueid"] for e in events if e.get("Context") == "cc-inbound"))
+    ends = [e for e in events if e.get("Uniqueid") == offer_id and e.get("Event") in ("HangupRequest", "Hangup")]
+    begins = events[: events.index(ends[0])]
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    translator.expect(offer_id, caller, AgentId("1001"))
+    for event in begins:
+        translator.handle(event, NOW)
+    translator.begin_rejoin(offer_id, caller)
+    assert not translator.is_parted(offer_id)
+    assert [report for event in ends for report in translator.handle(event, NOW)] == []
+    assert translator.is_parted(offer_id)
+    translator.expect(offer_id, caller, AgentId("1001"))
+    again = [e for e in begins if e.get("Uniqueid") == offer_id]
+    told = [report for event in again for report in translator.handle(event, NOW)]
+    assert cmd.ReportTalk(offer_id=offer_id, interaction_id=caller, agent_id=AgentId("1001")) in told
+    assert told[-1] == cmd.ReportHold(offer_id=offer_id, on_hold=False)
+    # From here on its end is the talk's end again.
+    told = [report for event in ends for report in translator.handle(event, NOW)]
+    assert [r.side for r in told if isinstance(r, cmd.ReportTalkEnded)][:1] == [ev.Side.AGENT]
+
+
+def test_a_phone_that_does_not_come_back_ends_the_talk() -> None:
+    events = recorded("answered_agent_hangs_up")
+    [offer_id] = [OfferId(one) for one in offers_in(events)]
+    caller = next(e["Uniqueid"] for e in events if e.get("Context") == "cc-inbound")
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    for event in [e for e in events if e.get("Uniqueid") == caller and e.get("Event") != "Hangup"]:
+        translator.handle(event, NOW)
+    translator.begin_rejoin(offer_id, InteractionId(caller))
+    over = AmiEvent((("Event", "UserEvent"), ("UserEvent", "CcRejoinOver"), ("Uniqueid", caller), ("Offer", offer_id)))
+    assert translator.handle(over, NOW) == [cmd.ReportTalkEnded(offer_id=offer_id)]
+    assert not translator.is_parted(offer_id)
+
+
 def test_two_agents_for_one_caller_give_one_talk() -> None:
     told = reports("two_agents_one_caller")
     assert len([r for r in told if isinstance(r, cmd.ReportTalk)]) == 1

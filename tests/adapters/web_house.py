@@ -44,6 +44,7 @@ from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
 from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
+from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
 from callcenter.app.sessions import Sessions
 from callcenter.app.transfers import Transfers
@@ -115,6 +116,7 @@ from tests.fakes import (
     FakeDesk,
     FakeMonitorLine,
     FakeRecords,
+    FakeRejoinLine,
     FakeSupervisor,
     FakeTransferLine,
     FakeUsers,
@@ -610,6 +612,7 @@ def furnish(
         supervisor=supervisor,
         monitoring=monitoring,
         transfers=transfers,
+        rejoining=Rejoining(floor=floor, line=FakeRejoinLine()),
         notices=notices,
         records=records,
         customers=customers,

@@ -359,6 +359,12 @@ class Chromium:
         await expect(desk.at("agent-state")).to_be_visible()
         return desk
 
+    async def tab(self, desk: Desk) -> Desk:
+        """Another tab of the same browser, with the same agent's desk."""
+        tab = Desk(desk.context, await desk.context.new_page(), self._web_url)
+        await tab.page.goto(f"{self._web_url}/desk")
+        return tab
+
     async def board(self, name: str, password: str, *, dark: bool = False) -> Board:
         """A window with the board, in English."""
         board = await self._open(Board, dark=dark)

@@ -241,21 +241,53 @@ async def test_a_page_loaded_again_and_a_killed_server_leave_the_talk_on_the_scr
     assert [offer["outcome"] for offer in offers] == ["answered"]
 
 
-async def test_a_page_with_a_talk_on_it_asks_before_it_goes(house: BrowserHouse) -> None:
+async def test_a_page_loaded_anew_in_a_talk_has_its_phone_back_in_the_same_talk(house: BrowserHouse) -> None:
     desk, call = await house.chromium.desk("1001", PASSWORD), await house.chromium.call()
     await desk.use_phone("browser")
     await desk.be_ready()
     await call.dial("4001", KNOWN_ZH)
     await desk.answer()
-    async with desk.page.expect_event("dialog") as asked:
-        await desk.page.evaluate("setTimeout(() => window.location.reload())")
-    dialog = await asked.value
-    assert dialog.type == "beforeunload"
-    await dialog.dismiss()
+    await desk.hears_sound()
+    interaction_id = await desk.interaction_id()
+    await desk.at("phone-hold").click()
+    await desk.state_becomes("hold")
+
+    await desk.page.reload()
+    # The caller hears music, and the page fetches the talk back by itself; what was held is a talk again.
     await call.hears_sound()
     await desk.becomes("phone-status", "data-status", "talking")
+    await desk.hears_sound()
+    await call.hears_sound()
+    await desk.state_becomes("talking")
+    assert await desk.interaction_id() == interaction_id
+
+    # Another tab is told that it is the second; whoever works there has the talk brought there.
+    tab = await house.chromium.tab(desk)
+    await expect(tab.at("seat")).to_have_attribute("data-seat", "tab")
+    await tab.at("seat-work-here").click()
+    await expect(desk.at("seat")).to_have_attribute("data-seat", "tab")
+    await tab.at("talk-fetch").click()
+    await tab.becomes("phone-status", "data-status", "talking")
+    await tab.hears_sound()
+    assert await tab.interaction_id() == interaction_id
     await call.hang_up()
-    await desk.end_wrap_up()
+    await tab.end_wrap_up()
+    record = house.invariants().rows("SELECT outcome FROM offers WHERE interaction_id = ?", interaction_id)
+    assert [offer["outcome"] for offer in record] == ["answered"]
+
+
+async def test_the_echo_gives_back_what_one_says(house: BrowserHouse) -> None:
+    desk = await house.chromium.desk("1001", PASSWORD)
+    await desk.use_phone("browser")
+    await desk.at("devices").locator("summary").click()
+    await desk.at("level-try").click()
+    await expect(desk.at("level")).to_have_attribute("data-level", re.compile(r"^[1-9]\d*$"))
+    await desk.at("level-try").click()
+    await desk.at("echo").click()
+    await expect(desk.at("echo-on")).to_be_visible()
+    await desk.hears_sound()
+    await desk.at("phone-hangup").click()
+    await expect(desk.at("echo")).to_be_enabled()
 
 
 # ---- signing out and in

@@ -103,6 +103,22 @@ async def test_nothing_is_told_when_all_agrees() -> None:
         assert compare(office, *talk) == []
 
 
+async def test_a_talk_whose_phone_is_awaited_goes_on_and_a_new_server_finds_it() -> None:
+    async with Office() as office:
+        offer = await talking(office)
+        await office.pass_time(LONG)
+        parted = replace(caller_leg(served=True), rejoined_by=offer)
+        assert compare(office, parted) == []
+        # The phone rings again: an offer that ended long ago is no reason to stop it.
+        assert compare(office, parted, agent_leg(offer)) == []
+        record = office.record()
+    async with Office(routing=False) as office:
+        await office.agent()
+        told = reconcile(seen(office, parted), office.floor.picture, {CALL: record})
+        found = cmd.ReportTalk(offer_id=offer, interaction_id=CALL, agent_id=AGENT, queue_id=record.queue_id)
+        assert told == [found]
+
+
 async def test_an_empty_memory_learns_the_call_with_the_time_it_came_and_its_place() -> None:
     async with Office(routing=False) as office:
         told = compare(office, caller_leg(waiting_state(entered_ago=timedelta(seconds=17))))

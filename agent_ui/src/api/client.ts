@@ -128,11 +128,20 @@ export const api = {
   },
 
   me: () => call<Agent>('GET', '/agents/me'),
+  /** Whether the agent's desk is open on another computer, or in another browser. */
+  desktop: () => call<{ elsewhere: boolean }>('GET', '/agents/me/desktop'),
   setState: (state: WantedState, reason?: string) =>
     call<Agent>('PUT', '/agents/me/state', reason === undefined ? { state } : { state, reason }),
   setPhone: (kind: PhoneKind, address?: string) =>
     call<Agent>('PUT', '/agents/me/phone', address === undefined ? { kind } : { kind, address }),
   phoneAccount: () => call<PhoneAccount>('GET', '/agents/me/phone/account'),
+  /** The page goes away with a talk on its phone; the request outlives it. */
+  leaveTalk: async () => {
+    await send('POST', '/agents/me/phone/away', undefined, true)
+  },
+  rejoinTalk: async () => {
+    await send('POST', '/agents/me/phone/rejoin')
+  },
   endWrapUp: (then: 'ready' | 'not_ready', reason?: string) =>
     call<Agent>('POST', '/agents/me/wrap-up/end', reason === undefined ? { then } : { then, reason }),
   pop: async (): Promise<Pop | null> => {

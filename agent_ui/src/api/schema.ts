@@ -764,6 +764,10 @@ export interface components {
             /** @default [] */
             items: components["schemas"]["DeskNotice"][];
         };
+        /** @description Where the agent's desk is open besides. */
+        DesktopView: {
+            elsewhere: boolean;
+        };
         /** @description One line of a comparison: `kind` is same, added, removed or gap. */
         DifferentLine: {
             after: number | null;

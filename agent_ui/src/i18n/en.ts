@@ -2,6 +2,7 @@
 import { en as alerts } from './alerts'
 import { en as calls } from './calls'
 import { en as customers } from './customers'
+import { en as desk } from './desk'
 import { en as flows } from './flows'
 import { en as listening } from './listening'
 import { en as imports } from './imports'
@@ -17,6 +18,7 @@ export const en = {
   flows,
   listening,
   prompts,
+  desk,
   reminders,
   surveys,
   imports,
@@ -140,6 +142,8 @@ export const en = {
       talking: 'In a talk',
     },
     microphone: {
+      in_use: 'Another program has the microphone for itself. Close it and look again.',
+      gone: 'The microphone was taken away: the caller does not hear you. Plug it in again, or choose another.',
       missing: 'No microphone found. Plug one in and look again.',
       denied: 'The browser was not allowed to use the microphone. Allow it in the address bar and look again.',
       insecure: 'Browsers give no microphone to this address. Open the page over https, or on localhost.',

@@ -3,6 +3,7 @@ import type { Messages } from './en'
 import { zh as alerts } from './alerts'
 import { zh as calls } from './calls'
 import { zh as customers } from './customers'
+import { zh as desk } from './desk'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
 import { zh as imports } from './imports'
@@ -18,6 +19,7 @@ export const zh: Messages = {
   flows,
   listening,
   prompts,
+  desk,
   reminders,
   surveys,
   imports,
@@ -133,6 +135,8 @@ export const zh: Messages = {
       talking: '通话中',
     },
     microphone: {
+      in_use: '麦克风被其他程序占用。请关闭该程序后重新检查。',
+      gone: '麦克风已断开：来电者听不到您。请重新插上，或选择另一个。',
       missing: '未找到麦克风。请插上麦克风后重新检查。',
       denied: '浏览器未获准使用麦克风。请在地址栏中允许后重新检查。',
       insecure: '浏览器不向此地址提供麦克风。请用 https 或在本机（localhost）打开此页面。',

@@ -1,5 +1,7 @@
 /** The ringing of the browser's phone, made by the sound card and needing no file. */
 
+import { playOn } from './devices'
+
 const PERIOD_MS = 3_000
 const RING_SECONDS = 1
 const TONES_HZ = [440, 480]
@@ -9,8 +11,11 @@ export class Ringtone {
   private context: AudioContext | null = null
   private timer: ReturnType<typeof setInterval> | null = null
 
-  start(): void {
+  /** Rings on this loudspeaker; null: on the browser's own. */
+  start(deviceId: string | null = null): void {
     if (this.timer !== null) return
+    this.context = new AudioContext()
+    void playOn(this.context as AudioContext & { setSinkId?: (id: string) => Promise<void> }, deviceId)
     this.ring()
     this.timer = setInterval(() => this.ring(), PERIOD_MS)
   }

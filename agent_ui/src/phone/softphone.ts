@@ -10,7 +10,7 @@ import type { EndEvent, RTCSession } from 'jssip/lib/RTCSession'
 import type { PhoneAccount } from '@/api/documents'
 import { serverNowMs } from '@/time/clock'
 
-import { microphoneOf, type Microphone } from './microphone'
+import { audioOf, microphoneOf, type Microphone } from './microphone'
 
 /** `connected`: the line stands and no registration is wanted (a phone that only calls out). */
 export type Line = 'off' | 'connecting' | 'registered' | 'connected' | 'unregistered'
@@ -26,6 +26,10 @@ export interface PhoneState {
   readonly peer: string | null
   readonly talkingSinceMs: number | null
   readonly muted: boolean
+  /** The other side hears music: we asked the exchange to hold it. */
+  readonly held: boolean
+  /** The sound's way is broken although the call stands: nobody hears anybody. */
+  readonly silent: boolean
   /** Why the last call ended, in JsSIP's words; null before the first. */
   readonly endCause: string | null
 }
@@ -38,6 +42,8 @@ export const PHONE_OFF: PhoneState = {
   peer: null,
   talkingSinceMs: null,
   muted: false,
+  held: false,
+  silent: false,
   endCause: null,
 }
 
@@ -47,6 +53,8 @@ export interface SoftphoneOptions {
   audio: () => HTMLAudioElement | null
   /** A phone that is to be rung registers; one that only calls out need not. */
   register: boolean
+  /** Which microphone is to be used; null: the one the browser chooses. */
+  microphone?: () => string | null
 }
 
 const RECONNECT_LIMIT_SECONDS = 5
@@ -55,7 +63,14 @@ const CANDIDATES_MS = 500
 const TONE_MS = 160
 const TONE_GAP_MS = 80
 
-const MEDIA = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } }
+const PEER = { iceServers: [] }
+/** With a call's signalling or sound lost, these are the words with which JsSIP ends it; the talk itself may go on. */
+const LOST_CAUSES: ReadonlySet<string> = new Set(['Connection Error', 'Request Timeout', 'RTP Timeout', 'WebRTC Error'])
+
+/** Whether a call that ended so was lost by this page, and not hung up by anybody. */
+export function wasLost(cause: string | null): boolean {
+  return cause !== null && LOST_CAUSES.has(cause)
+}
 
 export class Softphone {
   private readonly options: SoftphoneOptions
@@ -79,7 +94,7 @@ export class Softphone {
     this.stop()
     const generation = ++this.generation
     this.change({ line: 'connecting' })
-    const [JsSIP, microphone] = await Promise.all([import('./sip_library'), microphoneOf()])
+    const [JsSIP, microphone] = await Promise.all([import('./sip_library'), microphoneOf(this.chosen())])
     if (generation !== this.generation) return
     this.change({ microphone })
     this.keyTransport = JsSIP.C.DTMF_TRANSPORT.RFC2833
@@ -118,19 +133,54 @@ export class Softphone {
 
   /** Looks again for a microphone, after one was plugged in or allowed. */
   async checkMicrophone(): Promise<void> {
-    this.change({ microphone: await microphoneOf() })
+    this.change({ microphone: await microphoneOf(this.chosen()) })
+  }
+
+  /** Speaks into the chosen microphone from now on, in the call under way too. */
+  async changeMicrophone(): Promise<void> {
+    const sender = this.sender()
+    if (sender === null) {
+      await this.checkMicrophone()
+      return
+    }
+    let track: MediaStreamTrack | undefined
+    try {
+      track = (await navigator.mediaDevices.getUserMedia(audioOf(this.chosen()))).getAudioTracks()[0]
+    } catch {
+      await this.checkMicrophone()
+      return
+    }
+    if (track === undefined) return
+    const before = sender.track
+    track.enabled = before?.enabled ?? true
+    await sender.replaceTrack(track)
+    before?.stop()
+    this.watchTrack(track)
+    this.change({ microphone: 'ready' })
+  }
+
+  /** What the microphone of the call under way hears; null without a call. */
+  get localTrack(): MediaStreamTrack | null {
+    return this.sender()?.track ?? null
+  }
+
+  /** The page goes away and the talk is to go on: nothing is hung up. */
+  leaveQuietly(): void {
+    this.generation += 1
+    this.session = null
+    this.ua = null
   }
 
   /** Calls a number at the account's own domain. */
   call(number: string, headers: readonly string[]): void {
     if (this.ua === null || this.session !== null) return
-    this.ua.call(number, { ...MEDIA, extraHeaders: [...headers] })
+    this.ua.call(number, { ...this.media(), extraHeaders: [...headers] })
   }
 
   answer(): void {
     if (this.current.talk !== 'ringing') return
     this.change({ talk: 'answering' })
-    this.session?.answer(MEDIA)
+    this.session?.answer(this.media())
   }
 
   /** Rejects a ringing call, gives up a dialled one, ends a talk. */
@@ -144,6 +194,13 @@ export class Softphone {
   setMuted(muted: boolean): void {
     if (muted) this.session?.mute({ audio: true })
     else this.session?.unmute({ audio: true })
+  }
+
+  /** Lets the other side hear music, or takes it back; the exchange is asked, `held` tells when it is so. */
+  setHeld(held: boolean): void {
+    if (this.session === null || this.current.talk !== 'talking') return
+    if (held) this.session.hold()
+    else this.session.unhold()
   }
 
   /** Sends one key as an RFC 4733 event. */
@@ -187,19 +244,28 @@ export class Softphone {
   private adopt(session: RTCSession, talk: Talk): void {
     this.session = session
     const name = session.remote_identity
-    this.change({ talk, peer: name.display_name || name.uri.user || null, talkingSinceMs: null, muted: false, endCause: null })
-    session.on('peerconnection', ({ peerconnection }) => this.playFrom(peerconnection))
+    const peer = name.display_name || name.uri.user || null
+    session.on('peerconnection', ({ peerconnection }) => this.watchConnection(session, peerconnection))
     // A dialled call may have its connection before anyone could listen for it.
-    if (talk === 'dialling' && (session.connection as RTCPeerConnection | null) !== null) this.playFrom(session.connection)
+    if (talk === 'dialling' && (session.connection as RTCPeerConnection | null) !== null) this.watchConnection(session, session.connection)
     let timer: ReturnType<typeof setTimeout> | null = null
     session.on('icecandidate', ({ ready }) => {
       timer ??= setTimeout(ready, CANDIDATES_MS)
     })
     session.on('accepted', () => {
-      if (session === this.session) this.change({ talk: 'talking', talkingSinceMs: serverNowMs() })
+      if (session !== this.session) return
+      this.change({ talk: 'talking', talkingSinceMs: serverNowMs() })
+      const track = this.localTrack
+      if (track !== null) this.watchTrack(track)
     })
     session.on('muted', () => this.change({ muted: true }))
     session.on('unmuted', () => this.change({ muted: false }))
+    session.on('hold', ({ originator }: { originator: string }) => {
+      if (originator === 'local' && session === this.session) this.change({ held: true })
+    })
+    session.on('unhold', ({ originator }: { originator: string }) => {
+      if (originator === 'local' && session === this.session) this.change({ held: false })
+    })
     session.on('getusermediafailed', () => {
       this.checkMicrophone().catch(() => undefined)
     })
@@ -207,10 +273,41 @@ export class Softphone {
       if (timer !== null) clearTimeout(timer)
       if (session !== this.session) return
       this.session = null
-      this.change({ talk: 'none', peer: null, talkingSinceMs: null, muted: false, endCause: event.cause })
+      this.change({ talk: 'none', peer: null, talkingSinceMs: null, muted: false, held: false, silent: false, endCause: event.cause })
     }
     session.on('ended', over)
     session.on('failed', over)
+    // Last, for whoever hears of it may answer at once.
+    this.change({ talk, peer, talkingSinceMs: null, muted: false, held: false, silent: false, endCause: null })
+  }
+
+  private chosen(): string | null {
+    return this.options.microphone?.() ?? null
+  }
+
+  private media() {
+    return { mediaConstraints: audioOf(this.chosen()), pcConfig: PEER }
+  }
+
+  private sender(): RTCRtpSender | null {
+    const connection = this.session?.connection as RTCPeerConnection | null | undefined
+    return connection?.getSenders().find((sender) => sender.track?.kind === 'audio') ?? null
+  }
+
+  /** A microphone that is pulled out in a talk ends its track, and nobody would say so. */
+  private watchTrack(track: MediaStreamTrack): void {
+    track.addEventListener('ended', () => {
+      if (this.localTrack === track) this.change({ microphone: 'gone' })
+    })
+  }
+
+  private watchConnection(session: RTCSession, connection: RTCPeerConnection): void {
+    this.playFrom(connection)
+    connection.addEventListener('connectionstatechange', () => {
+      if (session !== this.session) return
+      if (connection.connectionState === 'failed') this.change({ silent: true })
+      else if (connection.connectionState === 'connected') this.change({ silent: false })
+    })
   }
 
   private playFrom(connection: RTCPeerConnection): void {

@@ -17,6 +17,8 @@ export const useDesk = defineStore('desk', () => {
   const pop = computed(() => live.me?.pop ?? null)
   const attached = shallowRef<Attached | null>(null)
   const view = computed(() => viewOf(pop.value, attached.value))
+  /** The agent's talk goes on somewhere else than on this page's phone. */
+  const talkElsewhere = ref(false)
   const reasons = ref<Code[]>([])
   const dispositions = ref<Code[]>([])
 
@@ -81,6 +83,7 @@ export const useDesk = defineStore('desk', () => {
     agent,
     pop,
     view,
+    talkElsewhere,
     reasons,
     dispositions,
     loadCodes,

@@ -1,0 +1,72 @@
+/** What an agent's desk does on whatever page he looks at: his phone is on, and a talk that was lost is fetched back. */
+import { computed, onScopeDispose, watch } from 'vue'
+
+import { returnTo } from '@/phone/talk_mark'
+import { useDesk } from '@/stores/desk'
+import { useLive } from '@/stores/live'
+import { usePhone } from '@/stores/phone'
+import { useSeat } from '@/stores/seat'
+import { useSession } from '@/stores/session'
+
+const TRY_AGAIN_MS = 1_000
+
+export function useDeskLife(): void {
+  const session = useSession()
+  const seat = useSeat()
+  const live = useLive()
+  const desk = useDesk()
+  const phone = usePhone()
+
+  watch(
+    () => session.hasDesk,
+    (hasDesk) => {
+      if (hasDesk && seat.wasOpen()) seat.open()
+    },
+    { immediate: true },
+  )
+
+  // One desk, one phone: a page that is not the desk any more gives the line back, unless someone is talking on it.
+  watch(
+    () => [desk.agent?.phone.kind, seat.seat, live.status, phone.inTalk] as const,
+    ([kind, where, status, inTalk]) => {
+      if (inTalk || where === 'none') return
+      if (where === 'mine' && status !== 'taken_over' && kind === undefined) return
+      if (where === 'mine' && status !== 'taken_over' && kind === 'browser') phone.switchOn()
+      else phone.switchOff()
+    },
+    { immediate: true },
+  )
+
+  const talkingIn = computed(() => {
+    const agent = desk.agent
+    if (agent === null || !live.isLive || agent.phone.kind !== 'browser') return null
+    return agent.state === 'talking' || agent.state === 'hold' ? agent.interaction_id : null
+  })
+  const inCall = computed(() => phone.inTalk && !phone.state.silent)
+
+  watch(
+    () => [talkingIn.value, phone.state.talk === 'talking' && !phone.testing] as const,
+    ([interactionId, talks]) => {
+      if (interactionId !== null && talks) phone.mark(interactionId)
+    },
+    { immediate: true },
+  )
+
+  const way = computed(() =>
+    returnTo({
+      talkingIn: talkingIn.value,
+      marked: phone.marked,
+      canRing: phone.state.line === 'registered',
+      inCall: inCall.value,
+    }),
+  )
+  function fetchBack(): void {
+    if (way.value === 'fetch' && !phone.rejoining) phone.rejoin().catch(() => undefined)
+  }
+  watch(way, fetchBack)
+  const timer = setInterval(() => {
+    desk.talkElsewhere = way.value === 'offer' && !phone.rejoining
+    fetchBack()
+  }, TRY_AGAIN_MS)
+  onScopeDispose(() => clearInterval(timer))
+}

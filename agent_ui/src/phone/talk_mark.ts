@@ -1,0 +1,44 @@
+/**
+ * Remembers over a reload of this tab which talk its phone was in, so that the page that comes fetches it back by itself.
+ *
+ * Law: the mark stands only while this tab's own phone is in the talk; whoever hangs up takes it away.
+ */
+
+const STORED_AS = 'callcenter.talk'
+
+export function markedTalk(): string | null {
+  try {
+    return sessionStorage.getItem(STORED_AS)
+  } catch {
+    // Storage may be forbidden: then the page offers the talk by a button.
+    return null
+  }
+}
+
+/** The talk of this tab's phone; null: it is in none. */
+export function markTalk(interactionId: string | null): void {
+  try {
+    if (interactionId === null) sessionStorage.removeItem(STORED_AS)
+    else sessionStorage.setItem(STORED_AS, interactionId)
+  } catch {
+    // See `markedTalk`.
+  }
+}
+
+/** What the page knows when it asks itself whether its phone has to come back into a talk. */
+export interface Circumstances {
+  /** The interaction the server says this agent talks in, over the phone in his browser; null: none. */
+  readonly talkingIn: string | null
+  /** The interaction this tab's phone was in, when it was lost. */
+  readonly marked: string | null
+  /** The line is registered, so that it can be rung. */
+  readonly canRing: boolean
+  /** The phone has a call, of whatever kind, whose sound is well. */
+  readonly inCall: boolean
+}
+
+/** `fetch`: this tab lost it, bring it back. `offer`: it goes on elsewhere, or was lost elsewhere; the agent decides. */
+export function returnTo(now: Circumstances): 'nothing' | 'fetch' | 'offer' {
+  if (now.talkingIn === null || !now.canRing || now.inCall) return 'nothing'
+  return now.marked === now.talkingIn ? 'fetch' : 'offer'
+}
