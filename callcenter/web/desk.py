@@ -105,18 +105,18 @@ async def set_phone(
     return document(await deps.desk.set_phone(principal.own_agent(), phone))
 
 
-@router.post("/agents/me/phone/away", status_code=202, response_model=AgentView)
+@router.post("/agents/me/phone/away", response_model=AgentView)
 async def phone_goes(principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps) -> Response:
     """The page goes away with its talk: the caller hears music until the phone is back."""
     await deps.rejoining.away(principal.own_agent())
-    return document(deps.desk.agent(principal.own_agent()), status=202)
+    return document(deps.desk.agent(principal.own_agent()))
 
 
-@router.post("/agents/me/phone/rejoin", status_code=202, response_model=AgentView)
+@router.post("/agents/me/phone/rejoin", response_model=AgentView)
 async def rejoin_talk(principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps) -> Response:
     """Ring the phone in the browser again for the talk it was lost from."""
     await deps.rejoining.back(principal.own_agent())
-    return document(deps.desk.agent(principal.own_agent()), status=202)
+    return document(deps.desk.agent(principal.own_agent()))
 
 
 @router.get("/agents/me/phone/account", response_model=PhoneAccount)

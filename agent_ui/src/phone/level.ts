@@ -2,6 +2,10 @@
 
 const QUIETEST_DB = -60
 const PERIOD_MS = 80
+/** Longer than the period, so that no sound is missed. */
+const SAMPLES = 4_096
+/** What the meter falls by in one period: a short word stays readable. */
+const FALL = 0.04
 
 /** From the samples of a moment (-1 to 1) the share of the meter that is filled, 0 to 1, linear in decibels. */
 export function levelOf(samples: Float32Array): number {
@@ -23,13 +27,15 @@ export class LevelMeter {
     this.stop()
     const context = new AudioContext()
     const analyser = context.createAnalyser()
-    analyser.fftSize = 1024
+    analyser.fftSize = SAMPLES
     context.createMediaStreamSource(stream).connect(analyser)
     const samples = new Float32Array(analyser.fftSize)
     this.context = context
+    let shown = 0
     this.timer = setInterval(() => {
       analyser.getFloatTimeDomainData(samples)
-      tell(levelOf(samples))
+      shown = Math.max(levelOf(samples), shown - FALL, 0)
+      tell(shown)
     }, PERIOD_MS)
   }
 
