@@ -4,7 +4,6 @@ Law: everything is checked before anything is written; each change is one transa
 """
 
 import asyncio
-import secrets
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -236,11 +235,6 @@ async def set_phone_secret(settings: Settings, agent_id: str, *, secret: str, by
         await put_phone_secret(connection, AgentId(agent_id), secret)
         await _audit(connection, by, "phone_secret_set", agent_id)
     return f"set the phone secret of agent {agent_id}; callcenter asterisk-config DIRECTORY writes it for Asterisk"
-
-
-def new_secret() -> str:
-    """A secret nobody can guess."""
-    return secrets.token_urlsafe(24)
 
 
 # ---- customer numbers

@@ -24,6 +24,8 @@ from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
+from callcenter.app.business_book import BusinessBook
+from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseWatch
@@ -83,6 +85,7 @@ from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.configuration import StoredConfiguration
@@ -114,7 +117,15 @@ from callcenter.store.users import StoredUsers
 from callcenter.traces import FileTraces
 from callcenter.watch import Notifier
 from callcenter.web.app import create_app
-from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Privacy, Relations, WebDependencies
+from callcenter.web.dependencies import (
+    BrowserPhone,
+    BusinessParts,
+    Check,
+    DemoInfo,
+    Privacy,
+    Relations,
+    WebDependencies,
+)
 from callcenter.web.server import serve as serve_web
 from callcenter.web_services import WebServices
 
@@ -182,6 +193,11 @@ def flow_shelf(settings: Settings, database: Database, *, memory: Path | None = 
 async def load_lines(settings: Settings, database: Database) -> Lines:
     """Every flow that counts and which number leads to it; raises `FlowError` with the faults of all."""
     return await flow_shelf(settings, database).load()
+
+
+def new_secret() -> str:
+    """A secret of a SIP account that nobody can guess."""
+    return secrets.token_urlsafe(24)
 
 
 class NumberReader:
@@ -424,6 +440,7 @@ class _Server:
             clock=clock,
             new_id=lambda: NoticeId(uuid.uuid4().hex),
         )
+        book = BusinessBook(store=StoredBusiness(database, new_secret=new_secret), shelf=shelf, clock=clock)
         flows = FlowBook(
             shelf=shelf,
             published=StoredFlows(database),
@@ -504,6 +521,12 @@ class _Server:
                 alert_book=alert_book,
                 reminders=self._reminders,
                 configuration=configuration,
+                business=BusinessParts(
+                    book=book,
+                    preview=BusinessPreview(book=book, picture=lambda: self._floor.picture, clock=clock),
+                    lines=lambda: self._calls.lines,
+                    exchange_by_hand=not settings.demo.enabled,
+                ),
                 flows=flows,
                 imports=self._imports,
                 sessions=self._sessions,

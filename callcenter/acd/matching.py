@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from heapq import nsmallest
 from itertools import islice
 
+from callcenter.acd.choice import Rank, rank
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.acd.places import AGED, Place, PlaceList
 from callcenter.acd.pools import Pool
@@ -28,7 +29,6 @@ CALL_GRACE = timedelta(seconds=10)
 """How much later than its ringing time a call to a callback's customer is given up when nobody reported its end."""
 COUNT_LIMIT = 20
 """For the reason of an offer no more free agents than this are counted."""
-Rank = tuple[float, float, datetime, AgentId]
 
 
 class Matching:
@@ -235,27 +235,7 @@ class Matching:
             yield agent
 
     def _rank(self, queue: QueueRecord, record: WaitingRecord, agent: AgentRecord, now: datetime) -> Rank:
-        """Lower is preferred; ties go to the longest idle, then to the first id."""
-        first, second = 0.0, 0.0
-        match queue.config.agent_choice:
-            case AgentChoice.SPECIALISTS_FIRST:
-                wanted = {need.skill for need in record.pool.skills}
-                first = sum(1 for skill in agent.config.skills if skill not in wanted)
-            case AgentChoice.HIGHEST_LEVEL:
-                first = -sum(agent.config.skills.get(need.skill, 0) for need in record.pool.skills)
-            case AgentChoice.LEAST_OCCUPIED:
-                first = agent.occupancy(now)
-            case AgentChoice.FEWEST_ANSWERED:
-                first = agent.day.answered
-            case AgentChoice.ROUND_ROBIN:
-                first = queue.last_offered.get(agent.agent_id, 0)
-            case AgentChoice.FIXED_ORDER:
-                first = agent.config.order
-            case AgentChoice.WEIGHTED:
-                first, second = agent.day.answered / agent.config.weight, -agent.config.weight
-            case AgentChoice.LONGEST_IDLE:
-                pass
-        return (first, second, agent.ready_since or now, agent.agent_id)
+        return rank(queue.config.agent_choice, agent, record.pool.skills, queue.last_offered, now)
 
     # ---- chats and mails
 

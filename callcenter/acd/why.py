@@ -15,7 +15,7 @@ from callcenter.acd.waiting import WaitingRecord
 from callcenter.domain.agents import AgentState, PhoneStatus
 from callcenter.domain.callbacks import Presence
 from callcenter.domain.errors import NotFound
-from callcenter.domain.ids import InteractionId
+from callcenter.domain.ids import InteractionId, QueueId
 from callcenter.domain.labels import Label
 from callcenter.domain.offers import ReasonPart
 from callcenter.domain.queues import QueueConfig, RoutingStep
@@ -24,7 +24,7 @@ from callcenter.domain.rules import Rule, atoms, for_caller, meets
 NAMED_AGENTS = 5
 """So many agents are named in a sentence; of more only the number is said."""
 
-_KINDS: dict[str, Label] = {
+KINDS: dict[str, Label] = {
     "offered": Label(zh="正在振铃", en="being rung"),
     "talking": Label(zh="通话中", en="talking"),
     "hold": Label(zh="通话保持中", en="with a caller on hold"),
@@ -124,7 +124,7 @@ def _tell_reservation(account: _Account, picture: Picture, waiting: WaitingRecor
     if agent is None or waiting.reserved_until is None:
         return
     left = clock_text(int((waiting.reserved_until - now).total_seconds()))
-    kind = _KINDS[_kind_of(agent, waiting, now)]
+    kind = KINDS[_kind_of(agent, waiting, now)]
     account.note("reserved_for", agent.agent_id)
     account.note("reserved_until", waiting.reserved_until.isoformat())
     account.say(
@@ -169,7 +169,7 @@ def _tell_agents(
     able = [agent for agent in picture.agents.values() if _can(agent, rule, waiting)]
     kinds = Counter(_kind_of(agent, waiting, now) for agent in able)
     reasons = Counter(agent.reason or "-" for agent in able if agent.state is AgentState.NOT_READY)
-    for kind in _KINDS:
+    for kind in KINDS:
         if kinds[kind]:
             account.note(kind, kinds[kind])
     if reasons:
@@ -178,9 +178,9 @@ def _tell_agents(
         account.note("free_agents", ", ".join(sorted(a.agent_id for a in able if _is_free(a, waiting, now))))
     working = sum(count for kind, count in kinds.items() if kind not in _AWAY)
     account.note("at_work", working)
-    told = [kind for kind in _KINDS if kinds[kind]]
-    zh = "、".join(f"{kinds[kind]} 位{_KINDS[kind].zh}" for kind in told)
-    en = ", ".join(f"{kinds[kind]} {_KINDS[kind].en}" for kind in told)
+    told = [kind for kind in KINDS if kinds[kind]]
+    zh = "、".join(f"{kinds[kind]} 位{KINDS[kind].zh}" for kind in told)
+    en = ", ".join(f"{kinds[kind]} {KINDS[kind].en}" for kind in told)
     if working:
         account.say(f"现在可服务他的坐席：{zh}", f"Of those who may serve him now: {en}")
         return
@@ -237,11 +237,16 @@ def _is_free(agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> bool:
 
 
 def _kind_of(agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> str:
-    """What the agent is at, of `_KINDS`."""
+    """What the agent is at, of `KINDS`."""
+    if agent.state is AgentState.READY and not waiting.on_the_phone:
+        return "free" if agent.takes_texts else "resting" if agent.rest_until is not None else "in_chats"
+    return kind_on_the_phone(agent, waiting.queue_id, now - waiting.entered_at)
+
+
+def kind_on_the_phone(agent: AgentRecord, queue_id: QueueId, waited: timedelta) -> str:
+    """What the agent is at for a caller of this queue who has waited so long, of `KINDS`."""
     if agent.state is not AgentState.READY:
         return agent.state.value
-    if not waiting.on_the_phone:
-        return "free" if agent.takes_texts else "resting" if agent.rest_until is not None else "in_chats"
     if agent.phone_status is PhoneStatus.UNREACHABLE:
         return "phone_unreachable"
     if agent.phone_status is PhoneStatus.BUSY:
@@ -250,9 +255,7 @@ def _kind_of(agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> str:
         return "resting"
     if not agent.offerable:
         return "in_chats"
-    preference = agent.config.preferences.get(waiting.queue_id)
-    delay = preference.delay if preference is not None else timedelta()
-    return "delayed" if now - waiting.entered_at < delay else "free"
+    return "delayed" if waited < agent.delay_in(queue_id) else "free"
 
 
 def _missing(agents: Iterable[AgentRecord], rule: Rule, waiting: WaitingRecord, now: datetime) -> Iterator[Rule]:

@@ -3,25 +3,25 @@
 Law: nothing here reads or writes; the same two values give the same changes in the same order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 from callcenter.app.business_items import HoursEntry, QueueEntry, ReasonCode
-from callcenter.app.business_tables import differences
+from callcenter.app.business_tables import FieldChange, differences
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.alerts import AlertRule
-from callcenter.domain.errors import CallcenterError
+from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.labels import Label
 
 Item = TypeVar("Item")
 
 
-class BusinessInUse(CallcenterError):
+class BusinessInUse(Conflict):
     """What is to be removed has calls or somebody at work; nothing was changed."""
 
     code = "in_use"
@@ -50,6 +50,10 @@ ONE_OF: Mapping[Part, str] = {
     Part.DISPOSITIONS: "disposition",
     Part.ALERTS: "alert",
 }
+
+
+ORDERED_PARTS = (Part.REASONS, Part.DISPOSITIONS)
+"""People see these in the order the administrator gave them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +112,12 @@ class Change:
     kind: ChangeKind
     part: Part
     item: str = ""
-    details: tuple[str, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
+    order: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        told = f": {', '.join(self.details)}" if self.details else ""
+        details = self.order or tuple(map(str, self.fields))
+        told = f": {', '.join(details)}" if details else ""
         if self.kind is ChangeKind.ORDERED:
             return f"changed the order of the {self.part}{told}"
         return f"{self.kind} {ONE_OF[self.part]} {self.item}{told}"
@@ -119,12 +125,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationVersion:
-    """One state of the business's configuration: who made it, when, and the whole of it as YAML."""
+    """One state of the business's configuration: who made it, when and why, and the whole of it as YAML."""
 
     version: int
     at: datetime
     by: str
     text: str
+    note: str = ""
+    changes: tuple[Change, ...] | None = None
+    """What is not as in the version before; None where that was not kept."""
 
 
 def combine(present: Business, wanted: Wanted, *, remove_missing: bool) -> Business:
@@ -164,13 +173,41 @@ def changes(before: Business, after: Business) -> tuple[Change, ...]:
             elif item not in new:
                 found.append(Change(kind=ChangeKind.REMOVED, part=part, item=item))
             elif old[item] != new[item]:
-                details = tuple(differences(old[item], new[item]))
-                found.append(Change(kind=ChangeKind.CHANGED, part=part, item=item, details=details))
-        if part in (Part.REASONS, Part.DISPOSITIONS):
+                fields = tuple(differences(old[item], new[item]))
+                found.append(Change(kind=ChangeKind.CHANGED, part=part, item=item, fields=fields))
+        if part in ORDERED_PARTS:
             stayed = [item for item in old if item in new]
             if stayed != [item for item in new if item in old]:
-                found.append(Change(kind=ChangeKind.ORDERED, part=part, details=tuple(new)))
+                found.append(Change(kind=ChangeKind.ORDERED, part=part, order=tuple(new)))
     return tuple(found)
+
+
+def with_item(business: Business, part: Part, item: str, source: Business) -> Business:
+    """The same with one item as `source` has it, or without it where `source` has none; orders stay."""
+    match part:
+        case Part.SKILLS:
+            return replace(business, skills=_put(business.skills, SkillId(item), source.skills))
+        case Part.HOURS:
+            return replace(business, hours=_put(business.hours, item, source.hours))
+        case Part.QUEUES:
+            return replace(business, queues=_put(business.queues, QueueId(item), source.queues))
+        case Part.AGENTS:
+            return replace(business, agents=_put(business.agents, AgentId(item), source.agents))
+        case Part.NUMBERS:
+            return replace(business, numbers=_put(business.numbers, item, source.numbers))
+        case Part.REASONS:
+            return replace(business, reasons=_put(business.reasons, item, source.reasons))
+        case Part.DISPOSITIONS:
+            return replace(business, dispositions=_put(business.dispositions, item, source.dispositions))
+        case Part.ALERTS:
+            return replace(business, alerts=_put(business.alerts, item, source.alerts))
+
+
+def in_order(business: Business, part: Part, order: Sequence[str]) -> Business:
+    """The same with the reasons or dispositions in this order; those that are not named keep theirs behind them."""
+    if part is Part.REASONS:
+        return replace(business, reasons=_ordered(business.reasons, order))
+    return replace(business, dispositions=_ordered(business.dispositions, order))
 
 
 def _plain(items: Mapping[SkillId, Item] | Mapping[QueueId, Item] | Mapping[AgentId, Item]) -> Mapping[str, Item]:
@@ -188,3 +225,16 @@ def _over(
         return {**wanted, **rest}
     together = {**rest, **wanted}
     return {key: together[key] for key in sorted(together)}
+
+
+def _put(present: Mapping[Key, Item], key: Key, source: Mapping[Key, Item]) -> dict[Key, Item]:
+    if key not in source:
+        return {other: value for other, value in present.items() if other != key}
+    if key in present:
+        return {other: source[key] if other == key else value for other, value in present.items()}
+    return {**present, key: source[key]}
+
+
+def _ordered(present: Mapping[str, Item], order: Sequence[str]) -> dict[str, Item]:
+    first = {key: present[key] for key in order if key in present}
+    return first | {key: value for key, value in present.items() if key not in first}

@@ -117,6 +117,11 @@ def _unfit_surveys(result: Business, flows: Mapping[str, Flow]) -> Iterator[tupl
 def read_business(text: str, filename: str) -> BusinessFile:
     """What the text asks for; raises FlowError with everything that is wrong within it."""
     document, root = read_document(text, filename, at_most=FILE_MAX_CHARACTERS, opening="skills:", guide=GUIDE)
+    return read_tables(document, root)
+
+
+def read_tables(document: Document, root: Section) -> BusinessFile:
+    """What these tables ask for; raises FlowError with everything that is wrong within them."""
     root.only(*Part)
     parts = frozenset(part for part in Part if root.has(part))
     agents = {AgentId(name): _agent(name, fields) for name, fields in _items(root, Part.AGENTS)}

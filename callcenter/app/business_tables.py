@@ -4,6 +4,7 @@ Law: a field that is as usual is left out, but for those every queue had from th
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -15,12 +16,14 @@ from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
 from callcenter.domain.alerts import EVERYBODY, WITH_THRESHOLD, AlertRule, usual_margin
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
+from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
 from callcenter.domain.monitoring import Announcement
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.queues import Boosts, QueueConfig, RoutingStep
 from callcenter.domain.rule_text import rule_text
 from callcenter.domain.rules import Rule
+from callcenter.domain.surveys import MOST_PERCENT, USUAL_REST
 from callcenter.domain.waiting_rules import USUAL_WAITING, WaitingRules
 
 Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
@@ -29,13 +32,25 @@ Table = dict[str, Value]
 AS_USUAL: Final = "as usual"
 
 
-def differences(old: object, new: object) -> Iterable[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field of an item that is not as it was; the only one of a label has no name."""
+
+    name: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.before} -> {self.after}".lstrip()
+
+
+def differences(old: object, new: object) -> Iterable[FieldChange]:
     """What of an item is different, field by field, in few words."""
     before, after = _words(old), _words(new)
     for name in before | after:
         was, becomes = before.get(name, AS_USUAL), after.get(name, AS_USUAL)
         if was != becomes:
-            yield f"{name} {was} -> {becomes}".lstrip()
+            yield FieldChange(name=name, before=was, after=becomes)
 
 
 def label_table(label: Label) -> Table:
@@ -63,6 +78,23 @@ def queue_table(entry: QueueEntry) -> Table:
         "announce_interval_seconds": seconds(queue.announce_interval),
         "music_class": queue.music_class,
     }
+
+
+def usual_queue_table() -> Table:
+    """Every field of a queue that has a usual value, with it."""
+    nested: Table = {
+        "boosts": _boosts(Boosts()),
+        "callback": _callback(USUAL_CALLBACK),
+        "waiting": _waiting(USUAL_WAITING),
+        "monitoring": USUAL.monitoring.value,
+        "survey": {"percent": MOST_PERCENT, "rest_days": USUAL_REST.days},
+    }
+    return queue_table(QueueEntry(config=USUAL)) | _queue_rules(USUAL) | nested
+
+
+def usual_agent_table() -> Table:
+    """Every field of an agent that has a usual value, with it."""
+    return _agent_rules(AgentConfig(agent_id=AgentId(""), name=""))
 
 
 def agent_table(agent: AgentConfig) -> Table:
@@ -285,7 +317,6 @@ def _words(item: object) -> dict[str, str]:
             return {"": _label(item.label)} | _told(reason_table(item) | {"zh": "", "en": ""})
         case AlertRule():
             return _told(alert_table(item), item.label)
-
         case NumberRoute():
             return _told(number_table(item), item.label)
         case CodeLabel(label=label) | (Label() as label):

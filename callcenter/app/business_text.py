@@ -55,20 +55,32 @@ EXPLAINED: Final[Mapping[Part, str]] = {
 }
 
 
+def tables_of(business: Business, part: Part) -> dict[str, Table]:
+    """The items of one part as plain tables, in the order in which they are written."""
+    match part:
+        case Part.SKILLS:
+            return {key: label_table(label) for key, label in sorted(business.skills.items())}
+        case Part.HOURS:
+            return {key: hours_table(hours) for key, hours in sorted(business.hours.items())}
+        case Part.QUEUES:
+            return {key: queue_table(queue) for key, queue in sorted(business.queues.items())}
+        case Part.AGENTS:
+            return {key: agent_table(agent) for key, agent in sorted(business.agents.items())}
+        case Part.NUMBERS:
+            return {key: number_table(route) for key, route in sorted(business.numbers.items())}
+        case Part.REASONS:
+            return {code: reason_table(reason) for code, reason in business.reasons.items()}
+        case Part.DISPOSITIONS:
+            return {code: label_table(entry.label) for code, entry in business.dispositions.items()}
+        case Part.ALERTS:
+            return {key: alert_table(rule) for key, rule in sorted(business.alerts.items())}
+
+
 def write_business(business: Business) -> str:
     """The whole configuration as YAML."""
-    tables: dict[Part, dict[str, Table]] = {
-        Part.SKILLS: {key: label_table(label) for key, label in sorted(business.skills.items())},
-        Part.HOURS: {key: hours_table(hours) for key, hours in sorted(business.hours.items())},
-        Part.QUEUES: {key: queue_table(queue) for key, queue in sorted(business.queues.items())},
-        Part.AGENTS: {key: agent_table(agent) for key, agent in sorted(business.agents.items())},
-        Part.NUMBERS: {key: number_table(route) for key, route in sorted(business.numbers.items())},
-        Part.REASONS: {code: reason_table(reason) for code, reason in business.reasons.items()},
-        Part.DISPOSITIONS: {code: label_table(entry.label) for code, entry in business.dispositions.items()},
-        Part.ALERTS: {key: alert_table(rule) for key, rule in sorted(business.alerts.items())},
-    }
     root = CommentedMap()
-    for part, items in tables.items():
+    for part in Part:
+        items = tables_of(business, part)
         is_line = part in IN_ONE_LINE
         root[part.value] = {key: _flow(table) if is_line else _item(table) for key, table in items.items()}
         root.yaml_set_comment_before_after_key(part.value, before=EXPLAINED[part])

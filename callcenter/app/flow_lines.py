@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from callcenter.app.business_names import name_faults
@@ -133,7 +134,13 @@ def read_waiting_prompts(text: FlowText | None, directory: Path) -> WaitingPromp
         what, right = "cannot be read: there is no such file", "a UTF-8 file that the server may read"
         filename = str(directory / WAITING_PROMPTS)
         raise FlowError([Fault(code="flow_files", filename=filename, line=1, what=what, right=right)])
-    return WaitingPrompts(parse_prompts(text.text, text.filename))
+    return _parsed(text.text, text.filename)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, filename: str) -> WaitingPrompts:
+    """Whoever changes the business has them checked each time, and they seldom change."""
+    return WaitingPrompts(parse_prompts(text, filename))
 
 
 def misnamed(texts: Mapping[str, FlowText], flows: Collection[Flow]) -> list[Fault]:

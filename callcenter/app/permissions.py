@@ -72,6 +72,8 @@ class Action(StrEnum):
     WRITE_NOTICES = "write_notices"
     READ_NOTICES = "read_notices"
     CLOSE_QUEUES = "close_queues"
+    READ_CONFIGURATION = "read_configuration"
+    WRITE_CONFIGURATION = "write_configuration"
     READ_FLOWS = "read_flows"
     WRITE_FLOWS = "write_flows"
     READ_PROMPTS = "read_prompts"
@@ -154,6 +156,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     # What is on one's own desk.
     Action.READ_NOTICES: _OWN_DESK,
     Action.CLOSE_QUEUES: _OVERSIGHT,
+    Action.READ_CONFIGURATION: _OVERSIGHT,
+    Action.WRITE_CONFIGURATION: {Role.ADMINISTRATOR: Grant.ANY},
     # To check and to try a text changes nothing.
     Action.READ_FLOWS: _OVERSIGHT,
     Action.WRITE_FLOWS: {Role.ADMINISTRATOR: Grant.ANY},

@@ -342,6 +342,8 @@ class User:
     agent_id: AgentId | None
     language: str
     password_hash: str
+    disabled: bool = False
+    """Shut out: may not sign in, until an administrator lets him in again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ class Sessions:
             raise
         proved = await self._check(password, self._hash_of_nobody if user is None else user.password_hash)
         now = self._clock.now()
-        if user is None or not proved:
+        if user is None or not proved or user.disabled:
             action = "locked_out" if self._lock_out.is_locked(name, address, now) else "sign_in_failed"
             # An unknown name is not kept: people type their password there.
             await self._users.audit(at=now, by="" if user is None else user.name, action=action, subject=address)
@@ -215,7 +215,7 @@ class Sessions:
                 raise
             log.warning("session_from_memory", error=error.code)
             return known
-        if record is None or user is None:
+        if record is None or user is None or user.disabled:
             self._known.pop(token_hash, None)
             return None
         if known is not None:

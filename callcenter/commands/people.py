@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from callcenter import administer
+from callcenter.bootstrap import new_secret
 from callcenter.commands.running import (
     ByOption,
     ConfigOption,
@@ -93,7 +94,7 @@ def phone_secret(
         raise typer.BadParameter("--generate and --stdin exclude each other")
     if show and not generate:
         raise typer.BadParameter("--show is for --generate alone")
-    secret = administer.new_secret() if generate else asked("Secret", from_stdin=stdin, option="--stdin")
+    secret = new_secret() if generate else asked("Secret", from_stdin=stdin, option="--stdin")
     print_lines(administer.set_phone_secret(settings, agent, secret=secret, by=by_whom(by)))
     if show:
         typer.echo(secret)

@@ -6,7 +6,9 @@ Law: nothing is removed under a caller or under an agent at work, and no version
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, delete, func, insert, select, text
+import msgspec
+from sqlalchemy import Row, Table, delete, func, insert, select
+from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.business import Business, BusinessInUse, Change, ChangeKind, ConfigurationVersion, Part
@@ -35,6 +37,8 @@ from callcenter.store.configuration import (
     read_skills,
 )
 
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(tuple[Change, ...])
 BEFORE_ALL = "as found"
 """Who made the first version, where something was there before anything was applied."""
 
@@ -56,7 +60,7 @@ async def read_business(connection: AsyncConnection) -> Business:
 async def lock_business(connection: AsyncConnection) -> None:
     """Let two who apply at once do it one after the other; on SQLite a writer is alone already."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("LOCK TABLE configuration_versions IN SHARE ROW EXCLUSIVE MODE"))
+        await connection.execute(sql("LOCK TABLE configuration_versions IN SHARE ROW EXCLUSIVE MODE"))
 
 
 async def refuse_in_use(connection: AsyncConnection, changes: Sequence[Change]) -> None:
@@ -76,35 +80,59 @@ async def refuse_in_use(connection: AsyncConnection, changes: Sequence[Change]) 
 
 
 async def put_business(
-    connection: AsyncConnection, before: Business, after: Business, changes: Sequence[Change], *, at: datetime, by: str
+    connection: AsyncConnection,
+    before: Business,
+    after: Business,
+    changes: Sequence[Change],
+    *,
+    at: datetime,
+    by: str,
+    note: str = "",
+    text: str | None = None,
 ) -> int:
     """Make `after` of `before`, with an audit line for each change; returns the number of the new version.
 
-    Raises `BusinessInUse`. The transaction is the caller's.
+    `text` is `after` written out, where that was done before. Raises `BusinessInUse`. The transaction is the caller's.
     """
     await refuse_in_use(connection, changes)
     versions = tables.configuration_versions
     found = (await connection.execute(select(func.count()).select_from(versions))).scalar_one()
     if not found and before:
-        row = {"at": at, "by": BEFORE_ALL, "text": write_business(before)}
+        row = {"at": at, "by": BEFORE_ALL, "text": write_business(before), "note": "", "changes": None}
         await connection.execute(insert(versions).values(row))
     await _put(connection, after, changes)
     await _remove(connection, changes)
-    kept = {"at": at, "by": by, "text": write_business(after)}
+    kept = {
+        "at": at,
+        "by": by,
+        "text": write_business(after) if text is None else text,
+        "note": note,
+        "changes": _encoder.encode(tuple(changes)).decode(),
+    }
     made = await connection.execute(insert(versions).values(kept).returning(versions.c.version))
     version = int(made.scalar_one())
-    detail = "\n".join(map(str, changes))
+    detail = "\n".join([*([note] if note else []), *map(str, changes)])
     await add_audit(
         connection, at=at, by=by, action="configuration_applied", subject=f"version {version}", detail=detail
     )
     return version
 
 
-async def list_versions(connection: AsyncConnection, *, limit: int) -> tuple[ConfigurationVersion, ...]:
-    """The newest versions, the newest first."""
-    query = tables.configuration_versions.select().order_by(tables.configuration_versions.c.version.desc())
-    rows = (await connection.execute(query.limit(limit))).all()
-    return tuple(ConfigurationVersion(version=row.version, at=row.at, by=row.by, text=row.text) for row in rows)
+async def list_versions(
+    connection: AsyncConnection, *, limit: int, before: int | None = None
+) -> tuple[ConfigurationVersion, ...]:
+    """The newest versions, or those older than `before`, the newest first, without their texts."""
+    table = tables.configuration_versions
+    query = select(table.c.version, table.c.at, table.c.by, table.c.note, table.c.changes).limit(limit)
+    if before is not None:
+        query = query.where(table.c.version < before)
+    rows = (await connection.execute(query.order_by(table.c.version.desc()))).all()
+    return tuple(
+        ConfigurationVersion(
+            version=row.version, at=row.at, by=row.by, text="", note=row.note, changes=_changes(row.changes)
+        )
+        for row in rows
+    )
 
 
 async def read_version(connection: AsyncConnection, version: int) -> ConfigurationVersion:
@@ -116,7 +144,21 @@ async def read_version(connection: AsyncConnection, version: int) -> Configurati
             f"there is no version {version} of the configuration; `callcenter config history` lists them",
             code="unknown_version",
         )
-    return ConfigurationVersion(version=row.version, at=row.at, by=row.by, text=row.text)
+    return _version(row)
+
+
+async def version_before(connection: AsyncConnection, version: int) -> ConfigurationVersion | None:
+    """The newest version that is older than this one."""
+    table = tables.configuration_versions
+    query = table.select().where(table.c.version < version).order_by(table.c.version.desc()).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _version(row)
+
+
+async def newest_version(connection: AsyncConnection) -> int:
+    """Its number; 0 before the first."""
+    query = select(func.coalesce(func.max(tables.configuration_versions.c.version), 0))
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def users_of(connection: AsyncConnection, agent_ids: Sequence[AgentId]) -> dict[AgentId, str]:
@@ -130,6 +172,16 @@ async def agents_without_secret(connection: AsyncConnection) -> tuple[AgentId, .
     """Whose SIP account cannot be made yet."""
     query = select(tables.agents.c.agent_id).where(tables.agents.c.phone_secret.is_(None)).order_by("agent_id")
     return tuple(AgentId(found) for found in (await connection.execute(query)).scalars())
+
+
+def _version(row: Row[tuple[str, ...]]) -> ConfigurationVersion:
+    return ConfigurationVersion(
+        version=row.version, at=row.at, by=row.by, text=row.text, note=row.note, changes=_changes(row.changes)
+    )
+
+
+def _changes(kept: str | None) -> tuple[Change, ...] | None:
+    return None if kept is None else _decoder.decode(kept)
 
 
 async def _put(connection: AsyncConnection, after: Business, changes: Sequence[Change]) -> None:

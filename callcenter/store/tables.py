@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -405,9 +406,11 @@ configuration_versions = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("by", PlainText, nullable=False),
     Column("text", PlainText, nullable=False),
+    Column("note", PlainText, nullable=False, server_default=text("''")),
+    Column("changes", PlainText),
     sqlite_autoincrement=True,
 )
-"""Each state of what the business sets, whole, as YAML; rows are only ever added."""
+"""Each state of what the business sets, whole, as YAML, and what is not as before; rows are only ever added."""
 
 flow_publications = Table(
     "flow_publications",
@@ -434,6 +437,7 @@ users = Table(
     Column("agent_id", ForeignKey("agents.agent_id", ondelete="SET NULL")),
     Column("language", PlainText, nullable=False),
     Column("password_hash", PlainText, nullable=False),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
 )
 
 sessions = Table(
@@ -455,5 +459,7 @@ audit = Table(
     Column("action", PlainText, nullable=False),
     Column("subject", PlainText, nullable=False, index=True),
     Column("detail", PlainText, nullable=False),
+    Index(None, "action", "audit_id"),
+    Index(None, "by", "audit_id"),
     sqlite_autoincrement=True,
 )

@@ -95,6 +95,7 @@ async def put_user(connection: AsyncConnection, user: User) -> None:
         "agent_id": user.agent_id,
         "language": user.language,
         "password_hash": user.password_hash,
+        "disabled": user.disabled,
     }
     await connection.execute(upsert_into(connection, tables.users), [row])
 
@@ -127,4 +128,5 @@ def _user(row: Row[tuple[str, ...]]) -> User:
         agent_id=AgentId(row.agent_id) if row.agent_id is not None else None,
         language=row.language,
         password_hash=row.password_hash,
+        disabled=row.disabled,
     )

@@ -12,6 +12,8 @@ from starlette.requests import HTTPConnection
 
 from callcenter.app.access_log import Accesses, AccessLog
 from callcenter.app.alerts import Alert, AlertBook
+from callcenter.app.business_book import BusinessBook
+from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.customer_export import ExportedIds
@@ -22,6 +24,7 @@ from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.hooks import HookBook
 from callcenter.app.imports import Imports
+from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
@@ -136,6 +139,18 @@ class DemoInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessParts:
+    """What the pages of configuration are made of."""
+
+    book: BusinessBook
+    preview: BusinessPreview
+    lines: Callable[[], Lines]
+    """Those that calls have now."""
+    exchange_by_hand: bool = True
+    """Whether the exchange learns of new phones and queues only when its files are written anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relations:
     """The customer store beyond the card."""
 
@@ -189,6 +204,7 @@ class WebDependencies:
     alert_book: AlertBook
     reminders: Dismissing
     configuration: Configuration
+    business: BusinessParts
     flows: FlowBook
     imports: Imports
     sessions: Sessions

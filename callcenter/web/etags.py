@@ -15,6 +15,7 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=50)]
 
 MOST_TRIES = 3
 T = TypeVar("T")
+_TAG = re.compile(r'(?:W/)?"(?P<tag>[0-9a-f]{16})"$', re.ASCII)
 _ETAG = re.compile(r'(?:W/)?"(?P<version>\d{1,9})"$', re.ASCII)
 
 
@@ -44,3 +45,13 @@ def expected_version(if_match: str | None) -> int | None:
     if found is None:
         raise InvalidValue('If-Match must be the ETag of an answer, as "7", or *', code="invalid_if_match")
     return int(found["version"])
+
+
+def expected_tag(if_match: str | None) -> str | None:
+    """The name of the content that is to be changed; None where any is right. Raises `InvalidValue`."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _TAG.match(if_match.strip())
+    if found is None:
+        raise InvalidValue("If-Match must be the ETag of an answer, or *", code="invalid_if_match")
+    return found["tag"]

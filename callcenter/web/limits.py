@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -13,6 +13,8 @@ from callcenter.app.prompt_book import LARGEST_RECORDING_BYTES
 from callcenter.web.problems import problem
 
 BODY_LIMIT_BYTES = 262_144
+WHOLE_FILE_LIMIT_BYTES = 8_388_608
+"""A configuration with ten thousand agents."""
 BODY_TIME_LIMIT_SECONDS = 15.0
 UPLOAD_TIME_LIMIT_SECONDS = 120.0
 TABLE_TIME_LIMIT_SECONDS = 900.0
@@ -43,6 +45,7 @@ _JSON = _Bounds(
     refusal="send the body as JSON, with Content-Type: application/json",
     code="not_json",
 )
+_WHOLE_FILE = replace(_JSON, at_most_bytes=WHOLE_FILE_LIMIT_BYTES)
 _SOUND = _Bounds(
     at_most_bytes=LARGEST_RECORDING_BYTES,
     pause_seconds=BODY_TIME_LIMIT_SECONDS,
@@ -65,6 +68,8 @@ _RECORDING = re.compile(r"/api/v1/prompts/[^/]+/[^/]+/[^/]+/recording")
 def _bounds_of(scope: Scope) -> _Bounds:
     if scope["method"] == "POST" and scope["path"] == "/api/v1/imports":
         return _TABLE
+    if scope["path"].startswith("/api/v1/configuration/text"):
+        return _WHOLE_FILE
     return _SOUND if scope["method"] == "PUT" and _RECORDING.fullmatch(scope["path"]) else _JSON
 
 

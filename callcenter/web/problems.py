@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from callcenter.app.business_item import BusinessFaulty
 from callcenter.app.lockout import LockedOut
 from callcenter.app.permissions import Forbidden
 from callcenter.app.sessions import NotSignedIn, WrongCredentials
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_ERRORS = 20
+SHOWN_FAULTS = 200
 
 # The first that fits, so the narrower stand first.
 _STATUS: Sequence[tuple[type[CallcenterError], HTTPStatus]] = (
@@ -98,7 +100,7 @@ def problem_of(error: CallcenterError) -> Response:
         headers = _later(5)
     elif status is HTTPStatus.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"}
-    return problem(status, error.code, str(error), headers=headers)
+    return problem(status, error.code, str(error), headers=headers, errors=_faults(error))
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -136,6 +138,16 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 async def _on_unexpected(request: Request, error: Exception) -> Response:
     log.error("internal_error", exc_info=error)
     return problem(500, "internal_error", "the server failed; its log says more under this answer's X-Request-ID")
+
+
+def _faults(error: CallcenterError) -> list[dict[str, str]] | None:
+    """What is wrong field by field, or line by line, where the error knows it."""
+    if not isinstance(error, BusinessFaulty):
+        return None
+    return [
+        {"where": f"line {fault.line}" if fault.line else fault.field, "message": _printable(str(fault))}
+        for fault in error.faults[:SHOWN_FAULTS]
+    ]
 
 
 def _later(seconds: int) -> dict[str, str]:

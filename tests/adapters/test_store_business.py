@@ -212,7 +212,8 @@ async def test_what_was_there_before_the_first_version_is_kept_as_one(database: 
     demo = await present(database)
     assert await apply(database, "reasons: {}\n") == 2
     async with database.reading() as connection:
-        (_, found) = await list_versions(connection, limit=10)
+        (_, listed) = await list_versions(connection, limit=10)
+        found = await read_version(connection, listed.version)
     assert found.by == "as found"
     await apply(database, found.text)
     assert await present(database) == demo

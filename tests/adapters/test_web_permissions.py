@@ -118,6 +118,14 @@ BODIES: dict[str, object] = {
     "/api/v1/notices": {"to": "all", "text": "x"},
     "/api/v1/imports/{import_id}/preview": {},
     "/api/v1/imports/{import_id}/start": {"mapping": {"columns": ["name"]}},
+    "/api/v1/configuration/text": {"text": "skills: {}"},
+    "/api/v1/configuration/text/check": {"text": "skills: {}"},
+    "/api/v1/configuration/text/compare": {"text": "skills: {}"},
+    "/api/v1/configuration/{part}/order": {"order": []},
+    "/api/v1/configuration/{part}/items/{item}": {"zh": "x", "en": "x"},
+    "/api/v1/configuration/queues/{queue_id}/preview": {},
+    "/api/v1/configuration/versions/{version}/undo": {},
+    "/api/v1/configuration/versions/{version}/restore": {},
     "/api/v1/flows/{name}/check": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/try": {"text": SMALL_FLOW},
     "/api/v1/flows/{name}/compare": {"text": SMALL_FLOW},
@@ -175,7 +183,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
         "nothing",
     )
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
-    names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh"}
+    names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh", "part": "reasons", "item": "tea"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
     names |= {"erasure_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")

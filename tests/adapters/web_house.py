@@ -25,6 +25,8 @@ from callcenter.app.access_log import AccessLog
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
+from callcenter.app.business_book import BusinessBook
+from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import Erasures
@@ -79,6 +81,7 @@ from callcenter.importing.work import run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.customer_book import StoredCustomerBook
@@ -104,7 +107,15 @@ from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
 from callcenter.traces import FileTraces
 from callcenter.web.app import create_app
-from callcenter.web.dependencies import BrowserPhone, Check, DemoInfo, Privacy, Relations, WebDependencies
+from callcenter.web.dependencies import (
+    BrowserPhone,
+    BusinessParts,
+    Check,
+    DemoInfo,
+    Privacy,
+    Relations,
+    WebDependencies,
+)
 from callcenter.web.errors import PortTaken
 from callcenter.web.server import serve
 from tests.fakes import (
@@ -578,6 +589,8 @@ def furnish(
         users=users,
         clock=clock,
     )
+    store = StoredBusiness(database, new_secret=lambda: "secret of a new phone")
+    business = BusinessBook(store=store, shelf=office.shelf, clock=clock)
     worker = InlineWorker(database, directory / "imports")
     imports = Imports(
         store=StoredImports(database),
@@ -653,6 +666,11 @@ def furnish(
         alert_book=StoredAlerts(database),
         reminders=Reminders(book=StoredReminders(database), feed=feed, clock=clock),
         configuration=configuration,
+        business=BusinessParts(
+            book=business,
+            preview=BusinessPreview(book=business, picture=lambda: floor.picture, clock=clock),
+            lines=lambda: office.lines,
+        ),
         flows=office.book,
         imports=imports,
         sessions=sessions,

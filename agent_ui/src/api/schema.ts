@@ -214,6 +214,38 @@ export interface components {
             /** Format: date-time */
             waiting_since: string;
         };
+        /** @description Whether he would come in, what the rules make of him, and every agent, those who would serve first. */
+        callcenter__app__business_preview__PreviewView: {
+            /** Format: date-time */
+            at: string;
+            candidates: components["schemas"]["CandidateView"][];
+            closed_by: string;
+            free: number;
+            grounds: components["schemas"]["GroundView"][];
+            is_open: boolean;
+            next_step_at_seconds: number | null;
+            of_age: boolean;
+            opens_at: string | null;
+            priority: number;
+            rule: string;
+            sent_to: {
+                [key: string]: string;
+            } | null;
+            step: number;
+            steps: number;
+        };
+        /** @description One field of an item that is not as it was; the only one of a label has no name. */
+        callcenter__app__business_tables__FieldChange: {
+            after: string;
+            before: string;
+            name: string;
+        };
+        /** @description One field before and after. */
+        callcenter__app__customer_book__FieldChange: {
+            after: unknown;
+            before: unknown;
+            field: string;
+        };
         /** @description A fault and where it is: `line` and `column` count from 1, `length` letters there are meant. */
         callcenter__app__flow_views__FaultView: {
             code: string;
@@ -227,6 +259,39 @@ export interface components {
         /** @description All queues. */
         callcenter__web__board__QueueList: {
             items: components["schemas"]["QueueView"][];
+        };
+        /** @description Why. */
+        callcenter__web__configuration__NoteBody: {
+            /** @default  */
+            note?: string;
+        };
+        /** @description The ids in their new order. */
+        callcenter__web__configuration__OrderBody: {
+            order: string[];
+        };
+        /** @description A caller who is imagined; with `document` the queue is taken as that would have it. */
+        callcenter__web__configuration__PreviewBody: {
+            at?: string | null;
+            /** @default  */
+            customer_class?: string;
+            document?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** @default  */
+            language?: string;
+            /** @default false */
+            open_complaint?: boolean;
+            skills?: {
+                [key: string]: number;
+            };
+            /** @default 0 */
+            waited_seconds?: number;
+        };
+        /** @description A note, perhaps about one interaction or one case. */
+        callcenter__web__customer_book__NoteBody: {
+            case_id?: string | null;
+            interaction_id?: string | null;
+            text: string;
         };
         /** @description An old version to be published again. */
         callcenter__web__flows__RestoreBody: {
@@ -250,6 +315,33 @@ export interface components {
             encoding?: ("utf-8" | "gb18030" | "utf-16" | "big5" | "windows-1252") | null;
             mapping?: components["schemas"]["MappingBody"] | null;
         };
+        /** @description The first rows and what they come to. */
+        callcenter__web__imports__PreviewView: {
+            examined_rows: number;
+            faults: components["schemas"]["callcenter__web__imports__FaultView"][];
+            fields: components["schemas"]["FieldView"][];
+            mapping: components["schemas"]["ColumnMapping"];
+            mapping_fault: string | null;
+            record: components["schemas"]["ImportView"];
+            remembered: boolean;
+            rows: string[][];
+        };
+        /** @description A new order; without a total it is the sum of its lines. */
+        callcenter__web__orders__OrderBody: {
+            currency: string;
+            /** Format: date */
+            due_on: string;
+            /** @default [] */
+            lines?: components["schemas"]["OrderLineBody"][];
+            /** @default  */
+            note?: string;
+            number: string;
+            /** Format: date */
+            placed_on: string;
+            /** @default new */
+            state?: string;
+            total?: number | string | null;
+        };
         /** @description A text to be heard, with the variables of prompts in it if need be. */
         callcenter__web__prompts__PreviewBody: {
             /** @enum {string} */
@@ -263,6 +355,17 @@ export interface components {
         /** @description The queues that were closed or opened. */
         callcenter__web__supervision__QueueList: {
             items: components["schemas"]["QueueView"][];
+        };
+        /** @description One agent of a preview. */
+        CandidateView: {
+            agent_id: string;
+            from_step: number | null;
+            kind: string;
+            name: string;
+            place: number | null;
+            reason: {
+                [key: string]: string;
+            };
         };
         /** @description A matter that spans interactions, as a card shows it; all of it is `domain.cases.CaseRecord`. */
         Case: {
@@ -403,12 +506,17 @@ export interface components {
             customer_id: string;
             entity: string;
             entity_id: string;
-            fields: components["schemas"]["FieldChange"][];
+            fields: components["schemas"]["callcenter__app__customer_book__FieldChange"][];
         };
         /** @description What the number becomes. */
         ChangedNumberBody: {
             number: string;
         };
+        /**
+         * @description What becomes of an item.
+         * @enum {string}
+         */
+        ChangeKind: "added" | "changed" | "removed" | "ordered";
         /** @description Some changes, the newest first; `next_before` asks for those before, null at the end. */
         ChangeList: {
             items: components["schemas"]["Change"][];
@@ -450,6 +558,16 @@ export interface components {
             started_today: number;
             text_version: string;
         };
+        /** @description One of the words a field may hold. */
+        Choice: {
+            help: {
+                [key: string]: string;
+            } | null;
+            label: {
+                [key: string]: string;
+            };
+            value: string;
+        };
         /** @description A code of the business (a reason, a disposition) and what people read. */
         CodeLabel: {
             code: string;
@@ -476,6 +594,77 @@ export interface components {
         /** @description The lines in which two texts differ. */
         Comparison: {
             lines: components["schemas"]["DifferentLine"][];
+        };
+        /** @description What a change did; of a dry run what it would do. */
+        ConfigurationApplied: {
+            changes: components["schemas"]["ConfigurationChange"][];
+            exchange_by_hand: boolean;
+            item: components["schemas"]["ConfigurationItem"] | null;
+            version: number;
+            warnings: string[];
+        };
+        /** @description What became of one item; of `ordered` the whole part's order. */
+        ConfigurationChange: {
+            fields: components["schemas"]["callcenter__app__business_tables__FieldChange"][];
+            item: string;
+            kind: components["schemas"]["ChangeKind"];
+            order: string[];
+            part: components["schemas"]["Part"];
+        };
+        /** @description What fields may name that is not set here. */
+        ConfigurationChoices: {
+            all_flows: string[];
+            flows: string[];
+            prompts: components["schemas"]["PromptChoice"][];
+            timezones: string[];
+        };
+        /** @description The lines in which two texts differ. */
+        ConfigurationDifferences: {
+            lines: components["schemas"]["DifferentLine"][];
+        };
+        /** @description How the items of one part are shown and asked for. */
+        ConfigurationForm: {
+            fields: components["schemas"]["FormField"][];
+            groups: components["schemas"]["Group"][];
+            part: components["schemas"]["Part"];
+        };
+        /** @description What every field of every part means. */
+        ConfigurationForms: {
+            items: components["schemas"]["ConfigurationForm"][];
+        };
+        /** @description One item; `etag` goes into If-Match of whoever changes it. */
+        ConfigurationItem: {
+            document: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            etag: string;
+            item_id: string;
+        };
+        /** @description All items of a part, in their order, at a version of the whole. */
+        ConfigurationItems: {
+            items: components["schemas"]["ConfigurationItem"][];
+            version: number;
+        };
+        /** @description A version, or what counts now, with the whole of it as YAML. */
+        ConfigurationText: {
+            at: string | null;
+            by: string;
+            note: string;
+            text: string;
+            version: number;
+        };
+        /** @description Versions, the newest first. */
+        ConfigurationVersions: {
+            items: components["schemas"]["ConfigurationVersionView"][];
+        };
+        /** @description One version; of the oldest ones it is not known what they changed. */
+        ConfigurationVersionView: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            changes: components["schemas"]["ConfigurationChange"][] | null;
+            note: string;
+            version: number;
         };
         /** @description What was said about one channel, when, who noted it, and where it came from (a call, a form). */
         Consent: {
@@ -832,12 +1021,11 @@ export interface components {
         ExtendBody: {
             seconds: number;
         };
-        /** @description One field before and after. */
-        FieldChange: {
-            after: unknown;
-            before: unknown;
-            field: string;
-        };
+        /**
+         * @description What a field holds, and so how it is asked for.
+         * @enum {string}
+         */
+        FieldKind: "line" | "label" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days";
         /** @description What a column may be; `label` is of the business's own fields alone. */
         FieldView: {
             label: {
@@ -922,6 +1110,38 @@ export interface components {
             count: number;
             mean_absolute_error_seconds: number | null;
             share_within_range: number | null;
+        };
+        /** @description One field: what it holds, its bounds, what counts where it is left out, and words that explain it. */
+        FormField: {
+            choices: components["schemas"]["Choice"][];
+            group: string;
+            help: {
+                [key: string]: string;
+            };
+            high: number | null;
+            kind: components["schemas"]["FieldKind"];
+            label: {
+                [key: string]: string;
+            };
+            low: number | null;
+            name: string;
+            needed: boolean;
+            usual: components["schemas"]["JsonValue"];
+        };
+        /** @description What a caller's traits add to his priority. */
+        GroundView: {
+            name: string;
+            value: string;
+        };
+        /** @description Fields that belong together. */
+        Group: {
+            help: {
+                [key: string]: string;
+            };
+            label: {
+                [key: string]: string;
+            };
+            name: string;
         };
         /** @description A queue's figures of those who entered it in the last 30 minutes. */
         HalfHourView: {
@@ -1154,6 +1374,7 @@ export interface components {
             verified: boolean;
             waited_seconds: number;
         };
+        JsonValue: unknown;
         /** @description One text in Chinese and in English. */
         Label: {
             en: string;
@@ -1344,12 +1565,6 @@ export interface components {
             note_id: string;
             text: string;
         };
-        /** @description A note, perhaps about one interaction or one case. */
-        NoteBody: {
-            case_id?: string | null;
-            interaction_id?: string | null;
-            text: string;
-        };
         /** @description One text; `to_id` is the agent's or the queue's id, empty where it goes to all. */
         Notice: {
             /** Format: date-time */
@@ -1521,22 +1736,6 @@ export interface components {
             /** @default 1 */
             version: number;
         };
-        /** @description A new order; without a total it is the sum of its lines. */
-        OrderBody: {
-            currency: string;
-            /** Format: date */
-            due_on: string;
-            /** @default [] */
-            lines?: components["schemas"]["OrderLineBody"][];
-            /** @default  */
-            note?: string;
-            number: string;
-            /** Format: date */
-            placed_on: string;
-            /** @default new */
-            state?: string;
-            total?: number | string | null;
-        };
         /** @description What changes of an order; what is left out stays. New lines make a new total, unless there is one with them. */
         OrderChange: {
             currency?: string | null;
@@ -1587,6 +1786,11 @@ export interface components {
          * @enum {string}
          */
         OverflowKind: "queue" | "number" | "callback" | "message" | "closed";
+        /**
+         * @description The parts of a business's configuration, in the order in which they need one another.
+         * @enum {string}
+         */
+        Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts";
         /** @description A SIP account for a phone in the browser. */
         PhoneAccount: {
             password: string;
@@ -1656,17 +1860,6 @@ export interface components {
             verified: boolean;
             waited_seconds: number;
         };
-        /** @description The first rows and what they come to. */
-        PreviewView: {
-            examined_rows: number;
-            faults: components["schemas"]["callcenter__web__imports__FaultView"][];
-            fields: components["schemas"]["FieldView"][];
-            mapping: components["schemas"]["ColumnMapping"];
-            mapping_fault: string | null;
-            record: components["schemas"]["ImportView"];
-            remembered: boolean;
-            rows: string[][];
-        };
         /** @description What the caller's own priority is to be; what his traits and the queue's steps add comes on top. */
         PriorityBody: {
             priority: number;
@@ -1700,6 +1893,13 @@ export interface components {
         /** @description All products, by their codes. */
         ProductList: {
             items: components["schemas"]["Product"][];
+        };
+        /** @description A prompt that queues may say, and its words. */
+        PromptChoice: {
+            name: string;
+            text: {
+                [key: string]: string;
+            };
         };
         /** @description All prompts, and what recordings may be. */
         PromptList: {
@@ -2280,6 +2480,14 @@ export interface components {
             count: number;
             one: string;
             other: string;
+        };
+        /** @description A whole file. */
+        WholeBody: {
+            /** @default  */
+            note?: string;
+            /** @default false */
+            remove_missing?: boolean;
+            text: string;
         };
         /** @description What becomes of the agent after the talk; `by` is the supervisor who wants it so. */
         WishView: {

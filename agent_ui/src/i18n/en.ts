@@ -1,4 +1,5 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
+import { en as admin } from './admin'
 import { en as alerts } from './alerts'
 import { en as calls } from './calls'
 import { en as customers } from './customers'
@@ -21,6 +22,7 @@ export const en = {
   desk,
   reminders,
   surveys,
+  admin,
   imports,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },

@@ -1,5 +1,6 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
 import type { Messages } from './en'
+import { zh as admin } from './admin'
 import { zh as alerts } from './alerts'
 import { zh as calls } from './calls'
 import { zh as customers } from './customers'
@@ -22,6 +23,7 @@ export const zh: Messages = {
   desk,
   reminders,
   surveys,
+  admin,
   imports,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
