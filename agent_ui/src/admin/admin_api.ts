@@ -1,6 +1,6 @@
 /** The business's configuration over REST, as docs/api.md says. */
 import { call, send } from '@/api/client'
-import type { components } from '@/api/types'
+import type { components } from '@/api/schema'
 
 type Schemas = components['schemas']
 
