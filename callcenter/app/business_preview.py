@@ -58,7 +58,7 @@ class GroundView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewView:
+class QueuePreview:
     """Whether he would come in, what the rules make of him, and every agent, those who would serve first."""
 
     at: datetime
@@ -88,7 +88,7 @@ class BusinessPreview:
 
     async def who_would_serve(
         self, queue_id: QueueId, question: Question, document: Mapping[str, Json] | None = None
-    ) -> PreviewView:
+    ) -> QueuePreview:
         """The preview; raises `NotFound`, or `BusinessFaulty` for a document that cannot be a queue."""
         _, business = await self._book.present()
         entry = _drafted(queue_id, document) if document is not None else business.queues.get(queue_id)
@@ -129,13 +129,13 @@ def _hours_of(business: Business, entry: QueueEntry) -> OpeningHours | None:
 
 def _view(
     found: Preview, entry: QueueEntry, hours: OpeningHours | None, at: datetime, *, closed_by: str
-) -> PreviewView:
+) -> QueuePreview:
     # Hours without a destination do not apply: newcomers are let in.
     destination = entry.config.limits.when_closed
     is_open = hours is None or destination is None or hours.is_open(at)
     steps = entry.config.routing
     following = steps[found.step + 1].after if found.step + 1 < len(steps) else None
-    return PreviewView(
+    return QueuePreview(
         at=at,
         is_open=is_open,
         opens_at=None if is_open or hours is None else hours.next_opening(at),

@@ -15,7 +15,7 @@ from callcenter.app.business_book import Applied, Item
 from callcenter.app.business_file import FILE_MAX_CHARACTERS
 from callcenter.app.business_form import Form, forms
 from callcenter.app.business_form_fields import Choice, FieldKind, Group
-from callcenter.app.business_preview import PreviewView, Question
+from callcenter.app.business_preview import QueuePreview, Question
 from callcenter.app.business_tables import FieldChange, Value
 from callcenter.app.flow_views import DifferentLine
 from callcenter.app.permissions import Action
@@ -314,7 +314,7 @@ async def restore_version(
     return document(_applied(applied, deps))
 
 
-@router.post("/configuration/queues/{queue_id}/preview", response_model=PreviewView, dependencies=reading)
+@router.post("/configuration/queues/{queue_id}/preview", response_model=QueuePreview, dependencies=reading)
 async def preview_queue(queue_id: ItemId, body: PreviewBody, deps: Deps) -> Response:
     """Who would serve a caller now, in order, and why the others would not."""
     question = Question(
