@@ -214,26 +214,6 @@ export interface components {
             /** Format: date-time */
             waiting_since: string;
         };
-        /** @description Whether he would come in, what the rules make of him, and every agent, those who would serve first. */
-        callcenter__app__business_preview__PreviewView: {
-            /** Format: date-time */
-            at: string;
-            candidates: components["schemas"]["CandidateView"][];
-            closed_by: string;
-            free: number;
-            grounds: components["schemas"]["GroundView"][];
-            is_open: boolean;
-            next_step_at_seconds: number | null;
-            of_age: boolean;
-            opens_at: string | null;
-            priority: number;
-            rule: string;
-            sent_to: {
-                [key: string]: string;
-            } | null;
-            step: number;
-            steps: number;
-        };
         /** @description One field of an item that is not as it was; the only one of a label has no name. */
         callcenter__app__business_tables__FieldChange: {
             after: string;
@@ -314,17 +294,6 @@ export interface components {
             delimiter?: ("," | ";" | "\t" | "|") | null;
             encoding?: ("utf-8" | "gb18030" | "utf-16" | "big5" | "windows-1252") | null;
             mapping?: components["schemas"]["MappingBody"] | null;
-        };
-        /** @description The first rows and what they come to. */
-        callcenter__web__imports__PreviewView: {
-            examined_rows: number;
-            faults: components["schemas"]["callcenter__web__imports__FaultView"][];
-            fields: components["schemas"]["FieldView"][];
-            mapping: components["schemas"]["ColumnMapping"];
-            mapping_fault: string | null;
-            record: components["schemas"]["ImportView"];
-            remembered: boolean;
-            rows: string[][];
         };
         /** @description A new order; without a total it is the sum of its lines. */
         callcenter__web__orders__OrderBody: {
@@ -1860,6 +1829,17 @@ export interface components {
             verified: boolean;
             waited_seconds: number;
         };
+        /** @description The first rows and what they come to. */
+        PreviewView: {
+            examined_rows: number;
+            faults: components["schemas"]["callcenter__web__imports__FaultView"][];
+            fields: components["schemas"]["FieldView"][];
+            mapping: components["schemas"]["ColumnMapping"];
+            mapping_fault: string | null;
+            record: components["schemas"]["ImportView"];
+            remembered: boolean;
+            rows: string[][];
+        };
         /** @description What the caller's own priority is to be; what his traits and the queue's steps add comes on top. */
         PriorityBody: {
             priority: number;
@@ -1977,6 +1957,26 @@ export interface components {
         /** @description Where the caller is to wait. */
         QueueBody: {
             queue_id: string;
+        };
+        /** @description Whether he would come in, what the rules make of him, and every agent, those who would serve first. */
+        QueuePreview: {
+            /** Format: date-time */
+            at: string;
+            candidates: components["schemas"]["CandidateView"][];
+            closed_by: string;
+            free: number;
+            grounds: components["schemas"]["GroundView"][];
+            is_open: boolean;
+            next_step_at_seconds: number | null;
+            of_age: boolean;
+            opens_at: string | null;
+            priority: number;
+            rule: string;
+            sent_to: {
+                [key: string]: string;
+            } | null;
+            step: number;
+            steps: number;
         };
         /** @description A queue's id and name. */
         QueueRef: {
