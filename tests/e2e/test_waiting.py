@@ -4,10 +4,11 @@ After every test the invariants I1-I4 are checked over everything that has happe
 """
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -15,12 +16,15 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 
-from tests.e2e.house import Agent
+from callcenter.ivr.waiting import WaitingPrompts
+from tests.e2e import told_tones
+from tests.e2e.house import PROJECT, Agent
 from tests.e2e.invariants import Invariants
 from tests.e2e.phones import Caller
-from tests.e2e.prompt_tones import Ear
+from tests.e2e.prompt_tones import Ear, queue_prompts
 from tests.e2e.routing_house import AGENTS_HERTZ, RoutingHouse
 from tests.e2e.test_faults import longest_silence
+from tests.e2e.told_tones import ToldEar
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -35,16 +39,36 @@ QUEUES = {
     f"information: [have_number_ready, say_more_languages], information_interval_seconds: {INTERVAL}}}",
     "keyed": "skills: {billing: 1}, waiting: {ask_on_entry: yes, message: yes, "
     f"information: [have_number_ready], information_interval_seconds: {INTERVAL}}}",
+    "numbered": "skills: {billing: 1}, announce_first_after_seconds: 1, announce_interval_seconds: 6",
     "placed": "skills: {billing: 1}, announce_first_after_seconds: 1, announce_interval_seconds: 5, "
     "waiting: {ask_on_entry: yes, message: yes}",
 }
+ENGLISH = """
+flow: numbered_en
+languages: [en]
+start: to_queue
+rescue: to_queue
+prompts: {}
+nodes:
+  to_queue: {kind: queue, queue: numbered}
+"""
 AGENTS = {"1001": "skills: {billing: 8}"}
+
+
+class TellingHouse(RoutingHouse):
+    """Its callers hear numbers that can be told (told_tones.py)."""
+
+    usual_voice = False
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[RoutingHouse]:
     with tempfile.TemporaryDirectory(prefix="cc-waiting-", dir="/tmp") as base:
-        async with RoutingHouse(Path(base), queues=QUEUES, agents=AGENTS) as house:
+        voice = Path(base) / "voice"
+        told_tones.install(voice)
+        path = {"PATH": f"{voice}{os.pathsep}{os.environ['PATH']}"}
+        flows = {"numbered_en": ENGLISH}
+        async with TellingHouse(Path(base), queues=QUEUES, agents=AGENTS, flows=flows, environment=path) as house:
             yield house
 
 
@@ -246,6 +270,40 @@ async def test_the_place_that_is_told_is_the_place_he_has_at_that_moment(house: 
             told = [e["data"]["position"] for e in record["timeline"] if e["name"] == "position_announced"]
             assert told[:2] == [2, 1]
             await second.hang_up()
+
+
+async def test_the_numbers_he_hears_are_the_engines_in_both_languages(house: RoutingHouse) -> None:
+    prompts = WaitingPrompts(queue_prompts(PROJECT / "ivr_flows"))
+    async with nobody_idle(house), AsyncExitStack() as callers:
+        lines: list[tuple[Caller, str]] = []
+        for number in range(5):
+            line, language = (("numbered", "zh"), ("numbered_en", "en"))[number % 2]
+            caller = await callers.enter_async_context(house.dialled(line, f"+86137000006{number:02}"))
+            lines.append((caller, language))
+            await house.waiting("numbered", number + 1)
+        rows = {row["ani"]["e164"]: row for row in await house.waiting("numbered", 5)}
+        ears = [ToldEar(prompts, caller.audio) for caller, _ in lines]
+        for (caller, language), ear in list(zip(lines, ears, strict=True))[1:]:
+            told = await ear.hears(1, prompt="position")
+            assert (told.position, told.language) == (rows[caller.ani]["position"], language)
+        await lines[0][0].hang_up()
+        rows = {row["ani"]["e164"]: row for row in await house.waiting("numbered", 4)}
+        for (caller, language), ear in list(zip(lines, ears, strict=True))[2:]:
+            told = await ear.hears(2, prompt="position")
+            assert (told.position, told.language) == (rows[caller.ani]["position"], language)
+        await house.ear(lines[1][0]).hears("next_in_line")
+        for (caller, language), ear in list(zip(lines, ears, strict=True))[1:]:
+            record = await house.record(rows[caller.ani]["interaction_id"])
+            announced = [entry["data"] for entry in record["timeline"] if entry["name"] == "position_announced"]
+            heard = [told.position for told in ear.heard() if told.prompt == "position"]
+            assert heard == [data["position"] for data in announced][: len(heard)]
+            wait = await ear.hears(1, prompt="expected_wait")
+            assert wait.language == language
+            assert wait.wait is not None
+            minutes = announced[0]["expected_wait_seconds"] / 60
+            assert (wait.wait.low_minutes or 0) <= minutes <= (wait.wait.high_minutes or minutes)
+        for caller, _ in lines[1:]:
+            await caller.hang_up()
 
 
 # ---- the server dies
