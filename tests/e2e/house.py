@@ -33,7 +33,7 @@ from tests import commands
 from tests.e2e import spoken
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
-from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence
+from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence, Tone
 from tests.ports import free_ports, own_share
 
 PASSWORD = "e2e-password-of-the-house"
@@ -86,8 +86,6 @@ class Agent:
 class House:
     """One Asterisk and one server, with everything a test does to them."""
 
-    usual_voice = True
-    """Whether its prompts sound as everywhere, so that they need not be made for it."""
     forked = True
     """Whether its server is a fork that has its imports already; where the start is measured, it is not."""
 
@@ -145,8 +143,7 @@ class House:
         asyncio.get_running_loop().set_debug(False)
         (self.base / "sip").mkdir()
         parts = await prepare_demo(self.settings, self.base)
-        if self.usual_voice:
-            await spoken.give(self.settings.sound_directory)
+        await self._have_prompts_spoken()
         await self._arrange_for_tests()
         self._asterisk = parts.asterisk
         await self.asterisk.start()
@@ -164,6 +161,10 @@ class House:
             await self.stop_server()
         finally:
             await self.asterisk.stop()
+
+    async def _have_prompts_spoken(self) -> None:
+        """Before anybody calls; the server would do the same, and take its time."""
+        await spoken.give(self.settings.sound_directory)
 
     async def _arrange_for_tests(self) -> None:
         """Nobody waits twenty seconds in a test for what three can show; one number leads straight to a queue; and a
@@ -294,7 +295,7 @@ class House:
         asserted_identity: str | None = None,
         from_value: str | None = None,
         keys_by: Literal["rfc4733", "info"] = "rfc4733",
-        sound: Silence | None = None,
+        sound: Tone | Silence | None = None,
         extra_headers: Sequence[tuple[str, str]] = (),
     ) -> Caller:
         """Somebody who calls; use it with `async with`."""

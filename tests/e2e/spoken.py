@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from callcenter.asterisk import prompts, synthesis
-from callcenter.asterisk.prompts import PromptLibrary
+from callcenter.asterisk.prompts import PromptLibrary, Synthesiser
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.ivr.prompts import Utterance
 from callcenter.ivr.reader import parse_flows, parse_prompts
@@ -29,7 +29,7 @@ async def give(sounds: Path) -> None:
     kept = await asyncio.to_thread(_place)
     with (kept / "lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        await _make(kept)
+        await fill(kept, EspeakSynthesiser())
     await asyncio.to_thread(_link, kept, sounds)
 
 
@@ -50,13 +50,17 @@ def _place() -> Path:
     return directory
 
 
-async def _make(kept: Path) -> None:
-    library = PromptLibrary(kept, None, EspeakSynthesiser(), builds_at_once=AT_ONCE)
+async def fill(sounds: Path, synthesiser: Synthesiser) -> None:
+    """Make there what the shipped flows and queues say, as far as it is missing."""
+    library = PromptLibrary(sounds, None, synthesiser, builds_at_once=AT_ONCE)
     try:
         missing = library.missing((), also=_said())
-        await asyncio.gather(*(library.build_all((), also=missing[part::AT_ONCE]) for part in range(AT_ONCE)))
+        parts = (library.build_all((), also=missing[part::AT_ONCE]) for part in range(AT_ONCE))
+        failures = [failure for failed in await asyncio.gather(*parts) for failure in failed]
     finally:
         await library.aclose()
+    if failures:
+        raise AssertionError(f"{len(failures)} prompts were not made: {failures[0].reason}")
 
 
 def _said() -> list[Utterance]:

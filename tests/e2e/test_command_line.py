@@ -49,6 +49,7 @@ class Place:
     base: Path
     environment: dict[str, str]
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    launched: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def port(self, name: str) -> int:
         return int(self.environment[f"CALLCENTER_{name}"])
@@ -76,7 +77,7 @@ class Place:
     def launch(self, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
         """Start `callcenter` in a session of its own, as a terminal would."""
         with (log or self.base.parent / "launch.log").open("ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "callcenter", *arguments],
                 env=self.environment | {MARK: self.mark},
                 cwd=PROJECT,
@@ -85,6 +86,15 @@ class Place:
                 stderr=output,
                 start_new_session=True,
             )
+        self.launched.append(process)
+        return process
+
+    def clear(self) -> None:
+        """Kill what a test has left, and wait for it: what nobody has waited for complains in some later test."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        for process in self.launched:
+            process.wait(STOP_SECONDS)
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run `callcenter` to its end: its exit status and all it said."""
@@ -162,8 +172,7 @@ def filled_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(tmp_path: Path, filled_database: Path) -> Iterator[Place]:
     place = server_place(tmp_path / "place", filled_database)
     yield place
-    for pid in place.processes():
-        os.kill(pid, signal.SIGKILL)
+    place.clear()
 
 
 def server_place(base: Path, filled_database: Path) -> Place:
@@ -409,8 +418,7 @@ def demo(tmp_path: Path) -> Iterator[Place]:
     place = place_at(tmp_path / "demo")
     place.environment["CALLCENTER_DEMO_DIRECTORY"] = str(place.base)
     yield place
-    for pid in place.processes():
-        os.kill(pid, signal.SIGKILL)
+    place.clear()
 
 
 def test_a_demo_names_every_taken_port(demo: Place) -> None:

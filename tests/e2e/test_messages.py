@@ -30,6 +30,8 @@ QUEUES = {
     "waited": "skills: {billing: 1}",
 }
 AGENTS = {"1001": "skills: {billing: 8}", "1002": "skills: {billing: 5}"}
+AGAIN_WITHIN_SECONDS = 3.0
+"""So soon after a restart he is where he was when the server was killed."""
 SAMPLES = 8_000
 BYTES_A_SECOND = 2 * SAMPLES
 
@@ -195,14 +197,17 @@ async def speak_and_kill(house: RoutingHouse, caller: Caller) -> str:
 async def test_killed_while_he_speaks_nothing_is_lost_and_he_goes_on(house: RoutingHouse) -> None:
     async with house.dialled("lonely", STAYS) as caller:
         interaction_id = await speak_and_kill(house, caller)
+        ear = house.ear(caller)
+        before = len(ear.heard())
         await house.launch_server()
         await caller.press("#")
-        ear = house.ear(caller)
-        await ear.hears("message_review", seconds=30)
+        await house.ready()
+        await ear.hears("message_review", seconds=AGAIN_WITHIN_SECONDS)
+        # He goes on where he was, and is not told anew to speak.
+        assert [said for said in ear.heard()[before:] if said != "apology"] == ["message_review"]
         await caller.press("1")
         await ear.hears("message_kept")
         assert (await caller.ended(20)).by == "server"
-    await house.ready()
     assert (await house.ended(interaction_id))["outcome"] == "message_left"
     message = await the_message(house, interaction_id)
     assert await heard(house, message) == pytest.approx(message["seconds"], abs=2.0)

@@ -10,6 +10,7 @@ import math
 import re
 import sys
 import time
+import wave
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from callcenter.asterisk.synthesis import DEFAULT_VOICES
+from callcenter.asterisk.synthesis import DEFAULT_VOICES, EspeakSynthesiser, SynthesisFailed
 from callcenter.ivr.prompts import PLACEHOLDER, PromptSet
 from tests.e2e.prompt_tones import Samples
 from tests.e2e.rtp import DECODED, SAMPLES_PER_SECOND, HeardFrame
@@ -124,8 +125,24 @@ class ToneVoice:
         )
         program.chmod(0o755)
 
+    def settings_of(self, language: str) -> str:
+        """As of the synthesiser that has its program called."""
+        return EspeakSynthesiser().settings_of(language)
+
+    async def speak(self, text: str, language: str, target: Path) -> None:
+        """What its program would say, without a program: for all that is made before anybody calls."""
+        voice = DEFAULT_VOICES[language].voice
+        low, high = next((row[2], row[3]) for row in self._table if row[0] == voice and _says(row[1], text))
+        with wave.open(str(target), "wb") as out:
+            out.setparams((1, 2, SAMPLES_PER_SECOND, 0, "NONE", "not compressed"))
+            out.writeframes(_tones(low, high).round().astype("<i2").tobytes())
+
+    async def convert(self, recorded: Path, target: Path) -> None:
+        """There are no recordings here."""
+        raise SynthesisFailed(f"{recorded} is no prompt of the voice that says tones, so {target} cannot be made")
+
     def said(self, language: str, prompt: str) -> list[str]:
-        """Every text that was made of a prompt so far, each once."""
+        """Every text that its program has made of a prompt so far, each once."""
         if self._said is None or not self._said.exists():
             return []
         patterns = [(row[0], row[1]) for row in self._table if Said(language, prompt) in row[4]]
@@ -144,8 +161,7 @@ class ToneVoice:
     def tones_of(self, language: str, prompt: str) -> Samples:
         """What a prompt sounds like."""
         low, high = next((row[2], row[3]) for row in self._table if Said(language, prompt) in row[4])
-        at = np.arange(round(SAMPLES_PER_SECOND * SECONDS)) / SAMPLES_PER_SECOND
-        return 6000 * (np.sin(2 * np.pi * low * at) + np.sin(2 * np.pi * high * at))
+        return _tones(low, high)
 
     def prompts_in(self, block: Samples) -> frozenset[Said]:
         """The prompts whose tones are in a twentieth of a second; none when anything else is."""
@@ -164,6 +180,15 @@ class ToneVoice:
         """All that it can say."""
         for said in self._prompts.values():
             yield from said
+
+
+def _tones(low: int, high: int) -> Samples:
+    at = np.arange(round(SAMPLES_PER_SECOND * SECONDS)) / SAMPLES_PER_SECOND
+    return 6000 * (np.sin(2 * np.pi * low * at) + np.sin(2 * np.pi * high * at))
+
+
+def _says(pattern: str, text: str) -> bool:
+    return re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
 def _pattern(text: str) -> str:
