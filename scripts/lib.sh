@@ -139,6 +139,21 @@ want_voice() {
     want sox sox "converts the prompts' sound files"
 }
 
+# What reads recordings in the formats of telephones. Nothing depends on it: where it cannot be had, which is tried once
+# a day, the page Prompts says which formats are read.
+wish_formats() {
+    local packages=()
+    sox --help 2>/dev/null | grep -qw mp3 || packages+=(libsox-fmt-mp3)
+    command -v opusdec >/dev/null || packages+=(opus-tools)
+    command -v faad >/dev/null || packages+=(faad)
+    [ ${#packages[@]} = 0 ] && return 0
+    command -v apt-get >/dev/null && as_root true || return 0
+    [ -z "$(find "$STAMPS/formats" -mmin -1440 2>/dev/null)" ] || return 0
+    mkdir -p "$STAMPS" && touch "$STAMPS/formats"
+    need_packages "read recordings in mp3, opus and m4a" "${packages[@]}" ||
+        say "  ${packages[*]} left out: recordings in other formats are taken"
+}
+
 want_sip_phones() { want sipp sip-tester "places calls of simulated callers and agents"; }
 
 want_test_tools() {

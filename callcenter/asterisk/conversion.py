@@ -15,9 +15,12 @@ SoxMissing (of Conflict)  sox_missing
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import subprocess
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +28,7 @@ from typing import Final
 import numpy as np
 
 from callcenter.app.prompt_book import LONGEST_RECORDING, RecordedSound
+from callcenter.asterisk.decoders import DECODERS, PACKAGES
 from callcenter.asterisk.synthesis import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from callcenter.domain.errors import Conflict, InvalidValue
 
@@ -63,7 +67,7 @@ _SOX_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "webm": "webm",
     }
 )
-"""Formats that are recognised, each with the name sox has for it; whether this sox reads it, sox says."""
+"""Formats that are recognised, each with the name sox has for it; sox says whether it reads it, or a decoder does."""
 
 
 class RecordingRefused(InvalidValue):
@@ -107,12 +111,13 @@ def format_of(head: bytes) -> str | None:
 
 
 class SoxConverter:
-    """Decodes with sox; every run ends within `seconds`."""
+    """Decodes with sox, and with the decoders beside it (decoders.py); every run ends within `seconds`."""
 
     def __init__(self, *, sox: str = "sox", seconds: float = CONVERSION_SECONDS) -> None:
         self._sox = sox
         self._seconds = seconds
         self._readable: tuple[str, ...] | None = None
+        self._by_sox: frozenset[str] = frozenset()
 
     async def formats(self) -> tuple[str, ...]:
         """The formats that can be read here, by the names of `format_of`; none without sox."""
@@ -123,7 +128,9 @@ class SoxConverter:
                 return ()
             line = next((line for line in told.splitlines() if line.startswith("AUDIO FILE FORMATS:")), "")
             known = frozenset(line.split())
-            self._readable = tuple(name for name, sox_name in _SOX_TYPES.items() if sox_name in known)
+            self._by_sox = frozenset(name for name, sox_name in _SOX_TYPES.items() if sox_name in known)
+            decoded = {name for name, decoder in DECODERS.items() if decoder.is_here}
+            self._readable = tuple(name for name in _SOX_TYPES if name in self._by_sox | decoded)
         return self._readable
 
     async def convert(self, upload: Path, target: Path) -> RecordedSound:
@@ -134,10 +141,15 @@ class SoxConverter:
         raw = target.with_name(f"{target.name}.raw")
         longest = LONGEST_RECORDING.total_seconds()
         try:
-            await self._run(
-                "-V1", "-R", "-t", _SOX_TYPES[name], _argument(upload),
+            target_of_sox = (
                 "-t", "f32", "-r", str(SAMPLE_RATE_HZ), "-c", "1", _argument(raw), "trim", "0", str(longest + 1),
             )  # fmt: skip
+            if name in self._by_sox:
+                await self._run("-V1", "-R", "-t", _SOX_TYPES[name], _argument(upload), *target_of_sox)
+            else:
+                # A decoder that writes into a pipe cannot know the length when it writes the header.
+                piped = ("-V1", "-R", "--ignore-length", "-t", "wav", "-", *target_of_sox)
+                await self._run(*piped, decoder=DECODERS[name].command(upload))
             return await asyncio.to_thread(_finish, raw, target, name)
         finally:
             raw.unlink(missing_ok=True)
@@ -149,24 +161,24 @@ class SoxConverter:
         name = format_of(head)
         readable = await self.formats()
         if name not in readable:
-            what = "this is not a sound file" if name is None else f"{name} cannot be read by the sox of this server"
-            more = "; for mp3: apt-get install libsox-fmt-mp3" if name == "mp3" else ""
+            what = "this is not a sound file" if name is None else f"{name} cannot be read by this server"
+            package = PACKAGES.get(name or "")
+            more = f"; for {name}: apt-get install {package}, and start it anew" if package else ""
             raise RecordingRefused(f"{what}; it reads {', '.join(readable)}{more}", code="recording_format")
         return name
 
-    async def _run(self, *arguments: str) -> str:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                self._sox,
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except OSError as error:
-            raise SoxMissing(f"sox does not start: {error}") from error
+    async def _run(self, *arguments: str, decoder: tuple[str, ...] = ()) -> str:
+        """Run sox; a `decoder` writes into its standard input, and ends when sox has read enough."""
+        feeding: asyncio.subprocess.Process | None = None
+        process: asyncio.subprocess.Process | None = None
         try:
             async with asyncio.timeout(self._seconds):
+                with _pipe() as (out_of, into):
+                    if decoder:
+                        feeding = await _started(decoder, stdin=subprocess.DEVNULL, stdout=into)
+                    process = await _started(
+                        (self._sox, *arguments), stdin=out_of if decoder else subprocess.DEVNULL, stdout=subprocess.PIPE
+                    )
                 told, complaint = await process.communicate()
         except TimeoutError as error:
             raise RecordingRefused(
@@ -174,15 +186,38 @@ class SoxConverter:
                 code="recording_broken",
             ) from error
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
+            for one in (process, feeding):
+                if one is not None:
+                    if one.returncode is None:
+                        with suppress(ProcessLookupError):
+                            one.kill()
+                    await one.communicate()
         if process.returncode != 0:
             said = complaint.decode(errors="replace").strip().splitlines()
             # sox names our own file in its message; what is of use stands behind the last colon.
             reason = said[-1].rpartition(": ")[2] if said else "no reason given"
             raise RecordingRefused(f"the file cannot be decoded: {reason}", code="recording_broken")
         return told.decode(errors="replace")
+
+
+async def _started(command: tuple[str, ...], *, stdin: int, stdout: int) -> asyncio.subprocess.Process:
+    """Start a program; what it complains of is kept where its output is."""
+    kept = subprocess.PIPE if stdout == subprocess.PIPE else subprocess.DEVNULL
+    try:
+        return await asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=stdout, stderr=kept)
+    except OSError as error:
+        raise SoxMissing(f"{command[0]} does not start: {error}") from error
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """Its two ends, closed here at the end of the block: then each program has the only one."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def speech_level_db(samples: Samples) -> float:

@@ -1,6 +1,7 @@
 """Recordings of prompts, through the real sox: every format, silence, loudness, and what is refused."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 from datetime import timedelta
@@ -139,7 +140,6 @@ async def test_a_small_file_that_holds_hours_is_refused_and_fills_no_disk(tmp_pa
         (b"#EXTM3U\nhttp://127.0.0.1:1/x.wav\n", "recording_format"),
         (b"/etc/passwd\n", "recording_format"),
         (b"\x1a\x45\xdf\xa3" + b"\x00" * 400, "recording_format"),
-        (b"\x00\x00\x00\x20ftypM4A " + b"\x00" * 400, "recording_format"),
         (tone()[:30], "recording_broken"),
         (b"fLaC" + b"\xff" * 900, "recording_broken"),
         (tone(level_db=-80), "recording_silent"),
@@ -166,6 +166,76 @@ async def test_a_format_that_this_sox_lacks_names_those_it_has(tmp_path: Path) -
     if "mp3" not in formats:
         assert "wav" in str(refused.value)
         assert "libsox-fmt-mp3" in str(refused.value)
+
+
+TONE_M4A = Path(__file__).parent / "samples" / "tone.m4a"
+"""A second of 700 Hz, by an AAC encoder."""
+
+
+def telephone_sound(tmp_path: Path, name: str) -> Path:
+    """A second of a tone in this format; skipped where nothing here makes it."""
+    path = tmp_path / "made" / f"tone.{name}"
+    path.parent.mkdir()
+    if name == "m4a":
+        shutil.copyfile(TONE_M4A, path)
+        return path
+    plain = written(path.with_suffix(".wav"), tone(seconds=1.0))
+    command = ["opusenc", "--quiet", str(plain), str(path)] if name == "opus" else ["sox", str(plain), str(path)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        plain.unlink()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"nothing here makes {name}")
+    return path
+
+
+@pytest.mark.parametrize("name", ["mp3", "opus", "m4a"])
+async def test_what_telephones_record_is_taken(tmp_path: Path, name: str) -> None:
+    upload, target = telephone_sound(tmp_path, name), tmp_path / "out.wav"
+    assert format_of(upload.read_bytes()) == name
+    if name not in await SoxConverter().formats():
+        pytest.skip(f"nothing here reads {name}")
+    sound = await SoxConverter().convert(upload, target)
+    assert sound.format == name
+    assert 0.8 < sound.seconds < 1.3
+    assert abs(sound.level_db - SPEECH_LEVEL_DB) < 0.5
+    assert names_in(tmp_path) == ["made", "out.wav"]
+    if name == "mp3":  # Each of its frames is a sound of its own.
+        return
+    cut_off = written(tmp_path / "cut", upload.read_bytes()[:300])
+    with pytest.raises(RecordingRefused) as refused:
+        await SoxConverter().convert(cut_off, tmp_path / "cut.wav")
+    assert refused.value.code in {"recording_broken", "recording_too_short"}
+
+
+@pytest.mark.parametrize(("name", "program", "package"), [("opus", "opusdec", "opus-tools"), ("m4a", "faad", "faad")])
+async def test_a_decoder_that_is_missing_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, program: str, package: str
+) -> None:
+    only_sox = tmp_path / "programs"
+    only_sox.mkdir()
+    (only_sox / "sox").write_text('#!/bin/sh\necho "AUDIO FILE FORMATS: wav flac"\n')
+    (only_sox / "sox").chmod(0o755)
+    monkeypatch.setenv("PATH", str(only_sox))
+    head = b"OggS" + b"\0" * 24 + b"OpusHead" if name == "opus" else b"\0\0\0\x20ftypM4A "
+    upload = written(tmp_path / "upload", head + b"\0" * 400)
+    assert shutil.which(program) is None
+    with pytest.raises(RecordingRefused, match=f"it reads wav, flac; for {name}: apt-get install {package}"):
+        await SoxConverter().convert(upload, tmp_path / "out.wav")
+
+
+async def test_a_decoder_that_never_ends_is_ended_with_the_longest_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = tmp_path / "programs"
+    endless.mkdir()
+    (endless / "opusdec").write_text("#!/bin/sh\nexec sox -n -b 16 -r 8000 -c 1 -t wav - synth 360000 sine 700\n")
+    (endless / "opusdec").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{endless}{os.pathsep}{os.environ['PATH']}")
+    upload = written(tmp_path / "upload", b"OggS" + b"\0" * 24 + b"OpusHead" + b"\0" * 400)
+    with pytest.raises(RecordingRefused, match="longer than 5 minutes"):
+        await SoxConverter().convert(upload, tmp_path / "out.wav")
+    assert names_in(tmp_path) == ["programs", "upload"]
 
 
 async def test_a_sox_that_hangs_is_ended_and_a_missing_one_is_told(tmp_path: Path) -> None:
