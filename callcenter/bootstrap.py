@@ -61,6 +61,7 @@ from callcenter.app.supervision import Supervision
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
 from callcenter.app.views import PopView
+from callcenter.app.walls import Walls
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.cel import ChannelLog, rotated_path
@@ -85,6 +86,7 @@ from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.board import StoredWalls, StoredWishes
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
@@ -517,6 +519,15 @@ class _Server:
                 surveys=surveys,
                 hooks=hooks,
                 trends=self._trends,
+                wishes=StoredWishes(database),
+                walls=Walls(
+                    book=StoredWalls(database),
+                    rows=desk.queues,
+                    clock=clock,
+                    allowed=settings.server.wall_links,
+                    new_id=lambda: uuid.uuid4().hex,
+                    new_token=lambda: secrets.token_urlsafe(32),
+                ),
                 alerts=self._alerts,
                 alert_book=alert_book,
                 reminders=self._reminders,

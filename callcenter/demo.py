@@ -149,6 +149,7 @@ def put_demo_defaults(environment: MutableMapping[str, str], base: Path) -> None
         "CALLCENTER_SERVER_DATA_DIRECTORY": str(base / "data"),
         "CALLCENTER_SERVER_UI_DIRECTORY": str(PROJECT / "agent_ui" / "dist"),
         "CALLCENTER_SERVER_LOG_FORMAT": "console",
+        "CALLCENTER_SERVER_WALL_LINKS": "true",
         "CALLCENTER_SERVER_LOG_LEVEL": "warning",
         "CALLCENTER_FLOWS_DIRECTORY": str(PROJECT / "ivr_flows"),
         "CALLCENTER_FLOWS_DEFAULT": "main",

@@ -98,6 +98,7 @@ class ServerSettings(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     secure_cookies: bool = False
+    wall_links: bool = False
     ui_directory: Path = Path("agent_ui/dist")
 
 

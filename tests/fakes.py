@@ -201,7 +201,7 @@ class FakeRecords:
         customer_id: CustomerId | None = None,
         agent_id: AgentId | None = None,
         queue_id: QueueId | None = None,
-        outcome: Outcome | None = None,
+        outcomes: Sequence[Outcome] = (),
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[Interaction, ...]:
@@ -218,7 +218,7 @@ class FakeRecords:
             if (customer_id is None or one.customer_id == customer_id)
             and (agent_id is None or one.agent_id == agent_id)
             and (queue_id is None or one.queue_id == queue_id)
-            and (outcome is None or one.outcome is outcome)
+            and (not outcomes or one.outcome in outcomes)
             and (since is None or one.started_at >= since)
             and (until is None or one.started_at < until)
         )[:limit]

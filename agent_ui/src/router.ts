@@ -9,6 +9,8 @@ declare module 'vue-router' {
     open?: boolean
     /** Only for users with an agent's desk. */
     desk?: boolean
+    /** Without the bar above: a screen that nobody touches. */
+    bare?: boolean
     /** Only for supervisors and administrators. */
     oversight?: boolean
   }
@@ -35,6 +37,7 @@ export const router = createRouter({
     { path: '/surveys', component: () => import('./views/SurveysView.vue'), meta: { oversight: true } },
     { path: '/prompts', component: () => import('./views/PromptsView.vue'), meta: { oversight: true } },
     { path: '/imports', component: () => import('./views/ImportsView.vue'), meta: { oversight: true } },
+    { path: '/wall', component: () => import('./views/WallView.vue'), meta: { open: true, bare: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

@@ -91,6 +91,10 @@ class Action(StrEnum):
     READ_ALERTS = "read_alerts"
     ACKNOWLEDGE_ALERTS = "acknowledge_alerts"
     DISMISS_REMINDERS = "dismiss_reminders"
+    READ_PREFERENCES = "read_preferences"
+    WRITE_PREFERENCES = "write_preferences"
+    KEEP_WALLS = "keep_walls"
+    READ_WALL = "read_wall"
     CONNECT_FEED = "connect_feed"
     FOLLOW_DESK = "follow_desk"
     FOLLOW_QUEUES = "follow_queues"
@@ -179,6 +183,12 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_ALERTS: _OVERSIGHT,
     Action.ACKNOWLEDGE_ALERTS: _OVERSIGHT,
     Action.DISMISS_REMINDERS: _OWN_DESK,
+    # How one wants one's own pages.
+    Action.READ_PREFERENCES: _SIGNED_IN,
+    Action.WRITE_PREFERENCES: _SIGNED_IN,
+    Action.KEEP_WALLS: _OVERSIGHT,
+    # The token of a link is looked at by the route itself: it is no session.
+    Action.READ_WALL: _EVERYONE,
     Action.CONNECT_FEED: _SIGNED_IN,
     Action.FOLLOW_DESK: _OWN_DESK,
     Action.FOLLOW_QUEUES: _SIGNED_IN,

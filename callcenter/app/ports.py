@@ -152,7 +152,7 @@ class Records(Protocol):
         customer_id: CustomerId | None = None,
         agent_id: AgentId | None = None,
         queue_id: QueueId | None = None,
-        outcome: Outcome | None = None,
+        outcomes: Sequence[Outcome] = (),
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[Interaction, ...]:

@@ -51,7 +51,7 @@ class StoredRecords:
         customer_id: CustomerId | None = None,
         agent_id: AgentId | None = None,
         queue_id: QueueId | None = None,
-        outcome: Outcome | None = None,
+        outcomes: Sequence[Outcome] = (),
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[Interaction, ...]:
@@ -65,8 +65,8 @@ class StoredRecords:
             query = query.where(table.c.agent_id == agent_id)
         if queue_id is not None:
             query = query.where(table.c.queue_id == queue_id)
-        if outcome is not None:
-            query = query.where(table.c.outcome == outcome)
+        if outcomes:
+            query = query.where(table.c.outcome.in_(outcomes))
         if since is not None:
             query = query.where(table.c.started_at >= since)
         if until is not None:

@@ -42,6 +42,8 @@ from callcenter.web import (
     surveys,
     tasks,
     transfers,
+    walls,
+    wishes,
 )
 from callcenter.web.dependencies import WebDependencies
 from callcenter.web.desktops import Desktops
@@ -73,6 +75,8 @@ _PARTS = (
     tasks,
     messages,
     board,
+    wishes,
+    walls,
     supervision,
     monitoring,
     notices,

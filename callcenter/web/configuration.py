@@ -15,7 +15,7 @@ from callcenter.app.business_book import Applied, Item
 from callcenter.app.business_file import FILE_MAX_CHARACTERS
 from callcenter.app.business_form import Form, forms
 from callcenter.app.business_form_fields import Choice, FieldKind, Group
-from callcenter.app.business_preview import QueuePreview, Question
+from callcenter.app.business_preview import Question, QueuePreview
 from callcenter.app.business_tables import FieldChange, Value
 from callcenter.app.flow_views import DifferentLine
 from callcenter.app.permissions import Action

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from callcenter.app.access_log import Accesses, AccessLog
 from callcenter.app.alerts import Alert, AlertBook
+from callcenter.app.board_wishes import WishBook
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
@@ -37,6 +38,7 @@ from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.walls import Walls
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
 
@@ -200,6 +202,8 @@ class WebDependencies:
     surveys: SurveyBook
     hooks: HookBook
     trends: Trends
+    wishes: WishBook
+    walls: Walls
     alerts: Acknowledging
     alert_book: AlertBook
     reminders: Dismissing

@@ -64,7 +64,7 @@ async def list_interactions(
     customer_id: QueryId = None,
     agent_id: QueryId = None,
     queue_id: QueryId = None,
-    outcome: Outcome | None = None,
+    outcome: Annotated[tuple[Outcome, ...], Query(max_length=len(Outcome))] = (),
     since: Moment | None = None,
     until: Moment | None = None,
 ) -> Response:
@@ -83,7 +83,7 @@ async def list_interactions(
         customer_id=None if customer_id is None else CustomerId(customer_id),
         agent_id=agent,
         queue_id=None if queue_id is None else QueueId(queue_id),
-        outcome=outcome,
+        outcomes=outcome,
         since=since,
         until=until,
     )

@@ -75,6 +75,8 @@ BODIES: dict[str, object] = {
     "/api/v1/waiting/{interaction_id}/priority": {"priority": 1},
     "/api/v1/waiting/{interaction_id}/queue": {"queue_id": "nothing"},
     "/api/v1/waiting/{interaction_id}/agent": {"agent_id": "nobody"},
+    "/api/v1/preferences/board": {"hidden": ["sales"]},
+    "/api/v1/walls": {"name": "x"},
     "/api/v1/interactions/{interaction_id}": {"notes": "x"},
     "/api/v1/customers": {"name": "Zhao"},
     "/api/v1/customers/{customer_id}": {"notes": "x"},
@@ -179,6 +181,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
             "monitoring_id",
             "notice_id",
             "import_id",
+            "link_id",
         ),
         "nothing",
     )

@@ -52,6 +52,7 @@ from callcenter.app.sessions import Sessions
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
 from callcenter.app.views import PopView, QueueRef, TodayView
+from callcenter.app.walls import Walls
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.recorded_prompts import RecordedPrompts
@@ -81,6 +82,7 @@ from callcenter.importing.work import run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.board import StoredWalls, StoredWishes
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
@@ -654,6 +656,15 @@ def furnish(
         prompts=prompts,
         surveys=StoredSurveys(database),
         hooks=StoredHooks(database),
+        wishes=StoredWishes(database),
+        walls=Walls(
+            book=StoredWalls(database),
+            rows=desk.queues,
+            clock=clock,
+            allowed=True,
+            new_id=lambda: f"wall-{next(numbers)}",
+            new_token=lambda: f"wall-token-{next(numbers)}",
+        ),
         trends=Trends(
             feed=feed,
             trend=DayFigures(clock=clock, timezone=UTC).trend,

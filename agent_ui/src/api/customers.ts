@@ -34,9 +34,11 @@ export type TimelineKind = Schemas['TimelineKind']
 export interface CallFilters {
   readonly queueId: string
   readonly agentId: string
-  readonly outcome: Outcome | ''
+  readonly outcomes: readonly Outcome[]
   readonly from: string
   readonly to: string
+  /** A moment; goes before the day `from`. */
+  readonly since: string
 }
 
 const part = encodeURIComponent
@@ -118,8 +120,8 @@ export const customersApi = {
         before,
         queue_id: filters.queueId,
         agent_id: filters.agentId,
-        outcome: filters.outcome,
-        since: dayBorder(filters.from, false),
+        outcome: filters.outcomes,
+        since: filters.since || dayBorder(filters.from, false),
         until: dayBorder(filters.to, true),
       })}`,
     ),

@@ -188,6 +188,20 @@ export interface components {
             mode?: components["schemas"]["MonitorMode"];
             phone?: components["schemas"]["PhoneBody"] | null;
         };
+        /**
+         * @description What one user set; `queues` has an entry for `EVERY_QUEUE` and those with thresholds of their own.
+         *
+         *     `hidden` are the queues he does not want to see. Version 0: he never set anything.
+         */
+        BoardWishes: {
+            /** @default [] */
+            hidden: string[];
+            queues: {
+                [key: string]: components["schemas"]["Thresholds"];
+            };
+            /** @default 0 */
+            version: number;
+        };
         /** @description What one callback is about; kept on the interaction's record. */
         Callback: {
             /** @default 0 */
@@ -2301,6 +2315,28 @@ export interface components {
         TaskList: {
             items: components["schemas"]["Task"][];
         };
+        /**
+         * @description From which value on a figure is of concern (`warn`) and bad; None: as the queue's own promise suggests.
+         *
+         *     Waiting callers and seconds of the longest wait are so from there on up, the service level (percent) below it.
+         */
+        Thresholds: {
+            longest_bad_seconds: number | null;
+            longest_warn_seconds: number | null;
+            service_level_bad: number | null;
+            service_level_warn: number | null;
+            waiting_bad: number | null;
+            waiting_warn: number | null;
+        };
+        /** @description From when on a figure of a queue is coloured; null: as the queue's own promise suggests. */
+        ThresholdsBody: {
+            longest_bad_seconds?: number | null;
+            longest_warn_seconds?: number | null;
+            service_level_bad?: number | null;
+            service_level_warn?: number | null;
+            waiting_bad?: number | null;
+            waiting_warn?: number | null;
+        };
         /** @description One event of an interaction, for people to read. */
         TimelineEntry: {
             /** Format: date-time */
@@ -2475,6 +2511,61 @@ export interface components {
             /** @default 1 */
             steps: number;
         };
+        /** @description A new link: what it is called, which queues it shows (none named: all), and for how long. */
+        WallBody: {
+            /** @default 90 */
+            days?: number;
+            name: string;
+            /** @default [] */
+            queues?: string[];
+        };
+        /** @description One link, without its token; no queues named: all. */
+        WallLink: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            expires_at: string;
+            last_used_at: string | null;
+            link_id: string;
+            name: string;
+            queues: string[];
+            revoked_at: string | null;
+            revoked_by: string | null;
+        };
+        /** @description All links, the newest first; whether the settings allow any. */
+        WallList: {
+            allowed: boolean;
+            items: components["schemas"]["WallLink"][];
+        };
+        /** @description A queue on the wall: figures alone. */
+        WallRow: {
+            agents: components["schemas"]["AgentCounts"];
+            callbacks: number;
+            closed: boolean;
+            expected_wait_seconds: number | null;
+            label: components["schemas"]["Label"];
+            last_half_hour: components["schemas"]["HalfHourView"];
+            longest_wait_since: string | null;
+            open: boolean | null;
+            queue_id: string;
+            service_level_threshold_seconds: number;
+            today: components["schemas"]["TodayView"];
+            unserved: boolean;
+            waiting: number;
+        };
+        /** @description What a screen on the wall shows. */
+        WallView: {
+            /** Format: date-time */
+            at: string;
+            name: string;
+            queues: components["schemas"]["WallRow"][];
+        };
+        /** @description A link and its token, which cannot be read again; the page is `/wall#` and the token. */
+        WallWithToken: {
+            link: components["schemas"]["WallLink"];
+            token: string;
+        };
         /** @description How many callers took a way that the picture does not show. */
         WayCount: {
             count: number;
@@ -2488,6 +2579,14 @@ export interface components {
             /** @default false */
             remove_missing?: boolean;
             text: string;
+        };
+        /** @description How one wants the board; under `*` stands what holds for queues without an entry. */
+        WishesBody: {
+            /** @default [] */
+            hidden?: string[];
+            queues?: {
+                [key: string]: components["schemas"]["ThresholdsBody"];
+            };
         };
         /** @description What becomes of the agent after the talk; `by` is the supervisor who wants it so. */
         WishView: {

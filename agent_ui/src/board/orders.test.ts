@@ -197,7 +197,7 @@ describe('an agent on the board', () => {
   })
 
   it('is seen to be over his time, and who put him there', () => {
-    show(AgentTable as Component, { agents: [late], now: NOW })
+    show(AgentTable as Component, { queues: {}, agents: [late], now: NOW })
     expect(find('limit').dataset['stage']).toBe('over')
     expect(find('limit').textContent).toBe('Over time by 0:30')
     expect(find('forced-by').textContent).toBe('set by Wang')
@@ -206,7 +206,7 @@ describe('an agent on the board', () => {
 
   it('can be made ready, not ready or signed out', async () => {
     const forcing = vi.spyOn(api, 'forceState').mockResolvedValue(late)
-    show(AgentTable as Component, { agents: [late], now: NOW })
+    show(AgentTable as Component, { queues: {}, agents: [late], now: NOW })
     await press('agent-open')
     await press('force-ready')
     expect(forcing).toHaveBeenLastCalledWith('1001', 'ready', undefined)

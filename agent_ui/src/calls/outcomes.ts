@@ -1,4 +1,6 @@
 /** How contacts end. */
+import type { LocationQuery } from 'vue-router'
+
 import type { Outcome } from '@/api/customers'
 
 const ALL: Readonly<Record<Outcome, true>> = {
@@ -20,3 +22,45 @@ const ALL: Readonly<Record<Outcome, true>> = {
 
 /** All of them: one that the server adds breaks the build here. */
 export const OUTCOMES = Object.keys(ALL) as Outcome[]
+
+/** What the board calls abandoned, besides each end by itself. */
+const ABANDONED: readonly Outcome[] = ['abandoned_in_queue', 'abandoned_while_ringing', 'abandoned_in_menu']
+
+/** The ends a choice of the filter stands for; nothing chosen: any. */
+export function outcomesOf(chosen: string): readonly Outcome[] {
+  if (chosen === 'abandoned') return ABANDONED
+  return OUTCOMES.filter((one) => one === chosen)
+}
+
+export interface AskedCalls {
+  queueId: string
+  agentId: string
+  outcome: string
+  from: string
+  to: string
+  /** A moment; goes before `from`. */
+  since: string
+}
+
+function today(now: Date): string {
+  const two = (part: number): string => String(part).padStart(2, '0')
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`
+}
+
+/** The filters an address asks for: `?queue=sales&outcome=abandoned&from=today`, or `&minutes=30`. */
+export function askedBy(query: LocationQuery, now: Date): AskedCalls {
+  const text = (name: string): string => {
+    const value = query[name]
+    return typeof value === 'string' ? value : ''
+  }
+  const minutes = /^\d{1,4}$/.test(text('minutes')) ? Number(text('minutes')) : 0
+  const from = text('from')
+  return {
+    queueId: text('queue'),
+    agentId: text('agent'),
+    outcome: text('outcome'),
+    from: from === 'today' ? today(now) : /^\d{4}-\d{2}-\d{2}$/.test(from) ? from : '',
+    to: '',
+    since: minutes > 0 ? new Date(now.getTime() - minutes * 60_000).toISOString() : '',
+  }
+}

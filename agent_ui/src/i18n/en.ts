@@ -10,6 +10,7 @@ import { en as imports } from './imports'
 import { en as messages } from './messages'
 import { en as prompts } from './prompts'
 import { en as reminders } from './reminders'
+import { en as supervisor } from './supervisor'
 import { en as surveys } from './surveys'
 
 export const en = {
@@ -21,6 +22,7 @@ export const en = {
   prompts,
   desk,
   reminders,
+  supervisor,
   surveys,
   admin,
   imports,
@@ -34,6 +36,7 @@ export const en = {
     unknown: 'unknown',
     skip: 'Skip to content',
     cancel: 'Cancel',
+    close: 'Close',
   },
   feed: {
     connecting: 'Connecting to the server …',

@@ -11,6 +11,7 @@ import { zh as imports } from './imports'
 import { zh as messages } from './messages'
 import { zh as prompts } from './prompts'
 import { zh as reminders } from './reminders'
+import { zh as supervisor } from './supervisor'
 import { zh as surveys } from './surveys'
 
 export const zh: Messages = {
@@ -22,12 +23,13 @@ export const zh: Messages = {
   prompts,
   desk,
   reminders,
+  supervisor,
   surveys,
   admin,
   imports,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
-  common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文', cancel: '取消' },
+  common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文', cancel: '取消', close: '关闭' },
   feed: {
     connecting: '正在连接服务器……',
     live: '实时',

@@ -9,6 +9,8 @@ import { serverNowMs } from '@/time/clock'
 
 import { useSession } from './session'
 
+const BOARD_EVERY_MS = 200
+
 function connect(): WebSocket {
   const address = new URL('/api/v1/live', window.location.href)
   address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -21,13 +23,23 @@ export const useLive = defineStore('live', () => {
   const lostSinceMs = ref<number | null>(null)
   const serverError = ref<string | null>(null)
   const picture = shallowRef<Picture>(EMPTY_PICTURE)
+  /** The newest picture that is not on the page yet. */
+  let pending: Picture | null = null
   const wants = new Map<string, readonly Topic[]>()
 
   const feed = new LiveFeed({
     connect,
     listener: {
       onPicture: (next) => {
-        picture.value = next
+        // One's own desk follows at once; a board of many agents is drawn some times a second and no more.
+        const waits = next.topics.me === picture.value.topics.me && picture.value.position !== null
+        if (!waits || next.position?.epoch !== picture.value.position?.epoch) {
+          pending = null
+          picture.value = next
+          return
+        }
+        if (pending === null) setTimeout(drawPending, BOARD_EVERY_MS)
+        pending = next
       },
       onStatus: (next) => {
         status.value = next
@@ -45,6 +57,11 @@ export const useLive = defineStore('live', () => {
       },
     },
   })
+
+  function drawPending(): void {
+    if (pending !== null) picture.value = pending
+    pending = null
+  }
 
   const isLive = computed(() => status.value === 'live')
   const me = computed(() => picture.value.topics.me)

@@ -1,0 +1,35 @@
+/** Which agents the board lists, and in which order. */
+import type { Agent } from '@/api/documents'
+
+export interface AgentFilter {
+  readonly text: string
+  readonly state: string
+  readonly queueId: string
+}
+export type AgentOrder = 'name' | 'state' | 'since' | 'handled'
+
+const RANK: Readonly<Record<string, number>> = { talking: 0, hold: 1, offered: 2, wrap_up: 3, ready: 4, not_ready: 5, logged_out: 6 }
+
+/** Those who are signed in; `talking` finds who has a caller on hold too, as the queues' figures count them. */
+export function matching(agents: readonly Agent[], filter: AgentFilter): Agent[] {
+  const text = filter.text.trim().toLowerCase()
+  return agents.filter((agent) => {
+    if (agent.state === 'logged_out') return false
+    const state = filter.state === 'talking' && agent.state === 'hold' ? 'talking' : agent.state
+    if (filter.state !== '' && state !== filter.state) return false
+    if (filter.queueId !== '' && !agent.queue_ids.includes(filter.queueId)) return false
+    if (text === '') return true
+    return [agent.name, agent.agent_id, agent.customer_name ?? ''].some((one) => one.toLowerCase().includes(text))
+  })
+}
+
+/** The longest in his state, and who handled most, first. */
+export function ordered(agents: readonly Agent[], by: AgentOrder): Agent[] {
+  const compare: Record<AgentOrder, (a: Agent, b: Agent) => number> = {
+    name: (a, b) => a.name.localeCompare(b.name),
+    state: (a, b) => (RANK[a.state] ?? 9) - (RANK[b.state] ?? 9),
+    since: (a, b) => a.since.localeCompare(b.since),
+    handled: (a, b) => b.today.handled - a.today.handled,
+  }
+  return [...agents].sort((a, b) => compare[by](a, b) || a.agent_id.localeCompare(b.agent_id))
+}
