@@ -30,6 +30,7 @@ from callcenter.settings import Settings, load
 from callcenter.store.configuration import StoredConfiguration, put_number, put_queue
 from callcenter.store.database import Database
 from tests import commands
+from tests.adapters.sounds import tone
 from tests.e2e import spoken
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
@@ -41,6 +42,7 @@ PROJECT = Path(__file__).parents[2]
 RING_TIMEOUT = timedelta(seconds=3)
 WRAP_UP = timedelta(seconds=20)
 LANGUAGE_ZH, LANGUAGE_EN = "1", "2"
+GREETING_SECONDS = 0.3
 STRAIGHT = "4900"
 """A number of the tests' own: straight into the operator's queue, whom every agent serves, without a word."""
 STRAIGHT_FLOW = """
@@ -96,11 +98,14 @@ class House:
         *,
         ring_timeout: timedelta = RING_TIMEOUT,
         config: str = "",
+        short_greetings: bool = False,
     ) -> None:
+        """With `short_greetings` who calls sales or support directly hears a word instead of six seconds of them."""
         web, sip, http, ami, agi = free_ports(5)
         rtp_start, rtp_end = own_share(26_000, 30_999)
         self.base = base
         self._ring_timeout = ring_timeout
+        self._short_greetings = short_greetings
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", str(base)),
@@ -165,6 +170,15 @@ class House:
     async def _have_prompts_spoken(self) -> None:
         """Before anybody calls; the server would do the same, and take its time."""
         await spoken.give(self.settings.sound_directory)
+        if self._short_greetings:
+            await asyncio.to_thread(self._record_short_greetings)
+
+    def _record_short_greetings(self) -> None:
+        for language in ("zh", "en"):
+            directory = self.settings.recorded_directory / language
+            directory.mkdir(parents=True, exist_ok=True)
+            for flow in ("sales", "support"):
+                (directory / f"{flow}.welcome.wav").write_bytes(tone(seconds=GREETING_SECONDS))
 
     async def _arrange_for_tests(self) -> None:
         """Nobody waits twenty seconds in a test for what three can show; one number leads straight to a queue; and a

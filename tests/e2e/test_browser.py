@@ -36,7 +36,7 @@ class BrowserHouse(House):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[BrowserHouse]:
     with tempfile.TemporaryDirectory(prefix="cc-house-", dir="/tmp") as base:
-        house = BrowserHouse(Path(base))
+        house = BrowserHouse(Path(base), short_greetings=True)
         async with Chromium(house.web_url) as house.chromium, house:
             yield house
 

@@ -24,7 +24,7 @@ NASTY = "<script>alert(1)</script> 🎧👩‍💻 שלום مرحبا " + "x" *
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[BrowserHouse]:
     with tempfile.TemporaryDirectory(prefix="cc-customers-page-", dir="/tmp") as base:
-        house = BrowserHouse(Path(base))
+        house = BrowserHouse(Path(base), short_greetings=True)
         async with Chromium(house.web_url) as house.chromium, house:
             yield house
 

@@ -24,7 +24,7 @@ NEWCOMER = "+8613612345678"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[House]:
     with tempfile.TemporaryDirectory(prefix="cc-house-", dir="/tmp") as base:
-        async with House(Path(base)) as house:
+        async with House(Path(base), short_greetings=True) as house:
             yield house
 
 
