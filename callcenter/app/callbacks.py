@@ -108,7 +108,11 @@ def place_of_callback(callback_id: InteractionId, placement: Placement, callback
 
 def place_after_restart(record: Interaction) -> cmd.Enqueue | None:
     """Where a callback from the store waits; None of one that talks, is over, or is none."""
-    if record.callback is None or record.placement is None or record.stage in (Stage.TALKING, Stage.ENDED):
+    if (
+        record.callback is None
+        or record.placement is None
+        or record.stage in (Stage.TALKING, Stage.SURVEY, Stage.ENDED)
+    ):
         return None
     return place_of_callback(record.interaction_id, record.placement, record.callback)
 

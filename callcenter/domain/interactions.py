@@ -28,6 +28,8 @@ class Stage(StrEnum):
     WAITING = "waiting"
     RINGING = "ringing"
     TALKING = "talking"
+    SURVEY = "survey"
+    """His agent has hung up, and he is asked what he thinks of it."""
     ENDED = "ended"
 
 
@@ -39,7 +41,8 @@ INTERACTION_TRANSITIONS: Mapping[Stage, frozenset[Stage]] = {
     _S.MENU: _GOES_ON - {_S.MENU},
     _S.WAITING: _GOES_ON - {_S.WAITING},
     _S.RINGING: _GOES_ON - {_S.RINGING},
-    _S.TALKING: _GOES_ON - {_S.TALKING},
+    _S.TALKING: (_GOES_ON | {_S.SURVEY}) - {_S.TALKING},
+    _S.SURVEY: _GOES_ON,
     _S.ENDED: frozenset(),
 }
 """From each stage, the stages `apply` may lead to: what was missed while the server was away is skipped."""
@@ -268,7 +271,9 @@ def apply(record: Interaction, event: ev.InteractionEvent) -> Interaction:
             | ev.DigitsCollected()
             | ev.ValuesKept()
         ):
-            return replace(record, given=_give(record.given, event))
+            is_asked = isinstance(event, ev.SurveyAsked) and record.stage is Stage.TALKING
+            stage = Stage.SURVEY if is_asked else record.stage
+            return replace(record, stage=stage, given=_give(record.given, event))
         case ev.OfferEnded():
             return _end_offer(record, event)
         case (

@@ -100,6 +100,7 @@ async def test_a_caller_is_asked_and_his_answers_are_kept(house: RoutingHouse) -
         ended_at = time.monotonic()
         await ear.hears("satisfaction")
         await agent.desktop.state_becomes("ready")
+        assert (await house.record(await house.interaction_of(caller)))["stage"] == "survey"
         await caller.press("4")
         await ear.hears("solved")
         await caller.press("1")

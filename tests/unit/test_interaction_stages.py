@@ -38,6 +38,9 @@ EVENTS: tuple[ev.InteractionEvent, ...] = (
     offer_ended(OfferOutcome.RONA),
     connected(),
     talk_ended(),
+    ev.SurveyAsked(
+        interaction_id=CALL, at=at(30), flow="survey", agent_id=None, queue_id=None, customer_id=None, number=""
+    ),
     ended(),
 )
 

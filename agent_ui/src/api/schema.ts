@@ -2175,7 +2175,7 @@ export interface components {
          * @description How far an interaction has come.
          * @enum {string}
          */
-        Stage: "arrived" | "menu" | "waiting" | "ringing" | "talking" | "ended";
+        Stage: "arrived" | "menu" | "waiting" | "ringing" | "talking" | "survey" | "ended";
         /** @description A dry run counts what would come of it, and changes nothing. */
         StartBody: {
             /** @default false */
