@@ -56,10 +56,12 @@ from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
 from callcenter.app.renewal import Renewal
 from callcenter.app.screens import Screens
+from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.values import Values
 from callcenter.app.views import PopView
 from callcenter.app.walls import Walls
 from callcenter.asterisk.ami_connection import AmiConfig
@@ -103,6 +105,7 @@ from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
 from callcenter.store.imports import StoredImports
 from callcenter.store.journal import SPILL_NAME, JournalWriter
+from callcenter.store.management import StoredManagement
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
 from callcenter.store.notices import StoredNotices
@@ -113,10 +116,13 @@ from callcenter.store.products import StoredProducts
 from callcenter.store.records import StoredRecords
 from callcenter.store.reminders import StoredReminders
 from callcenter.store.schema import check_schema
+from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
 from callcenter.store.users import StoredUsers
+from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
+from callcenter.valuing import ValuingProcess
 from callcenter.watch import Notifier
 from callcenter.web.app import create_app
 from callcenter.web.dependencies import (
@@ -485,6 +491,25 @@ class _Server:
             clock=clock,
             new_id=lambda: uuid.uuid4().hex,
         )
+        timezone = ZoneInfo(settings.server.timezone)
+        self._segments = Segments(
+            store=StoredSegments(database),
+            book=relations.book,
+            configuration=configuration,
+            clock=clock,
+            timezone=timezone,
+        )
+        self._values = Values(
+            store=StoredValues(database),
+            worker=ValuingProcess(database_url=settings.database_url, timezone=settings.server.timezone),
+            clock=clock,
+            timezone=timezone,
+            new_id=lambda: uuid.uuid4().hex,
+            interactions=lambda: self._floor.interactions,
+            show=desk.customer_changed,
+            also=self._segments.judge,
+        )
+        self._floor.watch(self._values.watch)
         self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
         metrics.register(FloorGauges(self._floor, self._journal, self._figures))
@@ -540,6 +565,9 @@ class _Server:
                 ),
                 flows=flows,
                 imports=self._imports,
+                values=self._values,
+                segments=self._segments,
+                management=StoredManagement(database, timezone),
                 sessions=self._sessions,
                 feed=feed,
                 health=ServerHealth(self._bridge, database, self._journal),
@@ -601,6 +629,9 @@ class _Server:
                     tasks.create_task(self._imports.run(), name="imports"),
                     tasks.create_task(self._access_log.run(), name="access log"),
                     tasks.create_task(self._erasures.run(), name="erasures"),
+                    tasks.create_task(self._values.run(), name="values"),
+                    tasks.create_task(self._values.follow(), name="values at once"),
+                    tasks.create_task(self._segments.run(), name="segments"),
                 ]
                 web = tasks.create_task(
                     serve_web(

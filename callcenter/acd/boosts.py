@@ -13,6 +13,7 @@ def boost_of(traits: CallerTraits, boosts: Boosts) -> tuple[int, tuple[ReasonPar
         "transferred": boosts.transferred if traits.transferred else 0,
         f"language {traits.language}": boosts.languages.get(traits.language, 0) if traits.language else 0,
     }
+    points |= {f"segment {name}": boosts.segments.get(name, 0) for name in traits.segments}
     total = sum(points.values())
     if not any(points.values()):
         return 0, ()

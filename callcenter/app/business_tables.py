@@ -254,11 +254,13 @@ def _waiting(rules: WaitingRules) -> Table:
 def _boosts(boosts: Boosts) -> Table:
     classes: Table = dict(sorted(boosts.classes.items()))
     languages: Table = dict(sorted(boosts.languages.items()))
+    segments: Table = dict(sorted(boosts.segments.items()))
     return {
         "classes": classes,
         "open_complaint": boosts.open_complaint,
         "transferred": boosts.transferred,
         "languages": languages,
+        "segments": segments,
         "limit": boosts.limit,
         "last_agent_seconds": seconds(boosts.last_agent),
         "account_manager_seconds": seconds(boosts.account_manager),

@@ -105,6 +105,7 @@ class CallState:
             "complaint": "1" if self.traits.open_complaint else "",
             "last": self.traits.last_agent_id or "",
             "manager": self.traits.account_manager_id or "",
+            "segments": " ".join(self.traits.segments),
             "greeted": "1" if self.greeted else "",
             "step": str(self.told_step) if self.told_step else "",
             "back": self.goes_on_at,
@@ -121,7 +122,8 @@ class CallState:
         }
         text = urlencode({name: value for name, value in pairs.items() if value})
         if len(text) > LIMIT:
-            return replace(self, flow="", node="", skills=self.skills[:8]).encode()
+            fewer = replace(self.traits, segments=())
+            return replace(self, flow="", node="", skills=self.skills[:8], traits=fewer).encode()
         return text
 
 
@@ -154,6 +156,7 @@ def decode(text: str) -> CallState:
             last_agent_id=AgentId(fields["last"]) if "last" in fields else None,
             account_manager_id=AgentId(fields["manager"]) if "manager" in fields else None,
             transferred=bool(fields.get("transferred")),
+            segments=tuple(fields.get("segments", "").split()),
         ),
         greeted=bool(fields.get("greeted")),
         told_step=_whole(fields.get("step", "")) or 0,

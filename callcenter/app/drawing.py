@@ -278,6 +278,8 @@ def draw_customer(card: CustomerCard) -> CustomerView:
         custom=customer.custom,
         version=customer.version,
         numbers=card.numbers,
+        worth=card.worth,
+        segments=card.segments,
     )
 
 

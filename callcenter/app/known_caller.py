@@ -30,11 +30,12 @@ def traits_of(cards: tuple[CustomerCard, ...], language: str) -> CallerTraits:
     card = cards[0]
     served_by = (seen.agent_id for seen in card.last_interactions if seen.agent_id is not None)
     return CallerTraits(
-        customer_class=card.customer.segment or "",
+        customer_class=card.value_class,
         open_complaint=any(case.kind == COMPLAINT for case in card.open_cases),
         language=language,
         last_agent_id=next(served_by, None),
         account_manager_id=card.customer.account_manager_id,
+        segments=card.segments,
     )
 
 

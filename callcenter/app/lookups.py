@@ -200,7 +200,7 @@ def card_values(card: CustomerCard, *, verified: bool) -> dict[str, Value]:
         "customer_known": True,
         "customer_verified": verified,
         "customer_name": card.customer.name,
-        "customer_class": card.customer.segment or "",
+        "customer_class": card.value_class,
         "open_cases": len(card.open_cases),
         "contacted_before": last is not None,
     }

@@ -82,6 +82,11 @@ class Action(StrEnum):
     READ_IMPORTS = "read_imports"
     WRITE_IMPORTS = "write_imports"
     EXPORT_RECORDS = "export_records"
+    READ_MANAGEMENT = "read_management"
+    RUN_VALUES = "run_values"
+    WRITE_VALUE_RULES = "write_value_rules"
+    READ_SEGMENTS = "read_segments"
+    WRITE_SEGMENTS = "write_segments"
     READ_HOOKS = "read_hooks"
     WRITE_HOOKS = "write_hooks"
     READ_ACCESS_LOG = "read_access_log"
@@ -172,6 +177,12 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_IMPORTS: _OVERSIGHT,
     Action.WRITE_IMPORTS: _OVERSIGHT,
     Action.EXPORT_RECORDS: _OVERSIGHT,
+    # What customers are worth, and the figures made of it.
+    Action.READ_MANAGEMENT: _OVERSIGHT,
+    Action.RUN_VALUES: _OVERSIGHT,
+    Action.WRITE_VALUE_RULES: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_SEGMENTS: _OVERSIGHT,
+    Action.WRITE_SEGMENTS: _OVERSIGHT,
     # A web hook carries what happens to customers out of the house.
     Action.READ_HOOKS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.WRITE_HOOKS: {Role.ADMINISTRATOR: Grant.ANY},

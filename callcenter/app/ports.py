@@ -23,6 +23,7 @@ from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, Q
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
 from callcenter.domain.queues import QueueConfig
+from callcenter.domain.worth import CustomerWorth
 
 
 class Clock(Protocol):
@@ -294,6 +295,14 @@ class CustomerCard:
     last_interactions: tuple[InteractionSummary, ...] = ()
     open_cases: tuple[Case, ...] = ()
     numbers: tuple[CustomerNumber, ...] = ()
+    worth: CustomerWorth | None = None
+    segments: tuple[str, ...] = ()
+    """Those of the segments named by queues that he is in."""
+
+    @property
+    def value_class(self) -> str:
+        """A, B or C: what a person has set, else what was worked out; empty where neither is known."""
+        return self.customer.segment or (self.worth.value_class if self.worth is not None else None) or ""
 
 
 class Customers(Protocol):

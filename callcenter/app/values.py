@@ -149,7 +149,7 @@ class ValueStore(Protocol):
         ...
 
     async def judge(self, customers: Sequence[CustomerId], *, today: date) -> tuple[CustomerId, ...]:
-        """Judge these at once by what was learnt last; whose stage, class or segments changed."""
+        """Judge these at once by what was learnt last; whose stage or class changed."""
         ...
 
     async def latest_changes(self, place: int | None, *, limit: int) -> LatestChanges:
@@ -178,6 +178,7 @@ class Values:
         new_id: Callable[[], str],
         interactions: Callable[[], Mapping[InteractionId, Interaction]],
         show: Callable[[CustomerId], Awaitable[None]],
+        also: Callable[[Sequence[CustomerId]], Awaitable[Sequence[CustomerId]]],
     ) -> None:
         self.store = store
         self._worker = worker
@@ -186,6 +187,7 @@ class Values:
         self._new_id = new_id
         self._interactions = interactions
         self._show = show
+        self._also = also
         self._wake = asyncio.Event()
         self._called: dict[CustomerId, None] = {}
 
@@ -298,7 +300,8 @@ class Values:
         self._called.clear()
         wanted = tuple(dict.fromkeys((*found.customer_ids, *called)))
         if wanted:
-            for customer_id in await self.store.judge(wanted, today=self.today()):
+            judged = await self.store.judge(wanted, today=self.today())
+            for customer_id in dict.fromkeys((*judged, *await self._also(wanted))):
                 await self._show(customer_id)
         if found.more:
             # Faster than one by one: an import. A run takes them all, and this goes on at the end of the history.

@@ -14,6 +14,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferReason, ReasonPart
 from callcenter.domain.overflows import Overflow
+from callcenter.domain.worth import CustomerWorth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,8 @@ class CustomerView:
     version: int = 1
     numbers: tuple[CustomerNumber, ...] = ()
     """What he types to say who he is; of the PINs only whether there are any."""
+    worth: CustomerWorth | None = None
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

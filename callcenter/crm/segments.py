@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from callcenter.crm.errors import CrmError
 
@@ -86,7 +86,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contains:
-    """A text contains a part, whatever its letter case; words contain a word, exactly."""
+    """A text contains a part, whatever the case of Latin, Greek and Cyrillic letters; words contain a word, exactly."""
 
     operand: Operand
     part: str
@@ -239,13 +239,13 @@ class _Tests:
 
     def contains(self, condition: Contains) -> Test:
         read, part = self._reader(condition.operand), condition.part
-        folded = part.casefold()
+        folded = fold_letters(part)
 
         def test(record: Record) -> bool:
             value = read(record)
             if isinstance(value, frozenset):
                 return part in value
-            return isinstance(value, str) and folded in value.casefold()
+            return isinstance(value, str) and folded in fold_letters(value)
 
         return test
 
@@ -293,6 +293,21 @@ def _order(value: FieldValue, wanted: Value, field: str) -> int:
         return (value > wanted) - (value < wanted)
     raise CrmError(f"the field {field} holds {value!r}, which cannot be compared with {wanted!r}")
 
+
+def fold_letters(text: str) -> str:
+    """The text with small letters for the capitals of `CAPITALS`, letter by letter."""
+    return text.translate(_SMALL)
+
+
+def _letters() -> tuple[str, str]:
+    """Capitals of Latin, Greek and Cyrillic whose small letter is one letter."""
+    capitals = [chr(code) for code in range(0x41, 0x530) if chr(code).isupper() and len(chr(code).lower()) == 1]
+    return "".join(capitals), "".join(letter.lower() for letter in capitals)
+
+
+CAPITALS, SMALL_LETTERS = _letters()
+"""Letters without regard to case are these and no others, so that every database says the same as we do."""
+_SMALL: Final = str.maketrans(CAPITALS, SMALL_LETTERS)
 
 _ANY, _ALL, _NOT, _LEAF = range(4)
 """How strongly a text binds; a part that binds no more strongly than its whole needs brackets."""

@@ -18,6 +18,8 @@ class CallerTraits:
     account_manager_id: AgentId | None = None
     transferred: bool = False
     """A colleague who had him has sent him on."""
+    segments: tuple[str, ...] = ()
+    """Those of the segments named by queues that he is in."""
 
 
 A_STRANGER = CallerTraits()

@@ -71,6 +71,8 @@ class Boosts:
     languages: Mapping[str, int] = field(default_factory=dict)
     transferred: int = 20
     """For whom a colleague has sent on: his wait begins anew, but he does not stand behind everybody."""
+    segments: Mapping[str, int] = field(default_factory=dict)
+    """Of customers by saved conditions (crm/segments.py), under their names."""
     limit: int = 100
     """The most that all of them add together."""
     last_agent: timedelta = timedelta()

@@ -16,6 +16,7 @@ from callcenter.store.changes import add_change, differences
 from callcenter.store.database import Database
 from callcenter.store.search_terms import put_terms
 from callcenter.store.upsert import insert_into
+from callcenter.store.worth import segments_of, worths_of
 
 MOST_CARDS = 20
 LAST_INTERACTIONS = 5
@@ -28,7 +29,7 @@ class StoredCustomers:
         self._database = database
 
     async def cards_by_contact_point(self, value: str) -> tuple[CustomerCard, ...]:
-        """Everyone who has this number (E.164) or address, the most recently active first; four statements at most."""
+        """Everyone who has this number (E.164) or address, the most recently active first; six statements at most."""
         return await self._database.look(
             lambda connection: _cards(connection, read_customers(connection, _BY_CONTACT_POINT, {"value": value}))
         )
@@ -251,12 +252,16 @@ def _cards(connection: Connection, customers: Sequence[Customer]) -> tuple[Custo
     history = _last_interactions(connection, ids)
     cases = _open_cases(connection, ids)
     numbers = _numbers(connection, ids)
+    worths = worths_of(connection, ids)
+    segments = segments_of(connection, ids)
     return tuple(
         CustomerCard(
             customer=customer,
             last_interactions=tuple(history.get(customer.customer_id, ())),
             open_cases=tuple(cases.get(customer.customer_id, ())),
             numbers=tuple(numbers.get(customer.customer_id, ())),
+            worth=worths.get(customer.customer_id),
+            segments=tuple(segments.get(customer.customer_id, ())),
         )
         for customer in customers
     )

@@ -18,12 +18,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from callcenter.crm.segments import fold_letters
 from callcenter.store.errors import DatabaseUnreachable, InvalidDatabaseUrl
 
 BUSY_TIMEOUT_MILLISECONDS = 1500
 CONNECT_TIMEOUT_SECONDS = 5
 DEFAULT_WITHIN = timedelta(seconds=10)
 WRITING = "callcenter_writing"
+FOLD = "callcenter_fold"
+"""A function of SQLite: a text with small letters, as segments compare it."""
 
 T = TypeVar("T")
 
@@ -200,6 +203,8 @@ def _make_looking_engine(url: URL, pool_size: int) -> Engine | None:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # Its own lower() knows the letters of English only (segment_sql.py).
+    connection.create_function(FOLD, 1, _fold, deterministic=True)
     connection.isolation_level = None  # Transactions begin where `_begin_sqlite` says so, not where the driver guesses.
     cursor = connection.cursor()
     for pragma in (
@@ -210,6 +215,10 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _fold(value: object) -> str | None:
+    return fold_letters(value) if isinstance(value, str) else None
 
 
 def _begin_sqlite(connection: Connection) -> None:

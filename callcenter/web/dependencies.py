@@ -26,6 +26,7 @@ from callcenter.app.flow_book import FlowBook
 from callcenter.app.hooks import HookBook
 from callcenter.app.imports import Imports
 from callcenter.app.lines import Lines
+from callcenter.app.management import Management
 from callcenter.app.message_box import MessageBox
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
@@ -34,10 +35,12 @@ from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
 from callcenter.app.rejoining import Rejoining
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
+from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.values import Values
 from callcenter.app.walls import Walls
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
@@ -211,6 +214,9 @@ class WebDependencies:
     business: BusinessParts
     flows: FlowBook
     imports: Imports
+    values: Values
+    segments: Segments
+    management: Management
     sessions: Sessions
     feed: Feed
     health: Health

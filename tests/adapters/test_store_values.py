@@ -19,7 +19,7 @@ from callcenter.crm.orders import OrderInput
 from callcenter.crm.value_rules import ClassBasis, ValueRules
 from callcenter.domain.errors import Outdated
 from callcenter.domain.ids import CustomerId, MergeId, OrderId
-from callcenter.importing import run_import
+from callcenter.importing.work import run_import
 from callcenter.store import tables
 from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.database import Database

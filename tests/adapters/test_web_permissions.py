@@ -134,6 +134,13 @@ BODIES: dict[str, object] = {
     "/api/v1/flows/{name}/versions": {"text": SMALL_FLOW, "based_on": 0},
     "/api/v1/flows/{name}/restore": {"version": 1, "based_on": 1},
     "/api/v1/customers/{customer_id}/erasure": {"confirm": "Zhao"},
+    "/api/v1/value-runs": {"kind": "whole"},
+    "/api/v1/value-rules": {"a_until": 0.7},
+    "/api/v1/value-rules/undo": {"version": 0},
+    "/api/v1/segments/{segment_id}": {"label": "x", "condition": "orders > 3"},
+    "/api/v1/segments/{segment_id}/undo": {"version": 1},
+    "/api/v1/segment-preview/count": {"condition": "orders > 3"},
+    "/api/v1/segment-preview/customers": {"condition": "orders > 3"},
     "/api/v1/hooks": {"url": "https://crm.example.org/hook", "events": ["case.due"]},
     "/api/v1/hooks/{hook_id}": {"description": "x"},
 }
@@ -187,6 +194,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     )
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh", "part": "reasons", "item": "tea"}
+    names |= {"run_id": "nothing", "segment_id": "gold", "what": "new", "figure": "movements"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
     names |= {"erasure_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")
@@ -194,6 +202,8 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
         address += "?based_on=1"
     if method == "GET" and path == "/api/v1/customers":
         address += "?contact_point=13800138000"
+    if path.startswith("/api/v1/management/") and path != "/api/v1/management/models":
+        address += "?from=2026-01-01&to=2026-06-30"
     body = BODIES.get(path) if method in ("POST", "PUT", "PATCH") else None
     content = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}

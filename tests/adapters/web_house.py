@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -48,9 +49,11 @@ from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
+from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.values import Values
 from callcenter.app.views import PopView, QueueRef, TodayView
 from callcenter.app.walls import Walls
 from callcenter.asterisk.conversion import SoxConverter
@@ -96,6 +99,7 @@ from callcenter.store.erasures import StoredErasures
 from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
 from callcenter.store.imports import StoredImports
+from callcenter.store.management import StoredManagement
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
 from callcenter.store.notices import StoredNotices
@@ -105,9 +109,12 @@ from callcenter.store.person_export import StoredPeople
 from callcenter.store.products import StoredProducts
 from callcenter.store.reminders import StoredReminders
 from callcenter.store.schema import upgrade
+from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
+from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
+from callcenter.valuing import run_values
 from callcenter.web.app import create_app
 from callcenter.web.dependencies import (
     BrowserPhone,
@@ -136,6 +143,7 @@ from tests.fakes import (
 )
 from tests.office import FakeJournal
 
+UTC_ZONE = ZoneInfo("UTC")
 PORTS = range(18300, 18400)
 PASSWORD = "open sesame"
 SHIPPED_FLOWS = Path(__file__).parents[2] / "ivr_flows"
@@ -172,6 +180,17 @@ class InlineWorker:
     async def run(self, import_id: str) -> bool:
         await run_import(self._database, self._directory, import_id, region="CN")
         return True
+
+
+class InlineValuing:
+    """Does the runs in the tests' own process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self) -> None:
+        while await run_values(self._database) is not None:
+            pass
 
 
 class FakeMessageScreens:
@@ -593,6 +612,23 @@ def furnish(
     )
     store = StoredBusiness(database, new_secret=lambda: "secret of a new phone")
     business = BusinessBook(store=store, shelf=office.shelf, clock=clock)
+    segments = Segments(
+        store=StoredSegments(database),
+        book=StoredCustomerBook(database),
+        configuration=configuration,
+        clock=clock,
+        timezone=UTC_ZONE,
+    )
+    values = Values(
+        store=StoredValues(database),
+        worker=InlineValuing(database),
+        clock=clock,
+        timezone=UTC_ZONE,
+        new_id=lambda: f"run-{next(numbers)}",
+        interactions=dict,
+        show=desk.customer_changed,
+        also=segments.judge,
+    )
     worker = InlineWorker(database, directory / "imports")
     imports = Imports(
         store=StoredImports(database),
@@ -684,6 +720,9 @@ def furnish(
         ),
         flows=office.book,
         imports=imports,
+        values=values,
+        segments=segments,
+        management=StoredManagement(database, UTC_ZONE),
         sessions=sessions,
         feed=feed,
         health=health,

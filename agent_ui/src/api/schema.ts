@@ -551,6 +551,11 @@ export interface components {
             };
             value: string;
         };
+        /**
+         * @description What the classes A, B and C are cut from.
+         * @enum {string}
+         */
+        ClassBasis: "spent" | "lifetime_value";
         /** @description A code of the business (a reason, a disposition) and what people read. */
         CodeLabel: {
             code: string;
@@ -559,6 +564,11 @@ export interface components {
         /** @description Codes and what people read. */
         Codes: {
             items: components["schemas"]["CodeLabel"][];
+        };
+        /** @description Those who first bought in a month, and how many of them bought in each month since; the first is all of them. */
+        CohortRow: {
+            bought: number[];
+            month: string;
         };
         /**
          * @description What each column is (None: nothing), in the file's order; what a customer is recognised by, and of which system
@@ -577,6 +587,28 @@ export interface components {
         /** @description The lines in which two texts differ. */
         Comparison: {
             lines: components["schemas"]["DifferentLine"][];
+        };
+        /** @description The most frequent reason first. */
+        Complaints: {
+            items: components["schemas"]["ComplaintView"][];
+        };
+        /** @description The complaints of one reason. */
+        ComplaintView: {
+            complaints: number;
+            days_to_settle: number | null;
+            label: {
+                [key: string]: string;
+            } | null;
+            lost: number;
+            open: number;
+            reason: string;
+            recovered: number;
+            recovery_rate: number | null;
+        };
+        /** @description A condition that is tried, and from behind whom on. */
+        ConditionBody: {
+            after?: string | null;
+            condition: string;
         };
         /** @description What a change did; of a dry run what it would do. */
         ConfigurationApplied: {
@@ -842,9 +874,34 @@ export interface components {
             /** @default [] */
             open_cases: components["schemas"]["Case"][];
             segment: string | null;
+            /** @default [] */
+            segments: string[];
             tags: string[];
             /** @default 1 */
             version: number;
+            worth: components["schemas"]["CustomerWorth"] | null;
+        };
+        /** @description Of a customer who has bought; `stage` and `why` are of the life-cycle, the scores are 1 to 5. */
+        CustomerWorth: {
+            /** Format: date */
+            as_of: string;
+            currency: string;
+            /** Format: date */
+            first_on: string;
+            frequency_score: number | null;
+            interval_days: number;
+            /** Format: date */
+            last_on: string;
+            lifetime_value: number | null;
+            monetary_score: number | null;
+            orders: number;
+            p_alive: number | null;
+            purchases: number;
+            recency_score: number | null;
+            spent: number;
+            stage: string;
+            value_class: string | null;
+            why: string;
         };
         /** @description A field of the business; a retired one keeps what is in it and takes nothing new. */
         CustomField: {
@@ -1111,6 +1168,14 @@ export interface components {
             needed: boolean;
             usual: components["schemas"]["JsonValue"];
         };
+        /** @description Mean purchases in the holdout of those with so many repeat purchases before it. */
+        FrequencyPoint: {
+            actual: number;
+            and_more: boolean;
+            customers: number;
+            frequency: number;
+            predicted: number;
+        };
         /** @description What a caller's traits add to his priority. */
         GroundView: {
             name: string;
@@ -1368,6 +1433,40 @@ export interface components {
             en: string;
             zh: string;
         };
+        /** @description All of what a run has learnt; times are in weeks, money in `currency`. */
+        Learnt: {
+            /** @default 1e+300 */
+            a_from: number;
+            /** Format: date */
+            as_of: string;
+            /** @default 1e+300 */
+            b_from: number;
+            /** @default spent */
+            class_basis: components["schemas"]["ClassBasis"];
+            currency: string;
+            /** @default 0 */
+            customers: number;
+            /** @default [] */
+            frequency_begins: number[];
+            /** @default [] */
+            monetary_begins: number[];
+            purchasing: components["schemas"]["LearntModel"] | null;
+            /** @default [] */
+            recency_begins: number[];
+            rules: components["schemas"]["ValueRules"];
+            /** @default  */
+            why_not: string;
+            worth: components["schemas"]["LearntModel"] | null;
+        };
+        /** @description A model's parameters, from how many customers, and what is to be thought of them. */
+        LearntModel: {
+            correlation: number | null;
+            customers: number;
+            log_likelihood: number;
+            parameters: components["schemas"]["Parameter"][];
+            /** @default [] */
+            undetermined: string[];
+        };
         /**
          * @description Whose channel a leg is.
          * @enum {string}
@@ -1382,6 +1481,77 @@ export interface components {
             role: components["schemas"]["LegRole"];
             /** Format: date-time */
             started_at: string;
+        };
+        /** @description The thresholds of the life-cycle (docs/customer-value.md). */
+        LifecycleBody: {
+            /** @default 2 */
+            at_risk_intervals?: number;
+            /** @default 0.5 */
+            at_risk_p_alive?: number;
+            /** @default 180 */
+            first_interval_days?: number;
+            /** @default 4 */
+            lost_intervals?: number;
+            /** @default 0.2 */
+            lost_p_alive?: number;
+            /** @default 365 */
+            loyal_days?: number;
+            /** @default 4 */
+            loyal_purchases?: number;
+            /** @default 90 */
+            new_days?: number;
+            /** @default 14 */
+            shortest_interval_days?: number;
+            /** @default 30 */
+            shortest_silence_days?: number;
+            /** @default 180 */
+            won_back_days?: number;
+        };
+        /** @description The thresholds; the business sets them. */
+        LifecycleRules: {
+            /** @default 2 */
+            at_risk_intervals: number;
+            /** @default 0.5 */
+            at_risk_p_alive: number;
+            /** @default 180 */
+            first_interval_days: number;
+            /** @default 4 */
+            lost_intervals: number;
+            /** @default 0.2 */
+            lost_p_alive: number;
+            /** @default 365 */
+            loyal_days: number;
+            /** @default 4 */
+            loyal_purchases: number;
+            /** @default 90 */
+            new_days: number;
+            /** @default 14 */
+            shortest_interval_days: number;
+            /** @default 30 */
+            shortest_silence_days: number;
+            /** @default 180 */
+            won_back_days: number;
+        };
+        /**
+         * @description Lists behind the figures.
+         * @enum {string}
+         */
+        Listed: "new" | "won_back" | "lost" | "upgraded" | "downgraded" | "profit" | "complaints" | "satisfaction_queue" | "satisfaction_agent" | "satisfaction_class" | "cohort" | "top";
+        /** @description Some of a list; `next_offset` asks for those behind, null at the end. */
+        ListPage: {
+            items: components["schemas"]["ListRow"][];
+            next_offset: number | null;
+        };
+        /** @description One line: a customer, when, what it is about, and an amount where there is one. */
+        ListRow: {
+            amount: number | null;
+            customer_id: string | null;
+            name: string;
+            on: string | null;
+            /** @default  */
+            reference: string;
+            /** @default  */
+            what: string;
         };
         /** @description What each column is, in the file's order; null is nothing. */
         MappingBody: {
@@ -1526,6 +1696,29 @@ export interface components {
          * @enum {string}
          */
         MonitorMode: "listen" | "whisper" | "barge";
+        /** @description Period by period. */
+        Movements: {
+            items: components["schemas"]["MovementView"][];
+        };
+        /** @description One period: how many customers there were, came and went; the rates are per customer at its start. */
+        MovementView: {
+            at_end: number;
+            at_start: number;
+            downgraded: number;
+            downgraded_rate: number | null;
+            /** Format: date */
+            end: string;
+            lost: number;
+            lost_rate: number | null;
+            new: number;
+            new_rate: number | null;
+            /** Format: date */
+            start: string;
+            upgraded: number;
+            upgraded_rate: number | null;
+            won_back: number;
+            won_back_rate: number | null;
+        };
         /** @description The number to give; without one the server makes one. */
         NewNumberBody: {
             number?: string | null;
@@ -1769,11 +1962,22 @@ export interface components {
          * @enum {string}
          */
         OverflowKind: "queue" | "number" | "callback" | "message" | "closed";
+        /** @description One parameter of a model; no standard error where the purchases do not determine it. */
+        Parameter: {
+            name: string;
+            standard_error: number | null;
+            value: number;
+        };
         /**
          * @description The parts of a business's configuration, in the order in which they need one another.
          * @enum {string}
          */
         Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts";
+        /**
+         * @description How the calendar is cut; weeks begin on Monday.
+         * @enum {string}
+         */
+        PeriodKind: "week" | "month" | "quarter" | "year";
         /** @description A SIP account for a phone in the browser. */
         PhoneAccount: {
             password: string;
@@ -1887,6 +2091,26 @@ export interface components {
         /** @description All products, by their codes. */
         ProductList: {
             items: components["schemas"]["Product"][];
+        };
+        /** @description Period by period, class by class; money is in `currency`. */
+        Profits: {
+            cost_per_minute: number;
+            currency: string;
+            items: components["schemas"]["ProfitView"][];
+            margin: number;
+        };
+        /** @description One class of value in one period. */
+        ProfitView: {
+            average_profit: number;
+            customers: number;
+            /** Format: date */
+            end: string;
+            profit: number;
+            revenue: number;
+            service_minutes: number;
+            /** Format: date */
+            start: string;
+            value_class: string;
         };
         /** @description A prompt that queues may say, and its words. */
         PromptChoice: {
@@ -2105,10 +2329,175 @@ export interface components {
          * @enum {string}
          */
         RecordKind: "customers" | "orders";
+        /** @description All of the rules; what is left out is as usual. */
+        RulesBody: {
+            /** @default 0.8 */
+            a_until?: number;
+            /** @default 0.95 */
+            b_until?: number;
+            /** @default spent */
+            class_basis?: components["schemas"]["ClassBasis"];
+            /** @default 0 */
+            cost_per_minute?: number;
+            /** @default 36 */
+            horizon_months?: number;
+            /**
+             * @default {
+             *       "at_risk_intervals": 2,
+             *       "at_risk_p_alive": 0.5,
+             *       "first_interval_days": 180,
+             *       "lost_intervals": 4,
+             *       "lost_p_alive": 0.2,
+             *       "loyal_days": 365,
+             *       "loyal_purchases": 4,
+             *       "new_days": 90,
+             *       "shortest_interval_days": 14,
+             *       "shortest_silence_days": 30,
+             *       "won_back_days": 180
+             *     }
+             */
+            lifecycle?: components["schemas"]["LifecycleBody"];
+            /** @default 0.3 */
+            margin?: number;
+            /**
+             * @default [
+             *       "cancelled"
+             *     ]
+             */
+            not_counted?: string[];
+            /** @default 0.1 */
+            yearly_discount?: number;
+        };
+        /** @description The newest first. */
+        RulesHistory: {
+            items: components["schemas"]["RulesVersion"][];
+        };
+        /** @description The rules as somebody set them; version 0 is what counts before. */
+        RulesVersion: {
+            at: string | null;
+            by: string;
+            rules: components["schemas"]["ValueRules"];
+            version: number;
+        };
+        /** @description Whether the models are learnt anew, or only those judged to whom something happened. */
+        RunBody: {
+            /** @default whole */
+            kind?: components["schemas"]["RunKind"];
+        };
+        /**
+         * @description What a run works out.
+         * @enum {string}
+         */
+        RunKind: "whole" | "changed";
+        /** @description The newest first. */
+        RunList: {
+            items: components["schemas"]["ValueRun"][];
+        };
+        /** @description What management looks at of a run; the curve is (share of customers, share of value), most valuable first. */
+        RunPicture: {
+            /** @default [] */
+            cohorts: components["schemas"]["CohortRow"][];
+            /** @default [] */
+            curve: [
+                number,
+                number
+            ][];
+            /** @default 0 */
+            customers: number;
+            /** @default 0 */
+            gini: number;
+            test: components["schemas"]["TrialByTime"] | null;
+            /** @default  */
+            test_why_not: string;
+            /** @default 0 */
+            top_fifth: number;
+            /** @default 0 */
+            value: number;
+        };
+        /**
+         * @description How far it is.
+         * @enum {string}
+         */
+        RunState: "waiting" | "running" | "done" | "cancelled" | "failed";
         /** @description Words a caller hears. */
         SaidView: {
             language: string;
             text: string;
+        };
+        /** @description By queue, agent and class. */
+        SatisfactionReport: {
+            agents: components["schemas"]["SatisfactionView"][];
+            classes: components["schemas"]["SatisfactionView"][];
+            queues: components["schemas"]["SatisfactionView"][];
+        };
+        /** @description The answers about one queue or agent, or of one class. */
+        SatisfactionView: {
+            answers: number;
+            high: number;
+            low: number;
+            mean: number;
+            name: string;
+            satisfied: number;
+            scores: [
+                number,
+                number,
+                number,
+                number,
+                number
+            ];
+        };
+        /** @description A saved condition, as somebody wrote it; `members` are those kept for routing, None where no queue names it. */
+        Segment: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            condition: string;
+            counted_at: string | null;
+            label: string;
+            members: number | null;
+            /** @default false */
+            removed: boolean;
+            segment_id: string;
+            version: number;
+        };
+        /** @description What people call it, and its condition (docs/customer-value.md). */
+        SegmentBody: {
+            condition: string;
+            label: string;
+        };
+        /** @description How many customers a condition is true of. */
+        SegmentCount: {
+            count: number;
+        };
+        /** @description What a condition may name, and what it holds: text, number, boolean, date or words. */
+        SegmentField: {
+            kind: string;
+            label: {
+                [key: string]: string;
+            } | null;
+            name: string;
+        };
+        /** @description In their order. */
+        SegmentFields: {
+            items: components["schemas"]["SegmentField"][];
+        };
+        /** @description All versions, the newest first. */
+        SegmentHistory: {
+            items: components["schemas"]["Segment"][];
+        };
+        /** @description All of them, by their names. */
+        SegmentList: {
+            items: components["schemas"]["SegmentView"][];
+        };
+        /** @description Some customers of a segment, by their ids; `next_after` asks for those behind them. */
+        SegmentPage: {
+            items: components["schemas"]["Customer"][];
+            next_after: string | null;
+        };
+        /** @description A segment, and the queues that name it. */
+        SegmentView: {
+            segment: components["schemas"]["Segment"];
+            used_by: string[];
         };
         /** @description A notice with its receipts, in the order of the agents' ids; `full` are those whose desks took no more. */
         SentNotice: {
@@ -2367,6 +2756,13 @@ export interface components {
             offered: number;
             service_level: number | null;
         };
+        /** @description Repeat purchases of all from the beginning to this day. */
+        TrackedDay: {
+            actual: number;
+            expected: number;
+            /** Format: date */
+            on: string;
+        };
         /** @description One transfer in the record. */
         Transfer: {
             agent_id: string;
@@ -2436,6 +2832,21 @@ export interface components {
             steps?: components["schemas"]["StepBody"][];
             text: string;
         };
+        /** @description What a model that knew only the first part of the history said of the second. */
+        TrialByTime: {
+            actual_purchases: number;
+            by_frequency: components["schemas"]["FrequencyPoint"][];
+            /** Format: date */
+            calibration_until: string;
+            correlation: number | null;
+            customers: number;
+            /** Format: date */
+            holdout_until: string;
+            mean_absolute_error: number;
+            parameters: components["schemas"]["Parameter"][];
+            predicted_purchases: number;
+            tracked: components["schemas"]["TrackedDay"][];
+        };
         /** @description What the caller did (nothing at the beginning), the nodes he came through, what he heard, what was noted. */
         TurnView: {
             did: string;
@@ -2455,6 +2866,10 @@ export interface components {
             secret: boolean;
             variable: string;
         };
+        /** @description Which version is to count again. */
+        UndoBody: {
+            version: number;
+        };
         /** @description A user as he sees himself. */
         UserView: {
             agent_id: string | null;
@@ -2462,6 +2877,61 @@ export interface components {
             language: string;
             name: string;
             role: string;
+        };
+        /** @description What the last whole run learnt and saw, and the rules that count; nothing learnt yet: null. */
+        ValueModels: {
+            learnt: components["schemas"]["WhatWasLearnt"] | null;
+            rules: components["schemas"]["RulesVersion"];
+        };
+        /** @description The rules of one run; the defaults are what counts before anybody has set any. */
+        ValueRules: {
+            /** @default 0.8 */
+            a_until: number;
+            /** @default 0.95 */
+            b_until: number;
+            /** @default spent */
+            class_basis: components["schemas"]["ClassBasis"];
+            /** @default 0 */
+            cost_per_minute: number;
+            /** @default 36 */
+            horizon_months: number;
+            lifecycle: components["schemas"]["LifecycleRules"];
+            /** @default 0.3 */
+            margin: number;
+            /**
+             * @default [
+             *       "cancelled"
+             *     ]
+             */
+            not_counted: string[];
+            /** @default 0.1 */
+            yearly_discount: number;
+        };
+        /** @description One run; `part` says how much is done, 0 to 1, `step` what is being done. */
+        ValueRun: {
+            as_of: string | null;
+            /** Format: date-time */
+            asked_at: string;
+            asked_by: string;
+            beat_at: string | null;
+            cancelled_by: string | null;
+            /** @default 0 */
+            changed: number;
+            /** @default 0 */
+            customers: number;
+            ended_at: string | null;
+            error: string | null;
+            kind: components["schemas"]["RunKind"];
+            /** @default 0 */
+            number: number;
+            /** @default 0 */
+            part: number;
+            run_id: string;
+            started_at: string | null;
+            /** @default waiting */
+            state: components["schemas"]["RunState"];
+            /** @default waiting */
+            step: string;
         };
         /** @description Everyone who waits. */
         WaitingList: {
@@ -2571,6 +3041,12 @@ export interface components {
             count: number;
             one: string;
             other: string;
+        };
+        /** @description Of the last run that learnt. */
+        WhatWasLearnt: {
+            learnt: components["schemas"]["Learnt"];
+            picture: components["schemas"]["RunPicture"];
+            run: components["schemas"]["ValueRun"];
         };
         /** @description A whole file. */
         WholeBody: {
