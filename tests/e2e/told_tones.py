@@ -27,7 +27,8 @@ END_HERTZ: Final = 3_160
 BANDS: Final = (range(600, 1_501, 60), range(1_800, 2_701, 60))
 """Of sixteen tones each; a row changes between them, so that two equal signs are two."""
 SIGNS: Final = 8
-SIGN_SECONDS: Final = 0.11
+SIGN_SECONDS: Final = 0.16
+"""Three lost packets leave a whole block of each sign, wherever the blocks begin."""
 BLOCK: Final = 400
 HERTZ_A_BIN: Final = SAMPLES_PER_SECOND // BLOCK
 PURE: Final = 0.8
