@@ -29,6 +29,7 @@ from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseWatch
+from callcenter.app.consulting import Consulting
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
@@ -78,7 +79,7 @@ from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, TransferId
+from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, OfferId, TransferId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
@@ -440,6 +441,18 @@ class _Server:
             new_id=lambda: TransferId(uuid.uuid4().hex),
         )
         self._floor.watch(self._monitoring.watch)
+        consulting = Consulting(
+            floor=self._floor,
+            line=self._bridge.transfer_lines,
+            transfers=transfers,
+            feed=feed,
+            journal=self._journal,
+            clock=clock,
+            # Asterisk refuses an id that begins another one in use; a full stop is in no other.
+            new_id=lambda: OfferId(f"con-{uuid.uuid4().hex}."),
+        )
+        self._bridge.transfer_lines.reports = consulting
+        self._floor.watch(consulting.watch)
         self._notices = NoticeBoard(
             notices=StoredNotices(database),
             feed=feed,
@@ -521,6 +534,7 @@ class _Server:
                 monitoring=self._monitoring,
                 transfers=transfers,
                 rejoining=Rejoining(floor=self._floor, line=self._bridge.rejoin_lines),
+                consulting=consulting,
                 notices=self._notices,
                 records=self._records,
                 customers=customers,

@@ -22,6 +22,7 @@ from callcenter.app.ports import (
     User,
 )
 from callcenter.app.rejoining import PartedTalk
+from callcenter.app.transfer_port import ConsultationState, ConsultCall
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
 from callcenter.domain.customers import Case, Customer
@@ -541,12 +542,37 @@ class FakeTransferLine:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, CallState]] = []
+        self.asked: list[tuple[ConsultCall, Phone | None, CallState]] = []
+        self.ordered: list[str] = []
         self.refuses: CallcenterError | None = None
 
     async def send(self, caller_leg_id: str, state: CallState) -> None:
         if self.refuses is not None:
             raise self.refuses
         self.sent.append((caller_leg_id, state))
+
+    async def ask(self, call: ConsultCall, phone: Phone | None, shown: str, state: CallState) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.asked.append((call, phone, state))
+
+    async def to_caller(self, call: ConsultCall) -> None:
+        self.ordered.append("to_caller")
+
+    async def to_consulted(self, call: ConsultCall, now: ConsultationState) -> None:
+        self.ordered.append("to_consulted")
+
+    async def together(self, call: ConsultCall, now: ConsultationState) -> None:
+        self.ordered.append("together")
+
+    async def take_back(self, call: ConsultCall, now: ConsultationState) -> None:
+        self.ordered.append("take_back")
+
+    async def leave(self, call: ConsultCall) -> None:
+        self.ordered.append("leave")
+
+    def end(self, call: ConsultCall) -> None:
+        self.ordered.append("end")
 
 
 class FakeRejoinLine:

@@ -578,6 +578,26 @@ class AcdEngine:
         agent_id = self.picture.talks.get(message.offer_id)
         return [] if agent_id is None else self._steps.end_talk(self.picture.agents[agent_id], message.side, now)
 
+    # ---- agents whom colleagues ask
+
+    def _ask_agent(self, message: cmd.AskAgent, now: datetime) -> list[Output]:
+        agent = self.picture.agent(message.agent_id)
+        if agent.state is not AgentState.READY:
+            raise Conflict(
+                f"agent {agent.agent_id} is {agent.state}; only who is ready can be asked", code="agent_not_free"
+            )
+        return self._steps.become(
+            agent, AgentState.OFFERED, now, interaction_id=message.interaction_id, offer_id=message.offer_id
+        )
+
+    def _end_asking(self, message: cmd.EndAsking, now: datetime) -> list[Output]:
+        agent = self.picture.agents.get(message.agent_id)
+        if agent is None or agent.offer_id != message.offer_id:
+            return []
+        if agent.in_talk:
+            return self._steps.end_talk(agent, None, now)
+        return self._steps.become(agent, AgentState.READY, now) if agent.state is AgentState.OFFERED else []
+
     # ---- steps that several of the above share
 
     def _require_logged_in(self, agent_id: AgentId) -> AgentRecord:
@@ -654,4 +674,6 @@ _HANDLERS: Mapping[type, str] = {
     cmd.ReportOfferFailed: "_report_offer_failed",
     cmd.ReportTalk: "_report_talk",
     cmd.ReportTalkEnded: "_report_talk_ended",
+    cmd.AskAgent: "_ask_agent",
+    cmd.EndAsking: "_end_asking",
 }

@@ -246,7 +246,7 @@ def draw_pop(
         media_type=record.media_type,
         callback=draw_callback(record, picture.waiting.get(record.interaction_id), picture),
         typed=draw_typed(record),
-        transferred=draw_transferred(record.handling.transfers, agent.agent_id, picture),
+        transferred=draw_transferred(record.handling, agent, picture),
     )
 
 

@@ -21,6 +21,7 @@ from callcenter.domain.interactions import Interaction, LegRole, Stage
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferCause, OfferReason, ReasonPart
+from callcenter.domain.transfers import consultation_of
 
 SETTLING = timedelta(seconds=2)
 """What began less than this before the picture was taken may be missing from it without being gone."""
@@ -52,6 +53,10 @@ class LegSnapshot:
     """Of a caller's leg: the dialplan serves it by itself; hands off."""
     served: bool = False
     """Of a caller's leg: an agent has claimed it, or has had it."""
+    served_by: str = ""
+    """Of a caller's leg: the offer of that agent."""
+    asks: bool = False
+    """Of an agent's leg: he asks somebody while his caller is held for him."""
     ani: Number
     dnis: str = ""
     caller_name: str = ""
@@ -85,10 +90,7 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
     talks = {
         leg.offer_id: leg
         for leg in agents
-        if leg.bridge_id is not None
-        and leg.agent_id in picture.agents
-        and leg.interaction_id in callers
-        and callers[leg.interaction_id].bridge_id == leg.bridge_id
+        if leg.agent_id in picture.agents and leg.interaction_id in callers and _has(leg, callers[leg.interaction_id])
     }
     rejoining = {leg.rejoined_by: leg for leg in callers.values() if leg.rejoined_by is not None}
     return [
@@ -101,6 +103,13 @@ def reconcile(snapshot: Snapshot, picture: Picture, interactions: Mapping[Intera
         *_ringing(agents, talks.keys() | rejoining.keys(), callers, picture, interactions, snapshot),
         *_lost_offers(agents, picture, snapshot),
     ]
+
+
+def _has(agent: LegSnapshot, caller: LegSnapshot) -> bool:
+    """Whether the two share a bridge, or the caller is held for him while he asks somebody."""
+    if agent.asks and caller.served_by == agent.offer_id:
+        return True
+    return agent.bridge_id is not None and caller.bridge_id == agent.bridge_id
 
 
 def ending_unknown(snapshot: Snapshot, interactions: Mapping[InteractionId, Interaction]) -> tuple[InteractionId, ...]:
@@ -165,7 +174,9 @@ def _outcome_in(state: CallState) -> ev.Outcome:
 def _ended_talks(talks: Container[OfferId | None], picture: Picture, snapshot: Snapshot) -> Iterator[Message]:
     for offer_id, agent_id in picture.talks.items():
         since = picture.agents[agent_id].talk_since
-        if offer_id not in talks and (since is None or since < snapshot.taken_at - SETTLING):
+        # Whose talk is that of one who is asked, those who look after consultations tell.
+        is_asked = consultation_of(offer_id) is not None
+        if offer_id not in talks and not is_asked and (since is None or since < snapshot.taken_at - SETTLING):
             yield cmd.ReportTalkEnded(offer_id=offer_id)
 
 

@@ -31,6 +31,7 @@ from callcenter.domain import events as ev
 from callcenter.domain.direct import agent_of
 from callcenter.domain.ids import AgentId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction
+from callcenter.domain.transfers import asked_about
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +201,8 @@ class Screens:
         """One agent; `NotFound` when there is none."""
         picture = self.floor.picture
         agent = picture.agent(agent_id)
-        record = self.floor.interactions.get(agent.interaction_id) if agent.interaction_id is not None else None
+        held = agent.interaction_id
+        record = self.floor.interactions.get(asked_about(held)) if held is not None else None
         return draw_agent(
             agent,
             picture.reasons,
@@ -216,7 +218,7 @@ class Screens:
         agent = self.floor.picture.agent(agent_id)
         if agent.interaction_id is None or agent.offer_id is None or agent.state not in STAGES:
             return None
-        record = self.floor.interactions.get(agent.interaction_id)
+        record = self.floor.interactions.get(asked_about(agent.interaction_id))
         if record is None:
             return None
         return draw_pop(agent, record, agent.offer_id, self.floor.picture, self._memory.cards(record.interaction_id))

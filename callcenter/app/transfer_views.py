@@ -1,16 +1,16 @@
 """What the desk shows of transfers: where a caller can be sent, who sent one here, and a consultation's state."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from callcenter.acd.picture import Picture
 from callcenter.acd.roster import AgentRecord
+from callcenter.app.transfer_port import ConsultationState
 from callcenter.domain.agents import AgentState, PhoneStatus
 from callcenter.domain.direct import agent_of
-from callcenter.domain.ids import AgentId, QueueId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.labels import Label
-from callcenter.domain.transfers import TargetKind, Transfer
+from callcenter.domain.transfers import ConsultationEnd, Handling, TargetKind, asking_offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,25 @@ class TransferredView:
     kind: TargetKind
     note: str
     came_back: bool
+    asks: bool = False
+    """He only asks: the caller is still his."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultationView:
+    """A consultation as the agent's desk shows it."""
+
+    consultation_id: OfferId
+    interaction_id: InteractionId
+    state: ConsultationState
+    kind: TargetKind
+    target: str
+    name: str
+    """Of the agent who is asked; of a number the number."""
+    note: str
+    began_at: datetime
+    answered_at: datetime | None = None
+    end: ConsultationEnd | None = None
 
 
 def draw_agents(picture: Picture, own: AgentId) -> tuple[AgentTarget, ...]:
@@ -102,9 +121,21 @@ def draw_queues(picture: Picture, now: datetime) -> tuple[QueueTarget, ...]:
     return tuple(sorted(rows, key=lambda row: (not row.can_take, row.queue_id)))
 
 
-def draw_transferred(transfers: Iterable[Transfer], viewer: AgentId, picture: Picture) -> TransferredView | None:
-    """Who sent him on last, for `viewer` who has him now or is to; None where nobody did."""
-    last = next((transfer for transfer in reversed(tuple(transfers))), None)
+def draw_transferred(handling: Handling, viewer: AgentRecord, picture: Picture) -> TransferredView | None:
+    """Who sent him on last, or asks about him, for `viewer` who has him now or is to; None where nobody did."""
+    asked = next((one for one in handling.consultations if viewer.offer_id == asking_offer(one.consultation_id)), None)
+    if asked is not None:
+        asker = picture.agents.get(asked.agent_id)
+        return TransferredView(
+            agent_id=asked.agent_id,
+            name=asker.config.name if asker is not None else asked.agent_id,
+            at=asked.began_at,
+            kind=asked.target.kind,
+            note=asked.note,
+            came_back=False,
+            asks=True,
+        )
+    last = handling.transfers[-1] if handling.transfers else None
     if last is None:
         return None
     sender = picture.agents.get(last.agent_id)
@@ -114,7 +145,7 @@ def draw_transferred(transfers: Iterable[Transfer], viewer: AgentId, picture: Pi
         at=last.at,
         kind=last.target.kind,
         note=last.note,
-        came_back=viewer == last.agent_id,
+        came_back=viewer.agent_id == last.agent_id,
     )
 
 

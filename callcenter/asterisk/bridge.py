@@ -133,7 +133,7 @@ class Bridge:
             customer_failed=self._call_failed,
         )
         self.monitor_lines = MonitorLines(self._client, config.outside, self._translator)
-        self.transfer_lines = TransferLines(self._client)
+        self.transfer_lines = TransferLines(self._client, config.outside, self._translator, clock)
         self.rejoin_lines = RejoinLines(self._client, config.outside, self._translator)
 
     @property
@@ -264,7 +264,8 @@ class Bridge:
         if event.get("Event") == "DeviceStateChange":
             return self._phone_report(event)
         now = self._clock.now()
-        reports = [*self.monitor_lines.hear(event, now), *self._translator.handle(event, now)]
+        heard = [*self.monitor_lines.hear(event, now), *self.transfer_lines.hear(event)]
+        reports = [*heard, *self._translator.handle(event, now)]
         self.rejoin_lines.hear(event)
         self._end_orphans()
         return reports
@@ -327,6 +328,7 @@ class Bridge:
             log.warning("picture_mended", messages=mended)
         await self._tell(floor, messages)
         await self.monitor_lines.find(channels, taken_at)
+        await self.transfer_lines.find(channels)
 
     async def _keep_reconciling(self, floor: Floor, memory: Memory) -> None:
         while True:

@@ -42,6 +42,9 @@ STATUS_VARIABLES: Final = (
     "CC_MODE",
     "CC_ANNOUNCED",
     "CC_REJOIN",
+    "CC_ASKED",
+    "CC_ASKER",
+    "CC_TARGET",
     "SHARED(CC_SERVED)",
 )
 
@@ -71,7 +74,8 @@ def leg_of(channel: AmiMessage, read_ani: Callable[[str, str], Number]) -> LegSn
         if offer_id != leg_id or not agent_id:
             return None
         waits = leg.state is LegState.UP and leg.bridge_id is None and "CC_ABSENT" in variables
-        return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id), waits=waits)
+        asks = "CC_ASKED" in variables
+        return replace(leg, offer_id=OfferId(offer_id), agent_id=AgentId(agent_id), waits=waits, asks=asks)
     waiting_agent, rejoined_by = variables.get("CC_OFFER"), variables.get("CC_REJOIN")
     return replace(
         leg,
@@ -82,6 +86,7 @@ def leg_of(channel: AmiMessage, read_ani: Callable[[str, str], Number]) -> LegSn
         fallback=variables.get("CC_OWNER") == "fallback",
         rejoined_by=OfferId(rejoined_by) if rejoined_by else None,
         served=bool(variables.get("SHARED(CC_SERVED)")),
+        served_by=variables.get("SHARED(CC_SERVED)", ""),
         ani=read_ani(unquote(variables.get("CC_ANI", "")), unquote(variables.get("CC_PRES", ""))),
         dnis=unquote(variables.get("CC_DNIS", "")),
         caller_name=unquote(variables.get("CC_NAME", "")),

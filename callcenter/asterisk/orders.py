@@ -125,7 +125,7 @@ class AmiTelephony:
                 "Context": WAITING_AGENT_CONTEXT if order.customer_absent else AGENT_CONTEXT,
                 "Exten": "s",
                 "Priority": "1",
-                "Timeout": _milliseconds(order.ring_timeout),
+                "Timeout": milliseconds(order.ring_timeout),
                 "Async": "true",
                 "CallerID": caller_id_of(caller.display_number, caller.display_name),
                 "Variable": (
@@ -160,7 +160,7 @@ class AmiTelephony:
                 "Context": CUSTOMER_CONTEXT,
                 "Exten": "s",
                 "Priority": "1",
-                "Timeout": _milliseconds(order.ring_timeout),
+                "Timeout": milliseconds(order.ring_timeout),
                 "Async": "true",
                 "CallerID": caller_id_of(line.display_number, line.display_name),
                 "Variable": _customer_variables(order, line),
@@ -225,7 +225,8 @@ def _encoded(text: str) -> str:
     return quote(text[:80], safe="")
 
 
-def _milliseconds(duration: timedelta) -> str:
+def milliseconds(duration: timedelta) -> str:
+    """As Originate wants a time limit."""
     return str(duration // timedelta(milliseconds=1))
 
 

@@ -245,6 +245,26 @@ class ReportTalkEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskAgent:
+    """A colleague asks a ready agent, whose phone is about to ring: nothing else is offered to him.
+
+    `offer_id` and `interaction_id` are no offer's and no record's (`domain.transfers.asking_offer`).
+    """
+
+    agent_id: AgentId
+    offer_id: OfferId
+    interaction_id: InteractionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndAsking:
+    """The agent is asked no more: his phone rings no more, or that talk is over."""
+
+    agent_id: AgentId
+    offer_id: OfferId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreAgent:
     """What the store knew of an agent before a restart."""
 
@@ -313,6 +333,8 @@ Command = (
     | ReportOfferFailed
     | ReportTalk
     | ReportTalkEnded
+    | AskAgent
+    | EndAsking
     | RestoreAgent
     | RestoreOffer
     | StartRouting

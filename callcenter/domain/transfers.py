@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from callcenter.domain.ids import AgentId, OfferId, QueueId, TransferId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, TransferId
 
 
 class TargetKind(StrEnum):
@@ -169,3 +169,30 @@ class Handling:
 
 def _next_talk(talks: tuple[Talk, ...], after: datetime) -> datetime | None:
     return next((talk.since for talk in talks if talk.since >= after), None)
+
+
+_ASKED = "asked:"
+
+
+def asking_offer(consultation_id: OfferId) -> OfferId:
+    """For the engine an agent who is asked is in a talk of its own, so that nothing else is offered to him."""
+    return OfferId(f"{_ASKED}{consultation_id}")
+
+
+def asking_interaction(consultation_id: OfferId, interaction_id: InteractionId) -> InteractionId:
+    """That talk's interaction: no record has this id."""
+    return InteractionId(f"{_ASKED}{consultation_id}/{interaction_id}")
+
+
+def consultation_of(offer_id: OfferId | None) -> OfferId | None:
+    """In which consultation an agent with this offer is asked; None where he is not."""
+    if offer_id is None or not offer_id.startswith(_ASKED):
+        return None
+    return OfferId(offer_id.removeprefix(_ASKED))
+
+
+def asked_about(interaction_id: InteractionId) -> InteractionId:
+    """Whom an agent is asked about; of an ordinary interaction itself."""
+    if not interaction_id.startswith(_ASKED):
+        return interaction_id
+    return InteractionId(interaction_id.removeprefix(_ASKED).partition("/")[2])

@@ -16,6 +16,7 @@ from callcenter.app.board_wishes import WishBook
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
+from callcenter.app.consulting import Consulting
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
 from callcenter.app.customer_export import ExportedIds
 from callcenter.app.customer_numbers import CustomerNumbers
@@ -192,6 +193,7 @@ class WebDependencies:
     monitoring: Monitoring
     transfers: Transfers
     rejoining: Rejoining
+    consulting: Consulting
     notices: NoticeBoard
     records: Records
     customers: Customers

@@ -29,6 +29,7 @@ from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
+from callcenter.app.consulting import Consulting
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import Erasures
 from callcenter.app.feed import Feed
@@ -584,9 +585,10 @@ def furnish(
         clock=clock,
         new_id=lambda: MonitoringId(f"mon-{next(numbers)}"),
     )
+    transfer_line = FakeTransferLine()
     transfers = Transfers(
         floor=floor,
-        line=FakeTransferLine(),
+        line=transfer_line,
         journal=FakeJournal(),
         numbers=Numbers(region="CN"),
         clock=clock,
@@ -664,6 +666,15 @@ def furnish(
         monitoring=monitoring,
         transfers=transfers,
         rejoining=Rejoining(floor=floor, line=FakeRejoinLine()),
+        consulting=Consulting(
+            floor=floor,
+            line=transfer_line,
+            transfers=transfers,
+            feed=feed,
+            journal=FakeJournal(),
+            clock=clock,
+            new_id=lambda: OfferId(f"con-{next(numbers)}"),
+        ),
         notices=notices,
         records=records,
         customers=customers,

@@ -3,7 +3,9 @@
 After every test the invariants I1-I4 are checked over everything that has happened in the house so far.
 """
 
+import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 FIRST = "+8613700000031"
 OUTSIDE = "+8613900003333"
 ONE, TWO, THREE = "1001", "1002", "1003"
+CALLER, ASKER, ASKED = CALLERS_TONE.hertz, AGENTS_HERTZ["1001"], AGENTS_HERTZ["1002"]
+VOICES = (CALLER, ASKER, ASKED, OUTSIDE_HERTZ)
+HEARD, UNHEARD = 0.15, 0.05
 NOTE = "Asks about the second invoice; 已核对身份"
 QUEUES = {"sales": "skills: {billing: 1}", "support": "skills: {tech: 1}"}
 AGENTS = {ONE: "skills: {billing: 5}", TWO: "skills: {tech: 5}", THREE: "skills: {spare: 5}"}
@@ -41,6 +46,41 @@ async def house(the_house: RoutingHouse) -> AsyncIterator[RoutingHouse]:
 async def send(agent: Agent, kind: str, to: str, note: str = "") -> Any:
     """Order a blind transfer, as the page does."""
     return await agent.desktop.send("POST", "/agents/me/transfer", {"kind": kind, "to": to, "note": note})
+
+
+async def consult(agent: Agent, kind: str, to: str, note: str = "") -> Any:
+    """Ask somebody, as the page does."""
+    return await agent.desktop.send("POST", "/agents/me/consultation", {"kind": kind, "to": to, "note": note})
+
+
+async def order(agent: Agent, what: str) -> Any:
+    """Swap, merge, or complete."""
+    return await agent.desktop.send("POST", f"/agents/me/consultation/{what}", None)
+
+
+async def shows(agent: Agent, state: str) -> None:
+    """The agent's desk shows who talks with whom."""
+    await agent.desktop.until(
+        lambda: agent.desktop.documents["me"].get("consultation", {}).get("state") == state, f"consultation {state}"
+    )
+
+
+async def asks_nobody(agent: Agent) -> None:
+    """The agent's desk shows no consultation."""
+    await agent.desktop.until(lambda: "consultation" not in agent.desktop.documents["me"], "no consultation")
+
+
+async def hears(line: Any, voices: set[int]) -> None:
+    """Wait until a line carries these voices and no other for a second."""
+    deadline = time.monotonic() + 12
+    while True:
+        since = time.monotonic()
+        await asyncio.sleep(1.0)  # So long is what is measured.
+        shares = {hertz: line.audio.tone_share(hertz, since) for hertz in VOICES}
+        is_clear = all(share > HEARD or share < UNHEARD for share in shares.values())
+        if is_clear and {hertz for hertz, share in shares.items() if share > HEARD} == voices:
+            return
+        assert time.monotonic() < deadline, f"wanted {voices}: {shares}"
 
 
 def names(record: dict[str, Any]) -> list[str]:
@@ -161,3 +201,143 @@ async def test_the_server_dies_as_a_caller_is_sent_on_and_he_is_taken_all_the_sa
         await caller.hang_up()
     record = await house.record_of(caller)
     assert record["handling"]["transfers"][0]["end"] == "taken"
+
+
+async def test_consult_swap_merge_and_complete(house: RoutingHouse) -> None:
+    async with house.agent(ONE) as one, house.agent(TWO) as two, house.dialled("sales", FIRST) as caller:
+        first = await one.talks()
+        begun = await consult(one, "queue", "support", NOTE)
+        assert (begun["state"], begun["name"]) == ("ringing", f"Agent {TWO}")
+        second = await two.phone.talking(20)
+        await shows(one, "consulted")
+        pop = await two.desktop.pops(stage="talking")
+        assert (pop["transferred"]["asks"], pop["transferred"]["note"], pop["ani"]["e164"]) == (True, NOTE, FIRST)
+        await hears(first, {ASKED})
+        await hears(second, {ASKER})
+        await hears(caller, set())
+        await order(one, "swap")
+        await hears(first, {CALLER})
+        await hears(caller, {ASKER})
+        await hears(second, set())
+        await order(one, "swap")
+        await hears(second, {ASKER})
+        await hears(caller, set())
+        await order(one, "merge")
+        await hears(first, {CALLER, ASKED})
+        await hears(second, {CALLER, ASKER})
+        await hears(caller, {ASKER, ASKED})
+        await order(one, "swap")
+        await hears(second, {ASKER})
+        await order(one, "complete")
+        await first.ended()
+        await hears(second, {CALLER})
+        await hears(caller, {ASKED})
+        await one.desktop.state_becomes("ready")
+        assert (await two.desktop.pops(stage="talking"))["transferred"]["asks"] is False
+        await caller.hang_up()
+        await two.desktop.state_becomes("ready")
+    record = await house.record_of(caller)
+    assert (record["outcome"], record["agent_id"]) == ("answered", TWO)
+    assert [talk["agent_id"] for talk in record["handling"]["talks"]] == [ONE, TWO]
+    assert [one["end"] for one in record["handling"]["consultations"]] == ["completed"]
+    assert [(one["end"], one["consulted"]) for one in record["handling"]["transfers"]] == [("taken", True)]
+    assert record["consulted_seconds"] > 5
+
+
+async def test_who_hangs_up_in_a_consultation(house: RoutingHouse) -> None:
+    async with house.agent(ONE) as one, house.agent(TWO) as two:
+        async with house.dialled("sales", FIRST) as caller:
+            first = await one.talks()
+            # The consulted one declines, then answers and hangs up: both times the agent has his caller again.
+            two.phone.behaviour = Reject()
+            await consult(one, "agent", TWO)
+            await (await two.phone.ringing(20)).ended()
+            await asks_nobody(one)
+            await hears(first, {CALLER})
+            await two.desktop.state_becomes("ready")
+            two.phone.behaviour = Answer()
+            await consult(one, "agent", TWO)
+            second = await two.phone.talking(20)
+            await shows(one, "consulted")
+            await second.hang_up()
+            await asks_nobody(one)
+            await hears(first, {CALLER})
+            await hears(caller, {ASKER})
+            # The agent takes the caller back.
+            await two.desktop.state_becomes("ready")
+            await consult(one, "agent", TWO)
+            second = await two.phone.talking(20)
+            await shows(one, "consulted")
+            await one.desktop.send("DELETE", "/agents/me/consultation", None)
+            await second.ended()
+            await hears(first, {CALLER})
+            # The caller leaves: it is over for everybody.
+            await two.desktop.state_becomes("ready")
+            await consult(one, "agent", TWO)
+            second = await two.phone.talking(20)
+            await shows(one, "consulted")
+            await caller.hang_up()
+            await first.ended()
+            await second.ended()
+            await one.desktop.state_becomes("ready")
+            await two.desktop.state_becomes("ready")
+        record = await house.record_of(caller)
+        ends = [known["end"] for known in record["handling"]["consultations"]]
+        assert ends == ["not_reached", "consulted_left", "taken_back", "caller_left"]
+        assert [talk["agent_id"] for talk in record["handling"]["talks"]] == [ONE]
+
+
+async def test_the_agent_hangs_up_in_a_consultation(house: RoutingHouse) -> None:
+    async with house.agent(ONE) as one, house.outside(Ring()) as outside, house.dialled("sales", FIRST) as caller:
+        first = await one.talks()
+        # Nobody has answered: the caller waits again, in the first place, and his agent is the next.
+        await consult(one, "number", OUTSIDE)
+        far = await outside.ringing(20)
+        await first.hang_up()
+        await far.ended()
+        again = await one.talks()
+        await hears(caller, {ASKER})
+        # Somebody is on the line: he has the caller.
+        outside.behaviour = Answer()
+        await consult(one, "number", OUTSIDE)
+        far = await outside.talking(20)
+        await shows(one, "consulted")
+        await again.hang_up()
+        await hears(caller, {OUTSIDE_HERTZ})
+        await hears(far, {CALLER})
+        await far.hang_up()
+        await caller.ended()
+    record = await house.record_of(caller)
+    assert record["outcome"] == "transferred_out"
+    assert [known["end"] for known in record["handling"]["consultations"]] == ["agent_left", "completed"]
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_the_server_dies_in_a_consultation(house: RoutingHouse, back: bool) -> None:
+    async with house.agent(ONE) as one, house.agent(TWO) as two, house.dialled("sales", FIRST) as caller:
+        first = await one.talks()
+        await consult(one, "agent", TWO, NOTE)
+        second = await two.phone.talking(20)
+        await shows(one, "consulted")
+        await house.kill_server()
+        await hears(first, {ASKED})
+        if not back:
+            # The agent hangs up while there is no server at all: his colleague has the caller.
+            await first.hang_up()
+            await hears(caller, {ASKED})
+        await house.start_server()
+        await house.renew_board()
+        if back:
+            await one.desktop.until(
+                lambda: one.desktop.documents["me"].get("consultation", {}).get("note") == NOTE, "shown again", 30
+            )
+            await order(one, "swap")
+            await hears(first, {CALLER})
+            await one.desktop.send("DELETE", "/agents/me/consultation", None)
+            await second.ended()
+            await hears(caller, {ASKER})
+        else:
+            await two.desktop.state_becomes("talking", seconds=30)
+        await caller.hang_up()
+    record = await house.record_of(caller)
+    assert (record["outcome"], record["agent_id"]) == ("answered", ONE if back else TWO)

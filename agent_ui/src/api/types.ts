@@ -154,7 +154,10 @@ export interface components {
       media_type: string
       callback: components['schemas']['Callback'] | null
       typed?: components['schemas']['Typed'][]
+      transferred?: components['schemas']['Transferred'] | null
     }
+    /** Who sent the caller here, or asks about him. */
+    Transferred: { agent_id: string; name: string; at: string; kind: 'agent' | 'queue' | 'number'; note: string; came_back: boolean; asks: boolean }
     /** A number the caller typed; of a secret one there are no digits. */
     Typed: { label: components['schemas']['Label'] | null; variable: string; digits: string; secret: boolean }
     Message: {

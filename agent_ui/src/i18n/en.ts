@@ -12,6 +12,7 @@ import { en as prompts } from './prompts'
 import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
 import { en as surveys } from './surveys'
+import { en as transfer } from './transfer'
 
 export const en = {
   alerts,
@@ -25,6 +26,7 @@ export const en = {
   supervisor,
   surveys,
   admin,
+  transfer,
   imports,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },

@@ -13,6 +13,7 @@ import { zh as prompts } from './prompts'
 import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
 import { zh as surveys } from './surveys'
+import { zh as transfer } from './transfer'
 
 export const zh: Messages = {
   alerts,
@@ -26,6 +27,7 @@ export const zh: Messages = {
   supervisor,
   surveys,
   admin,
+  transfer,
   imports,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },

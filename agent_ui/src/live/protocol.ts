@@ -1,9 +1,10 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
 import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, Trend, WaitingRow } from '@/api/documents'
+import type { Consultation } from '@/desk/transfer/transfer_api'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
-  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList }
+  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList; consultation?: Consultation }
   queues: Readonly<Record<string, QueueRow>>
   agents: Readonly<Record<string, Agent>>
   waiting: Readonly<Record<string, WaitingRow>>
