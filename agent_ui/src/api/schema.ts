@@ -721,6 +721,25 @@ export interface components {
          * @enum {string}
          */
         ConsultationEnd: "completed" | "taken_back" | "not_reached" | "consulted_left" | "caller_left" | "agent_left" | "lost";
+        /**
+         * @description Who talks with whom.
+         * @enum {string}
+         */
+        ConsultationState: "ringing" | "consulted" | "caller" | "together" | "ended";
+        /** @description A consultation as the agent's desk shows it. */
+        ConsultationView: {
+            answered_at: string | null;
+            /** Format: date-time */
+            began_at: string;
+            consultation_id: string;
+            end: components["schemas"]["ConsultationEnd"] | null;
+            interaction_id: string;
+            kind: components["schemas"]["TargetKind"];
+            name: string;
+            note: string;
+            state: components["schemas"]["ConsultationState"];
+            target: string;
+        };
         /** @description A number (E.164) or address of a party. */
         ContactPoint: {
             kind: components["schemas"]["ContactPointKind"];
@@ -2793,6 +2812,8 @@ export interface components {
         /** @description Who sent a caller on, and what he says of him. */
         TransferredView: {
             agent_id: string;
+            /** @default false */
+            asks: boolean;
             /** Format: date-time */
             at: string;
             came_back: boolean;
