@@ -1,6 +1,7 @@
 """How fast menus answer: ours beside a plain menu of the dialplan, on one Asterisk, in one run; and how many at once.
 
     python benchmarks/ivr.py [--json] [--callers 4] [--keys 20] [--rounds 2] [--most 200] [--prompts 24]
+                             [--seconds 240]
 
 Exit status: 0 for a clean run, 1 when a call failed, 2 when the run was clean but an expectation was missed and
 --strict was given.
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.arguments import between
 from benchmarks.figures import Figures
-from benchmarks.menus import OURS, PLAIN, WAYS, Measured, MenuHouse, crowd
+from benchmarks.menus import OURS, PLAIN, WAYS, Crowd, Measured, MenuHouse
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.synthesis import EspeakSynthesiser
@@ -36,6 +37,9 @@ LIMIT_KEY_P99_MS = 200.0
 LIMIT_FIRST_SOUND_P99_MS = 1_000.0
 LIMIT_LOST_SHARE = 0.01
 STEPS = (25, 50, 100, 150, 200, 300, 400)
+AFTERWARDS_SECONDS = 60
+"""A step of the crowd that was begun, the end of all calls, and the prompts."""
+STEPS_HEADING = f"{'at once':>8}{'key p99':>10}{'first p99':>11}{'lost':>8}"
 JsonValue = dict[str, object]
 
 EXPLANATION = """
@@ -45,7 +49,8 @@ first_sound    from the answer that reaches the caller's phone to the first pack
 ratio_p50      our median divided by the dialplan's, ratio_p99 the same of the 99th percentiles.
 at_once        callers in menus of ours, each of whom presses a key every second and a half: the most at which four of
                them, who listen, find key_to_prompt p99 below 200 ms, first_sound p99 below 1 s, and less than 1 % of
-               the packets missing. The phones run on the same machine; `steps` tells each step's figures.
+               the packets missing. The others are SIPp's, on the same machine; `steps` tells each step's figures, and
+               how much of a processor the server, Asterisk, the crowd and the listeners took.
 prompts        prompts of the shipped flows made into sounds by the server's library in a second, one at a time as at
                a start, beside the two programs alone.
 
@@ -63,6 +68,7 @@ class Plan:
     most: int
     prompts: int
     seed: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,16 @@ class Step:
             and self.measured.lost_share <= LIMIT_LOST_SHARE
         )
 
+    def as_line(self) -> str:
+        """Its figures for people."""
+        key, first = Figures.of(self.measured.key_to_prompt), Figures.of(self.measured.first_sound)
+        cores = ", ".join(f"{name} {share:.2f}" for name, share in self.measured.cores.items())
+        mark = "" if self.holds else "  too many"
+        return (
+            f"{self.callers:8}{key.p99:10.1f}{first.p99:11.1f}{self.measured.lost_share:8.2%}  "
+            f"cores: {cores or 'not known'}{mark}"
+        )
+
     def as_json(self) -> JsonValue:
         """Its figures."""
         return {
@@ -91,6 +107,7 @@ class Step:
             "key_to_prompt_ms": Figures.of(self.measured.key_to_prompt).as_json(),
             "first_sound_ms": Figures.of(self.measured.first_sound).as_json(),
             "lost_share": round(self.measured.lost_share, 4),
+            "cores": {name: round(share, 3) for name, share in self.measured.cores.items()},
             "faults": self.measured.faults[:3],
         }
 
@@ -136,6 +153,8 @@ class Outcome:
 async def measure(plan: Plan, say: Callable[[str], None]) -> Outcome:
     """Bring the house up, measure in turns, let the crowd grow, take it down; then build prompts."""
     load_before = os.getloadavg()[0]
+    # What comes after the last step takes its time as well.
+    give_up_at = time.monotonic() + plan.seconds - AFTERWARDS_SECONDS
     chance = random.Random(plan.seed)
     results = {way.name: Measured() for way in WAYS}
     steps: list[Step] = []
@@ -147,14 +166,24 @@ async def measure(plan: Plan, say: Callable[[str], None]) -> Outcome:
             for number in range(plan.rounds):
                 # Turn about, so that a machine that grows slower is fair to both.
                 for way in WAYS if number % 2 == 0 else reversed(WAYS):
-                    say(f"round {number + 1} of {plan.rounds}: {way.name}")
-                    for _ in range(plan.callers):
-                        results[way.name].add(await house.walk(way, keys=plan.keys, chance=chance))
-            for callers in (step for step in STEPS if step <= plan.most):
-                say(f"{callers} callers in menus at once")
-                steps.append(Step(callers=callers, measured=await crowd(house, callers=callers, chance=chance)))
-                if not steps[-1].holds:
-                    break
+                    walks = (house.walk(way, keys=plan.keys, chance=chance) for _ in range(plan.callers))
+                    for part in await asyncio.gather(*walks):
+                        results[way.name].add(part)
+                    key = Figures.of(results[way.name].key_to_prompt)
+                    say(
+                        f"round {number + 1} of {plan.rounds}, {way.name}: so far {key.n} keys, "
+                        f"to the next prompt p50 {key.p50:.1f} ms, p99 {key.p99:.1f} ms"
+                    )
+            async with Crowd(house, chance) as crowd:
+                say(STEPS_HEADING)
+                for callers in (step for step in STEPS if step <= plan.most):
+                    if time.monotonic() > give_up_at:
+                        say(f"the time is over; {callers} and more were not tried")
+                        break
+                    steps.append(Step(callers=callers, measured=await crowd.measured(callers)))
+                    say(steps[-1].as_line())
+                    if not steps[-1].holds:
+                        break
             faults = [fault for measured in results.values() for fault in measured.faults]
             faults += await house.left_over()
     say("building prompts")
@@ -227,11 +256,9 @@ def as_text(outcome: Outcome) -> str:
             lines.append(
                 f"{what:15}{way.name:10}{figures.p50:10.1f}{figures.p99:10.1f}{figures.most:10.1f}{figures.n:6}"
             )
-    lines += ["", f"{'at once':>8}{'key p99':>10}{'first p99':>11}{'lost':>8}"]
+    lines += ["", STEPS_HEADING]
     for step in outcome.steps:
-        key, first = Figures.of(step.measured.key_to_prompt), Figures.of(step.measured.first_sound)
-        mark = "" if step.holds else "  too many"
-        lines.append(f"{step.callers:8}{key.p99:10.1f}{first.p99:11.1f}{step.measured.lost_share:8.2%}{mark}")
+        lines.append(step.as_line())
         lines += [f"{'':8}  {fault}" for fault in step.measured.faults[:3]]
     lines += [
         f"callers in menus at once: {outcome.at_once}",
@@ -256,6 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=between(1, 100), default=2, help="turns (2)")
     parser.add_argument("--most", type=between(0, STEPS[-1]), default=200, help="callers at once, at most (200)")
     parser.add_argument("--prompts", type=between(1, 500), default=24, help="prompts to build (24)")
+    parser.add_argument("--seconds", type=between(60, 3_600), default=240, help="no more callers after this (240)")
     parser.add_argument("--seed", type=int, default=1, help="of the pauses between keys (1)")
     parser.add_argument("--strict", action="store_true", help="exit with 2 when an expectation is missed")
     return parser
@@ -271,6 +299,7 @@ def main() -> int:
         most=arguments.most,
         prompts=arguments.prompts,
         seed=arguments.seed,
+        seconds=arguments.seconds,
     )
     try:
         outcome = asyncio.run(measure(plan, lambda text: print(text, file=sys.stderr, flush=True)))

@@ -5,12 +5,13 @@ and again; what he waits for is the first packet of the next saying.
 """
 
 import asyncio
-import itertools
 import math
+import os
 import random
 import struct
 import time
 import wave
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -20,9 +21,10 @@ from callcenter.domain.labels import Label
 from callcenter.store.configuration import put_number
 from callcenter.store.database import Database
 from tests.e2e.house import House
-from tests.e2e.phones import Caller, Silence
+from tests.e2e.phones import Caller, KeyStep, PhoneTimeoutError, Silence
 from tests.e2e.rtp import HeardFrame
 from tests.e2e.silences import has_sound
+from tests.e2e.sipp_phones import CallerLoad
 
 FIRST_HERTZ, SECOND_HERTZ = 700, 1_300
 SAID_SECONDS: Final = 2.0
@@ -32,9 +34,9 @@ WAIT_SECONDS: Final = 10.0
 KEY_SECONDS: Final = 0.16
 """How long a key is held: before its end nobody can act on it."""
 LISTENERS: Final = 4
-CROWD_TURNS, CROWD_KEYS = 3, 8
+CROWD_TURNS, CROWD_KEYS = 2, 8
 CROWD_PAUSE: Final = 1.2
-CROWD_PER_SECOND: Final = 10
+CROWD_PER_SECOND: Final = 20
 
 FLOW = """\
 flow: bench_menu
@@ -46,8 +48,14 @@ prompts:
   first: {en: Press one.}
   second: {en: Press two.}
 nodes:
-  first: {kind: menu, say: first, keys: {1: {label: {zh: 一, en: One}, go: second}}}
-  second: {kind: menu, say: second, keys: {2: {label: {zh: 二, en: Two}, go: first}}}
+  first:
+    kind: menu
+    say: first
+    keys: {1: {label: {zh: 一, en: One}, go: second}, 2: {label: {zh: 二, en: Two}, go: first}}
+  second:
+    kind: menu
+    say: second
+    keys: {1: {label: {zh: 一, en: One}, go: second}, 2: {label: {zh: 二, en: Two}, go: first}}
   bye: {kind: end}
 """
 EXTENSIONS = """\
@@ -88,6 +96,8 @@ class Measured:
     packets: int = 0
     packets_expected: int = 0
     faults: list[str] = field(default_factory=list)
+    cores: dict[str, float] = field(default_factory=dict)
+    """How much of a processor each program took meanwhile, where that was looked at."""
 
     def add(self, other: "Measured") -> None:
         """Put two turns together."""
@@ -175,10 +185,6 @@ class MenuHouse(House):
             measured.faults.append(f"{way.name}: {error}")
         return measured
 
-    def crowd_caller(self) -> Caller:
-        """Somebody who presses keys and does not listen."""
-        return self._caller(OURS, deaf=True)
-
     async def left_over(self) -> list[str]:
         """Channels and interactions that are still there when nobody calls any more, each as a complaint."""
         try:
@@ -187,10 +193,10 @@ class MenuHouse(House):
             return [str(error)[:500]]
         return []
 
-    def _caller(self, way: Way, *, deaf: bool = False) -> Caller:
+    def _caller(self, way: Way) -> Caller:
         self._callers_so_far += 1
         ani = f"+86138{self._callers_so_far:08d}"
-        caller = Caller(server=self.sip, dnis=way.dnis, ani=ani, sound=SOUND, deaf=deaf)
+        caller = Caller(server=self.sip, dnis=way.dnis, ani=ani, sound=SOUND)
         if way is OURS:
             self.callers.append(caller)
         return caller
@@ -246,52 +252,88 @@ def write_tone(path: Path, hertz: int) -> None:
         out.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
 
 
-async def crowd(house: MenuHouse, *, callers: int, chance: random.Random) -> Measured:
-    """So many callers in our menus at once, four of whom listen and tell; counted is when all are there.
+class Crowd:
+    """Callers in our menus who press keys and do not listen, and four who do; use it with `async with`.
 
-    The others press their keys without listening: what they hear is left to the kernel, so that the phones, which run
-    on the same machine, are not what is measured.
+    The crowd is SIPp's, which sends back whatever it hears, as much as a telephone would send: it takes a twentieth of
+    what our own phones take, and those would be what is measured, for they run on the same machine.
     """
-    stop = asyncio.Event()
-    up = asyncio.Semaphore(0)
-    deaf = [asyncio.create_task(_press_blindly(house, number, up, stop)) for number in range(callers - LISTENERS)]
-    measured = Measured()
-    try:
-        for _ in deaf:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await up.acquire()
-        # Four come now, and four when they have gone: what the first sound takes is told by all of them.
-        for _ in range(CROWD_TURNS):
-            walks = (
-                house.walk(OURS, keys=CROWD_KEYS, chance=random.Random(chance.random()), pause_seconds=CROWD_PAUSE)
-                for _ in range(LISTENERS)
-            )
-            for part in await asyncio.gather(*walks):
-                measured.add(part)
-    except TimeoutError:
-        measured.faults.append(f"{callers} callers were not answered in time")
-    finally:
-        stop.set()
-        for ended in await asyncio.gather(*deaf, return_exceptions=True):
-            if isinstance(ended, BaseException):
-                measured.faults.append(f"a caller of the crowd: {ended}")
-    return measured
+
+    def __init__(self, house: MenuHouse, chance: random.Random) -> None:
+        self._house = house
+        self._chance = chance
+        self._loads: list[CallerLoad] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    async def measured(self, callers: int) -> Measured:
+        """What the four find who listen when so many are in menus, and what each program takes of the machine then.
+
+        The crowd only grows. Four come, and four when they have gone: all of them tell what the first sound takes.
+        """
+        measured = Measured()
+        try:
+            await self._grow(callers - LISTENERS)
+            before, began_at = self._seconds_taken(), time.monotonic()
+            for _ in range(CROWD_TURNS):
+                walks = (
+                    self._house.walk(
+                        OURS, keys=CROWD_KEYS, chance=random.Random(self._chance.random()), pause_seconds=CROWD_PAUSE
+                    )
+                    for _ in range(LISTENERS)
+                )
+                for part in await asyncio.gather(*walks):
+                    measured.add(part)
+            took = time.monotonic() - began_at
+            after = self._seconds_taken()
+            measured.cores = {name: (after[name] - before[name]) / took for name in after}
+        except (PhoneTimeoutError, ConnectionError) as error:
+            measured.faults.append(f"the crowd of {callers}: {error}")
+        shown = await self._house.asterisk.cli("core show channels count")
+        there = int(shown.split(maxsplit=1)[0])
+        if there < callers - LISTENERS:
+            measured.faults.append(f"of the crowd of {callers - LISTENERS} only {there} are there at the end")
+        return measured
+
+    async def _grow(self, callers: int) -> None:
+        more = callers - sum(load.count for load in self._loads)
+        if more <= 0:
+            return
+        number = len(self._loads)
+        pause: KeyStep = ("wait", 1.1 * CROWD_PAUSE + KEY_SECONDS)
+        load = CallerLoad(
+            server=self._house.sip,
+            dnis=OURS.dnis,
+            count=more,
+            per_second=CROWD_PER_SECOND,
+            log_dir=self._house.base / "sipp",
+            anis=[f"+4940{number:03d}{caller:04d}" for caller in range(more)],
+            keys=[pause, ("key", "1"), pause, ("key", "2")],
+            keys_again=True,
+            name=f"crowd-{number}",
+        )
+        self._loads.append(load)
+        await self._stack.enter_async_context(load)
+        await load.until_up(more, more / CROWD_PER_SECOND + WAIT_SECONDS)
+
+    def _seconds_taken(self) -> dict[str, float]:
+        """The processors' time that each has taken so far."""
+        server, asterisk = self._house.server, self._house.asterisk.pid
+        crowd = [load.sipp.pid for load in self._loads]
+        pids = {
+            "server": [server.pid] if server is not None else [],
+            "asterisk": [asterisk] if asterisk is not None else [],
+            "crowd": [pid for pid in crowd if pid is not None],
+            "listeners": [os.getpid()],
+        }
+        return {name: sum(map(_seconds_of, of)) for name, of in pids.items()}
 
 
-async def _press_blindly(house: MenuHouse, number: int, up: asyncio.Semaphore, stop: asyncio.Event) -> None:
-    await asyncio.sleep(number / CROWD_PER_SECOND)
-    caller = house.crowd_caller()
-    async with caller:
-        await caller.answered(WAIT_SECONDS)
-        up.release()
-        for turn in itertools.count():
-            try:
-                async with asyncio.timeout(1.1 * CROWD_PAUSE + KEY_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                if caller.end is not None:
-                    raise ConnectionError(f"the call ended: {caller.end}") from None
-                await caller.press("12"[turn % 2])
-            else:
-                break
-        await caller.hang_up()
+def _seconds_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

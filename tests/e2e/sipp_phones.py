@@ -143,6 +143,11 @@ class SippProcess:
         ]
 
     @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    @property
     def messages(self) -> list[TracedMessage]:
         """Every SIP message so far, in order."""
         path = self.folder / "messages.log"
@@ -219,8 +224,8 @@ class CallerLoad:
     """`count` callers of the trunk, `per_second` of them at a time, who stay until told or hung up on.
 
     Each has a number of his own: `anis`, or +4930 and a running number. `keys` are pressed after the answer, as
-    `Caller` does it; those in the audio are SIPp's own RFC 4733 packets, which only root may send. `stay_seconds` None
-    means for ever.
+    `Caller` does it; those in the audio are SIPp's own RFC 4733 packets, which only root may send. With `keys_again`
+    they begin anew when all were pressed, for ever. `stay_seconds` None means for ever.
     """
 
     def __init__(
@@ -234,6 +239,7 @@ class CallerLoad:
         anis: Sequence[str] = (),
         keys: Sequence[tuple[Literal["wait"], float] | tuple[Literal["key"], str]] = (),
         keys_by: Literal["rfc4733", "info"] = "info",
+        keys_again: bool = False,
         stay_seconds: float | None = None,
         host: str = "127.0.0.2",
         name: str = "callers",
@@ -244,6 +250,7 @@ class CallerLoad:
             raise ValueError(f"{count} callers need as many numbers, not {len(self.anis)}")
         self._keys = tuple(keys)
         self._keys_by = keys_by
+        self._keys_again = keys_again
         self._stay_seconds = stay_seconds
         self.sipp = SippProcess(name=name, host=host, folder=log_dir / name)
 
@@ -295,7 +302,8 @@ class CallerLoad:
         rate = ("-r", str(max(1, round(self.per_second * 10))), "-rp", "10000")
         target = f"{self.server[0]}:{self.server[1]}"
         limits = ("-m", str(self.count), "-l", str(self.count))
-        await self.sipp.start(scenario, [target, "-inf", "callers.csv", *limits, *rate])
+        counting = ("-base_cseq", "2") if self._keys_again else ()
+        await self.sipp.start(scenario, [target, "-inf", "callers.csv", *limits, *rate, *counting])
 
     async def until_up(self, count: int, timeout_seconds: float = 30.0) -> None:
         """Wait until so many calls have been answered."""
@@ -317,12 +325,19 @@ class CallerLoad:
 
     def _key_steps(self) -> str:
         template = (SCENARIOS / ("key.xml" if self._keys_by == "info" else "tone_key.xml")).read_text(encoding="utf-8")
+        if self._keys_again:
+            # SIPp would give a message that it sends again the branch of the first time: a retransmission.
+            template = template.replace("[branch]", "z9hG4bK-[pid]-[call_number]-[clock_tick]")
         steps = []
         for number, step in enumerate(self._keys):
             if step[0] == "wait":
                 steps.append(f'<pause milliseconds="{round(step[1] * 1000)}"/>')
             else:
-                steps.append(template.replace("@KEY@", escape(step[1])).replace("@CSEQ@", str(number + 2)))
+                # What is said again and again has a number of SIPp's own counting each time.
+                sequence = "[cseq]" if self._keys_again else str(number + 2)
+                steps.append(template.replace("@KEY@", escape(step[1])).replace("@CSEQ@", sequence))
+        if self._keys_again:
+            steps = ['<label id="keys"/>', *steps, '<nop next="keys"/>']
         return "\n".join(steps)
 
 
