@@ -9,6 +9,8 @@ declare module 'vue-router' {
     open?: boolean
     /** Only for users with an agent's desk. */
     desk?: boolean
+    /** Only for administrators. */
+    administration?: boolean
     /** Without the bar above: a screen that nobody touches. */
     bare?: boolean
     /** Only for supervisors and administrators. */
@@ -37,6 +39,8 @@ export const router = createRouter({
     { path: '/surveys', component: () => import('./views/SurveysView.vue'), meta: { oversight: true } },
     { path: '/prompts', component: () => import('./views/PromptsView.vue'), meta: { oversight: true } },
     { path: '/imports', component: () => import('./views/ImportsView.vue'), meta: { oversight: true } },
+    { path: '/alerts', component: () => import('./views/AlertsView.vue'), meta: { oversight: true } },
+    { path: '/hooks', component: () => import('./views/HooksView.vue'), meta: { administration: true } },
     { path: '/wall', component: () => import('./views/WallView.vue'), meta: { open: true, bare: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
@@ -55,6 +59,7 @@ router.beforeEach(async (to) => {
   }
   if (session.user === null) return to.path === '/' ? '/login' : { path: '/login', query: { to: to.fullPath } }
   if (to.meta.oversight === true && !session.isSupervisor) return session.home
+  if (to.meta.administration === true && session.user.role !== 'administrator') return session.home
   if (to.path === '/' || (to.meta.desk === true && !session.hasDesk)) return session.home
   return true
 })

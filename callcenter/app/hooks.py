@@ -151,6 +151,10 @@ class HookBook(Protocol):
         """The log of a hook, the newest first; `NotFound`."""
         ...
 
+    async def send_test(self, hook_id: str, *, at: datetime, by: str) -> Delivery:
+        """Put a delivery without a fact into the outbox; `NotFound`, `Conflict` for one that sends nothing now."""
+        ...
+
     async def redeliver(self, hook_id: str, delivery_id: str, *, at: datetime, by: str) -> Delivery:
         """Send one again under its id, with all tries anew; `NotFound`."""
         ...

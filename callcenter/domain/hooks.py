@@ -31,6 +31,10 @@ class HookEvent(StrEnum):
     ALERT_CLEARED = "alert.cleared"
 
 
+TEST_EVENT = "hook.test"
+"""What a delivery is called that an administrator ordered to see whether it arrives; nobody can ask for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookFact:
     """Something that has happened."""

@@ -1,5 +1,6 @@
 """Web hooks and their outbox: rows and back, each change of a hook with its line of audit."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -17,10 +18,11 @@ from callcenter.app.hooks import (
     check_hook,
 )
 from callcenter.domain.errors import Conflict, NotFound, Outdated
-from callcenter.domain.hooks import HookEvent
+from callcenter.domain.hooks import TEST_EVENT, HookEvent
 from callcenter.store import tables
 from callcenter.store.audit import add_audit
 from callcenter.store.database import Database
+from callcenter.store.encoding import encode_json
 from callcenter.store.hook_tables import hook_deliveries, hooks
 
 ROWS_AT_ONCE = 1_000
@@ -126,6 +128,29 @@ class StoredHooks:
             return tuple(_delivery(row) for row in connection.execute(query).all())
 
         return await self._database.look(look)
+
+    async def send_test(self, hook_id: str, *, at: datetime, by: str) -> Delivery:
+        """Put a delivery without a fact into the outbox; `NotFound`, `Conflict` for one that sends nothing now."""
+        row = {
+            "delivery_id": f"msg_{uuid.uuid4().hex}",
+            "hook_id": hook_id,
+            "event": TEST_EVENT,
+            "at": at,
+            "data": encode_json({"hook_id": hook_id}),
+            "state": DeliveryState.PENDING,
+            "tries": 0,
+            "next_try_at": at,
+        }
+        async with self._database.writing() as connection:
+            hook = await _lock(connection, hook_id)
+            if not hook.active or hook.paused_at is not None:
+                raise Conflict(
+                    f"web hook {hook_id} sends nothing now; switch it on or resume it", code="hook_not_sending"
+                )
+            step = insert(hook_deliveries).values(row).returning(*hook_deliveries.c)
+            made = (await connection.execute(step)).one()
+            await add_audit(connection, at=at, by=by, action="hook_tested", subject=hook_id)
+            return _delivery(made)
 
     async def redeliver(self, hook_id: str, delivery_id: str, *, at: datetime, by: str) -> Delivery:
         """Send one again under its id, with all tries anew; `NotFound`."""

@@ -148,6 +148,12 @@ async def resume_hook(hook_id: PathId, principal: Writer, deps: Deps) -> Respons
     return versioned(hook, hook.version)
 
 
+@router.post("/hooks/{hook_id}/test", status_code=202, response_model=Delivery)
+async def test_hook(hook_id: PathId, principal: Writer, deps: Deps) -> Response:
+    """Send something without a fact, to see whether it arrives; it goes as every delivery goes, with its tries."""
+    return document(await deps.hooks.send_test(hook_id, at=deps.clock.now(), by=principal.user.name), 202)
+
+
 @router.get("/hooks/{hook_id}/deliveries", response_model=DeliveryList, dependencies=_READ)
 async def list_deliveries(
     hook_id: PathId,

@@ -1,9 +1,14 @@
 """Serves the built web pages; every path that is no file is the one page, which finds its way by itself.
 
-Law: a request's path is looked up among the names found in the directory, never joined to it.
+Law: a request's path is looked up among the names found in the directory, never joined to it. What is text is
+compressed once for each build and kept: a page comes over a slow line too.
 """
 
+import asyncio
+import gzip
+import hashlib
 import mimetypes
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
@@ -19,6 +24,10 @@ router = APIRouter(include_in_schema=False)
 _INDEX = "index.html"
 _NOT_PAGES = ("api/", "healthz/", "readyz/", "metrics/")
 _KEPT_FOR_EVER = "public, max-age=31536000, immutable"
+
+_COMPRESSED = (".html", ".js", ".css", ".svg", ".json", ".webmanifest")
+_TOO_SMALL_BYTES = 1_024
+_LARGEST_BYTES = 8_000_000
 
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>callcenter: the pages are not built</title></head>
@@ -36,6 +45,14 @@ npm run build</pre>
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A file as gzip, with the tag of its content."""
+
+    body: bytes
+    etag: str
+
+
 class PageFiles:
     """The files of the built pages, by name; looked at again when the index is another one."""
 
@@ -44,6 +61,7 @@ class PageFiles:
         self._index = directory / _INDEX
         self._built_at_ns: int | None = None
         self._files: dict[str, Path] = {}
+        self._packed: dict[Path, Packed | None] = {}
 
     def find(self, name: str) -> Path | None:
         """The file of this name, else the index, else None."""
@@ -57,8 +75,30 @@ class PageFiles:
                 for path in self._directory.rglob("*")
                 if path.is_file() and not path.is_symlink()
             }
+            self._packed = {}
             self._built_at_ns = built_at_ns
         return self._files.get(name, self._index)
+
+    async def packed(self, path: Path) -> Packed | None:
+        """The file compressed; None where that is not worth it. Those of one build are kept, a few megabytes."""
+        if path.suffix not in _COMPRESSED:
+            return None
+        if path not in self._packed:
+            kept = self._packed
+            kept[path] = await asyncio.to_thread(_pack, path)
+        return self._packed.get(path)
+
+
+def _pack(path: Path) -> Packed | None:
+    try:
+        if not _TOO_SMALL_BYTES <= path.stat().st_size <= _LARGEST_BYTES:
+            return None
+        content = path.read_bytes()
+    except OSError:
+        # Built anew at this moment: it is served as it is, or found missing.
+        return None
+    body = gzip.compress(content, compresslevel=9, mtime=0)
+    return Packed(body=body, etag=f'"{hashlib.sha256(content).hexdigest()[:32]}-gz"')
 
 
 @router.api_route("/{name:path}", methods=["GET", "HEAD"], dependencies=[Depends(Open(Action.READ_PAGES))])
@@ -75,4 +115,22 @@ async def read_page(name: str, request: Request, deps: Deps) -> Response:
         raise HTTPException(404, detail="there is no such file; load the page again")
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     kept = _KEPT_FOR_EVER if name.startswith("assets/") else "no-cache"
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": kept})
+    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding"}
+    packed = await files.packed(path) if _takes_gzip(request) else None
+    if packed is None:
+        return FileResponse(path, media_type=media_type, headers=headers)
+    headers |= {"Content-Encoding": "gzip", "ETag": packed.etag}
+    if request.headers.get("if-none-match") == packed.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(packed.body, media_type=media_type, headers=headers)
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether the client names gzip and does not refuse it; ranges are of the file as it is."""
+    if "range" in request.headers:
+        return False
+    for offer in request.headers.get("accept-encoding", "").split(","):
+        name, _, quality = offer.partition(";")
+        if name.strip().lower() == "gzip":
+            return quality.strip().replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False

@@ -171,3 +171,14 @@ def test_a_reminder_is_dismissed_by_its_owner_alone(house: WebHouse, client: Tes
     assert house.feed.snapshot([f"agent:{LI}"]).topics["me"]["reminders"] == msgspec.Raw(b'{"items":[]}')
     sign_in(client, "super")
     assert refusal(client.delete(f"{API}/agents/me/reminders/7")) == (403, "no_agent")
+
+
+def test_a_test_goes_into_the_log_like_any_delivery(client: TestClient) -> None:
+    hook_id = client.post(f"{API}/hooks", json=HOOK).json()["hook"]["hook_id"]
+    sent = client.post(f"{API}/hooks/{hook_id}/test")
+    assert (sent.status_code, sent.json()["event"], sent.json()["state"]) == (202, "hook.test", "pending")
+    log = client.get(f"{API}/hooks/{hook_id}/deliveries").json()["items"]
+    assert [one["delivery_id"] for one in log] == [sent.json()["delivery_id"]]
+    client.patch(f"{API}/hooks/{hook_id}", json={"active": False}).raise_for_status()
+    assert refusal(client.post(f"{API}/hooks/{hook_id}/test")) == (409, "hook_not_sending")
+    assert refusal(client.post(f"{API}/hooks/nothing/test")) == (404, "unknown_hook")

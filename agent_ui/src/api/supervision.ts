@@ -1,5 +1,6 @@
 /** What supervisors set up: their board, screens on the wall, rules of alerts, web hooks. Types are the server's own. */
 import { call, change, send } from './client'
+import type { AlertDocument } from './documents'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
@@ -34,6 +35,15 @@ export const supervisionApi = {
     await send('DELETE', `/walls/${part(id)}`)
   },
 
+  /** The newest first, from the one before `before`. */
+  alerts: async (openOnly: boolean, before: number | null, limit: number) =>
+    (
+      await call<{ items: AlertDocument[] }>(
+        'GET',
+        `/alerts?limit=${limit}${openOnly ? '&open=true' : ''}${before === null ? '' : `&before=${before}`}`,
+      )
+    ).items,
+
   hooks: () => call<HookList>('GET', '/hooks'),
   addHook: (body: Schemas['HookBody']) => call<HookWithSecret>('POST', '/hooks', body),
   changeHook: (id: string, version: number, body: Schemas['HookChange']) =>
@@ -45,6 +55,7 @@ export const supervisionApi = {
   },
   deliveries: async (id: string, before: number | null) =>
     (await call<Schemas['DeliveryList']>('GET', `/hooks/${part(id)}/deliveries?limit=50${before === null ? '' : `&before=${before}`}`)).items,
+  testHook: (id: string) => call<Delivery>('POST', `/hooks/${part(id)}/test`),
   redeliver: (id: string, delivery: string) =>
     call<Delivery>('POST', `/hooks/${part(id)}/deliveries/${part(delivery)}/redelivery`),
 }

@@ -1,6 +1,6 @@
 /** The points of a small line, as SVG wants them. */
 
-export const LINE_WIDTH = 84
+export const LINE_WIDTH = 64
 export const LINE_HEIGHT = 22
 
 /** Pieces between gaps (null) as `x,y` lists; `top` is the value at the upper edge. */

@@ -18,6 +18,6 @@ describe('a screen on the wall', () => {
   })
 
   it('uses its width', () => {
-    expect([1, 2, 4, 5, 6].map(columnsOf)).toEqual([1, 2, 2, 3, 3])
+    expect([0, 1, 2, 3, 4, 5, 6].map(columnsOf)).toEqual([1, 1, 2, 3, 2, 3, 3])
   })
 })

@@ -17,5 +17,5 @@ export function pageAt(nowMs: number, pages: number): number {
 
 /** Columns of so many tiles. */
 export function columnsOf(tiles: number): number {
-  return tiles <= 1 ? 1 : tiles <= 4 ? 2 : 3
+  return tiles <= 3 ? Math.max(1, tiles) : tiles === 4 ? 2 : 3
 }

@@ -80,7 +80,7 @@ export function openYamlEditor(
         looks,
         EditorView.lineWrapping,
         EditorState.readOnly.of(options.readOnly),
-        EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, tabindex: '0', spellcheck: 'false' }),
         // Escape, then Tab, leaves the editor: see CodeMirror's keymap.
         keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
         EditorView.updateListener.of((update) => {

@@ -6,6 +6,7 @@ import { en as customers } from './customers'
 import { en as desk } from './desk'
 import { en as flows } from './flows'
 import { en as listening } from './listening'
+import { en as hooks } from './hooks'
 import { en as imports } from './imports'
 import { en as messages } from './messages'
 import { en as prompts } from './prompts'
@@ -23,6 +24,7 @@ export const en = {
   prompts,
   desk,
   reminders,
+  hooks,
   supervisor,
   surveys,
   admin,

@@ -94,7 +94,7 @@ export const en = {
     longest: 'longest',
     ready: 'ready',
     talking: 'talking',
-    level: 'service level 30 min',
+    level: 'SL 30 min',
     today: 'today',
     answered: 'answered',
     abandoned: 'abandoned',

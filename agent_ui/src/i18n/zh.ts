@@ -7,6 +7,7 @@ import { zh as customers } from './customers'
 import { zh as desk } from './desk'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
+import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
 import { zh as messages } from './messages'
 import { zh as prompts } from './prompts'
@@ -24,6 +25,7 @@ export const zh: Messages = {
   prompts,
   desk,
   reminders,
+  hooks,
   supervisor,
   surveys,
   admin,
