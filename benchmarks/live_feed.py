@@ -95,6 +95,10 @@ class Client(asyncio.Protocol):
     _rest: bytes = b""
     _transport: asyncio.Transport | None = None
 
+    def itself(self) -> "Client":
+        """What a connection is made for."""
+        return self
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the feed."""
         assert isinstance(transport, asyncio.Transport)
@@ -172,7 +176,7 @@ async def connected(port: int, token: str, count: int, late_ms: list[float]) -> 
             batch = [Client(token=token, late_ms=late_ms) for _ in range(min(CONNECTING_AT_ONCE, count - first))]
             clients += batch
             async with asyncio.timeout(START_LIMIT_SECONDS):
-                await asyncio.gather(*(loop.create_connection(lambda one=one: one, "127.0.0.1", port) for one in batch))
+                await asyncio.gather(*(loop.create_connection(one.itself, "127.0.0.1", port) for one in batch))
                 await asyncio.gather(*(one.ready.wait() for one in batch))
         yield clients
     finally:

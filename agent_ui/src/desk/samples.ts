@@ -18,7 +18,9 @@ export function customerCard(customerId: string, name: string): CustomerCard {
     consents: [],
     custom: {},
     numbers: [],
+    segments: [],
     version: 1,
+    worth: null,
   }
 }
 

@@ -60,7 +60,7 @@ export const useDesk = defineStore('desk', () => {
   /** Creates a customer and attaches him to the interaction he was created for, whichever is on the screen by then. */
   async function createCustomer(interactionId: string, input: CustomerInput): Promise<void> {
     const customer = await api.createCustomer(input)
-    const created: CustomerCard = { ...customer, last_interactions: [], open_cases: [], numbers: [] }
+    const created: CustomerCard = { ...customer, last_interactions: [], open_cases: [], numbers: [], segments: [], worth: null }
     await api.patchInteraction(interactionId, { customer_id: customer.customer_id })
     take({ interactionId, customerId: customer.customer_id, created })
   }
