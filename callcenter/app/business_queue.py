@@ -31,6 +31,7 @@ from callcenter.domain.queues import (
 )
 from callcenter.domain.rule_text import RULE_MAX_CHARACTERS, RuleTextError, parse_rule
 from callcenter.domain.rules import EVERYBODY, Rule
+from callcenter.domain.scripts import SCRIPT_FIELDS, SCRIPT_MAX_CHARACTERS, unknown_fields
 from callcenter.domain.skills import SkillRequirement
 from callcenter.domain.surveys import MOST_PERCENT, USUAL_REST, SurveyRules
 from callcenter.ivr.document import NAME as WORD
@@ -42,6 +43,7 @@ MAX_LEAD: Final = 100
 MAX_WAITING: Final = 100_000
 MAX_MISSES: Final = 100
 RINGING_MAX_SECONDS: Final = 300
+AUTO_ANSWER_MAX_SECONDS: Final = 30
 NEVER: Final = "never"
 REST_MAX_DAYS: Final = 3_650
 
@@ -72,6 +74,8 @@ QUEUE_FIELDS: Final = (
     "survey",
     "waiting",
     "monitoring",
+    "auto_answer_seconds",
+    "script",
     "rona_limit",
     "rest_after_miss_seconds",
     "ring_timeout_seconds",
@@ -112,6 +116,8 @@ def read_queue(name: str, fields: Section) -> QueueEntry:
         survey=_survey(fields),
         waiting=read_waiting(fields),
         monitoring=_choice(fields, "monitoring", USUAL.monitoring),
+        auto_answer=_auto_answer(fields),
+        script=_script(fields),
         rona_limit=fields.whole("rona_limit", 1, MAX_MISSES, usual=USUAL.rona_limit),
         rest_after_miss=seconds(fields, "rest_after_miss_seconds", 0, USUAL.rest_after_miss),
         ring_timeout=seconds(fields, "ring_timeout_seconds", 1, USUAL.ring_timeout, high=RINGING_MAX_SECONDS),
@@ -274,6 +280,24 @@ def _callback(fields: Section) -> CallbackRules | None:
         ring_timeout=seconds(section, "ring_timeout_seconds", 1, usual.ring_timeout, high=RINGING_MAX_SECONDS),
         lead=section.whole("lead", 1, MAX_LEAD, usual=usual.lead),
     )
+
+
+def _auto_answer(fields: Section) -> timedelta | None:
+    name = "auto_answer_seconds"
+    return fields.seconds(name, 0, AUTO_ANSWER_MAX_SECONDS, usual=0) if fields.has(name) else None
+
+
+def _script(fields: Section) -> Label | None:
+    section = fields.section("script", needed=False)
+    if section is None:
+        return None
+    section.only("zh", "en")
+    texts = {language: section.text(language, at_most=SCRIPT_MAX_CHARACTERS) for language in ("zh", "en")}
+    for language, text in texts.items():
+        for unknown in unknown_fields(text):
+            what = f"{section.path}.{language} has {unknown}, which is no field"
+            section.fault("bad_script", what, f"known fields: {', '.join(SCRIPT_FIELDS)}, each in braces", language)
+    return Label(zh=texts["zh"], en=texts["en"])
 
 
 def _survey(fields: Section) -> SurveyRules | None:

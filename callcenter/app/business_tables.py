@@ -204,6 +204,7 @@ def _queue_rules(queue: QueueConfig) -> Table:
         "max_wait_seconds": limits.max_wait,
         "offer_callback_after_seconds": queue.offer_callback_after,
         "offer_callback_above_seconds": queue.offer_callback_above,
+        "auto_answer_seconds": queue.auto_answer,
     }
     overflows = {
         "when_closed": limits.when_closed,
@@ -217,6 +218,8 @@ def _queue_rules(queue: QueueConfig) -> Table:
     if queue.monitoring is not Announcement.SAID:
         table["monitoring"] = queue.monitoring.value
     table |= {name: seconds(value) for name, value in durations.items() if value is not None}
+    if queue.script is not None:
+        table["script"] = {"zh": queue.script.zh, "en": queue.script.en}
     if queue.survey is not None:
         table["survey"] = {
             "flow": queue.survey.flow,

@@ -247,6 +247,10 @@ def draw_pop(
         callback=draw_callback(record, picture.waiting.get(record.interaction_id), picture),
         typed=draw_typed(record),
         transferred=draw_transferred(record.handling, agent, picture),
+        script=queue.config.script if queue is not None else None,
+        auto_answer_seconds=queue.config.auto_answer.total_seconds()
+        if queue is not None and queue.config.auto_answer is not None
+        else None,
     )
 
 

@@ -177,6 +177,10 @@ class PopView:
     media_type: str = VOICE
     callback: CallbackView | None = None
     typed: tuple[TypedView, ...] = ()
+    script: Label | None = None
+    """What the queue's agents are to say, with its fields (domain/scripts.py) not filled in yet."""
+    auto_answer_seconds: float | None = None
+    """After ringing so long the phone in the browser answers by itself."""
     transferred: TransferredView | None = None
     """Who sent the caller here, and what he says of him."""
 

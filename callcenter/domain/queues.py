@@ -127,6 +127,10 @@ class QueueConfig:
     """What callers are asked after the talk; None: nothing."""
     monitoring: Announcement = Announcement.SAID
     """What those in a talk learn when a supervisor listens."""
+    auto_answer: timedelta | None = None
+    """After ringing so long an agent's phone in the browser answers by itself; None: he answers it."""
+    script: Label | None = None
+    """What its agents are to say (domain/scripts.py); None: nothing is written down."""
     closed_by: str = ""
     """The supervisor who has closed it in an emergency; empty while it is not."""
     rona_limit: int = 1

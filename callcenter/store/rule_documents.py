@@ -59,6 +59,8 @@ class QueueDocument:
     survey: SurveyRules | None = None
     waiting: WaitingRules = _USUAL.waiting
     monitoring: Announcement = _USUAL.monitoring
+    auto_answer: timedelta | None = None
+    script: Label | None = None
     rona_limit: int = _USUAL.rona_limit
     rest_after_miss: timedelta = _USUAL.rest_after_miss
     wrap_up_limit: timedelta = _USUAL.wrap_up_limit
@@ -103,6 +105,8 @@ def encode_queue_rules(queue: QueueConfig) -> bytes:
             survey=queue.survey,
             waiting=queue.waiting,
             monitoring=queue.monitoring,
+            auto_answer=queue.auto_answer,
+            script=queue.script,
             rona_limit=queue.rona_limit,
             rest_after_miss=queue.rest_after_miss,
             wrap_up_limit=queue.wrap_up_limit,
@@ -141,6 +145,8 @@ def with_queue_rules(queue: QueueConfig, data: bytes | None) -> QueueConfig:
             survey=document.survey,
             waiting=document.waiting,
             monitoring=document.monitoring,
+            auto_answer=document.auto_answer,
+            script=document.script,
             rona_limit=document.rona_limit,
             rest_after_miss=document.rest_after_miss,
             wrap_up_limit=document.wrap_up_limit,

@@ -113,6 +113,8 @@ def test_everything_of_a_queue_can_be_written() -> None:
         "information_rounds: 3, "
         "comfort: none, ask_on_entry: yes, ask_again_seconds: 120, ask_at_most: 4, message: yes, "
         "self_service: service}",
+        "auto_answer_seconds: 2.5",
+        'script: {zh: "您好，{customer.name}，我是{agent.name}", en: "Hello {customer.name}, this is {queue.name}"}',
         "rona_limit: 3",
         "rest_after_miss_seconds: 7.5",
         "wrap_up_limit_seconds: 120",
@@ -182,6 +184,10 @@ def test_everything_of_a_queue_can_be_written() -> None:
                 ask_at_most=4,
                 message=True,
                 self_service="service",
+            ),
+            auto_answer=s(2.5),
+            script=Label(
+                zh="您好，{customer.name}，我是{agent.name}", en="Hello {customer.name}, this is {queue.name}"
             ),
             rona_limit=3,
             rest_after_miss=s(7.5),
@@ -313,6 +319,12 @@ STEP = "- {after_seconds: 0, who: billing}"
         (["ring_several: 11"], "9: queues.q.ring_several is '11'; give a whole number from 1 to 10"),
         (["ageing_limit_seconds: soon"], "9: queues.q.ageing_limit_seconds is 'soon'; give seconds from 1"),
         (["boosts: {classes: {A: -1}}"], "9: queues.q.boosts.classes.A is '-1'; give a whole number from 0 to 1000"),
+        (["auto_answer_seconds: 31"], "9: queues.q.auto_answer_seconds is '31'; give seconds from 0 to 30"),
+        (
+            ["script:", "    zh: 您好", "    en: Hello {customer.nmae}"],
+            "11: queues.q.script.en has {customer.nmae}, which is no field; known fields: customer.name,",
+        ),
+        (["script: {zh: 您好, en: 'Hello {queue.name'}"], "9: queues.q.script.en has {, which is no field"),
         (["boosts: {wealth: 1}"], "9: queues.q.boosts has no field 'wealth'; use classes"),
     ],
 )
@@ -579,6 +591,8 @@ def queues(draw: st.DrawFn, queue_id: str, later: tuple[str, ...], hours: tuple[
         callback=callback,
         offer_callback_after=draw(optional(durations(0))) if callback else None,
         offer_callback_above=draw(optional(durations(0))) if callback else None,
+        auto_answer=draw(optional(durations(0, 30))),
+        script=draw(st.none() | st.builds(Label, zh=SCRIPTS, en=SCRIPTS)),
         rona_limit=draw(st.integers(1, 100)),
         rest_after_miss=draw(durations(0)),
         ring_timeout=draw(durations(1, 300)),
@@ -589,6 +603,7 @@ def queues(draw: st.DrawFn, queue_id: str, later: tuple[str, ...], hours: tuple[
     return QueueEntry(config=config, hours=draw(st.sampled_from(("", *hours))))
 
 
+SCRIPTS = st.sampled_from(("Hello {customer.name}", "一行\n两行: {queue.name}, #'\"\n", " - {waited}\n\n* end"))
 DAYS = st.dates(min_value=date(2026, 1, 1), max_value=date(2030, 12, 31))
 
 

@@ -2042,6 +2042,7 @@ export interface components {
         /** @description The screen pop. */
         PopView: {
             ani: components["schemas"]["Number"];
+            auto_answer_seconds: number | null;
             blank: components["schemas"]["CustomerInput"] | null;
             callback: components["schemas"]["CallbackView"] | null;
             customer_id: string | null;
@@ -2059,6 +2060,7 @@ export interface components {
             offer_id: string;
             queue: components["schemas"]["QueueRef"] | null;
             reason: components["schemas"]["OfferReason"];
+            script: components["schemas"]["Label"] | null;
             stage: string;
             transferred: components["schemas"]["TransferredView"] | null;
             /** @default [] */
