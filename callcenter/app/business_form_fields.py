@@ -20,6 +20,8 @@ class FieldKind(StrEnum):
 
     LINE = "line"
     LABEL = "label"
+    SCRIPT = "script"
+    """Several lines in each language, with fields in braces (domain/scripts.py)."""
     SECONDS = "seconds"
     SECONDS_OR_NEVER = "seconds_or_never"
     WHOLE = "whole"

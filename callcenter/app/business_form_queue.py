@@ -6,6 +6,7 @@ from typing import Final
 from callcenter.app.business_fields import A_DAY_SECONDS
 from callcenter.app.business_form_fields import Choice, Field, FieldKind, Group, Words, words
 from callcenter.app.business_queue import (
+    AUTO_ANSWER_MAX_SECONDS,
     MAX_ATTEMPTS,
     MAX_LEAD,
     MAX_MISSES,
@@ -18,6 +19,7 @@ from callcenter.app.business_waiting import MOST_CALLERS, MOST_ROUNDS
 from callcenter.domain.callbacks import CalledFirst
 from callcenter.domain.monitoring import Announcement
 from callcenter.domain.queues import MAX_RING_SEVERAL, AgentChoice, CallerOrder
+from callcenter.domain.scripts import SCRIPT_MAX_CHARACTERS
 from callcenter.domain.waiting_rules import MOST_INFORMATION, MOST_QUESTIONS
 from callcenter.ivr.reader import MAX_PRIORITY
 
@@ -153,6 +155,8 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "callback.lead": (1, MAX_LEAD),
     "survey.percent": (0, 100),
     "survey.rest_days": (0, REST_MAX_DAYS),
+    "auto_answer_seconds": (0, AUTO_ANSWER_MAX_SECONDS),
+    "script": (1, SCRIPT_MAX_CHARACTERS),
     "rona_limit": (1, MAX_MISSES),
     "ring_timeout_seconds": (1, RINGING_MAX_SECONDS),
     "service_level_threshold_seconds": (1, A_DAY_SECONDS),
@@ -516,6 +520,28 @@ _LINES: Final[tuple[_Line, ...]] = (
         "after",
         ("同一客户间隔（天）", "Days between two"),
         ("0 为每次都可问。", "0: he may be asked every time."),
+    ),
+    (
+        "script",
+        _Kind.SCRIPT,
+        "after",
+        ("话术", "What to say"),
+        (
+            "显示在来电者信息旁；可用 {customer.name}、{customer.class}、{caller.number}、{queue.name}、"
+            "{agent.name}、{waited}。",
+            "Beside the caller's card; known fields: {customer.name}, {customer.class}, {caller.number}, {queue.name}, "
+            "{agent.name}, {waited}.",
+        ),
+    ),
+    (
+        "auto_answer_seconds",
+        _Kind.SECONDS,
+        "after",
+        ("自动接听", "Answers by itself after"),
+        (
+            "振铃这么久后，浏览器电话自动接听；不填则由坐席接听。",
+            "After ringing so long the phone in the browser answers by itself; left out, the agent answers.",
+        ),
     ),
     (
         "monitoring",

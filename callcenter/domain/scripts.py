@@ -1,7 +1,7 @@
 """What a queue's agents are to say, as texts with fields in braces that the caller's card fills in.
 
-Law: only the fields of `SCRIPT_FIELDS` exist; a text with any other is refused when it is read, and a field is put in as
-text, never as anything that is carried out.
+Law: only the fields of `SCRIPT_FIELDS` exist; a text with any other is refused when it is read, and a field is put in
+as text, never as anything that is carried out.
 """
 
 import re

@@ -57,7 +57,8 @@ QUEUES = (
         label=Label(zh="销售", en="Sales"),
         required=(SkillRequirement(skill=SkillId("sales")),),
         script=Label(
-            zh="您好，{customer.name}，我是{queue.name}的{agent.name}。\n请问有什么可以帮您？\n结束前：确认联系电话 {caller.number}。",
+            zh="您好，{customer.name}，我是{queue.name}的{agent.name}。\n请问有什么可以帮您？\n"
+            "结束前：确认联系电话 {caller.number}。",
             en="Hello {customer.name}, this is {agent.name} of {queue.name}.\nHow can I help you?\n"
             "Before the end: confirm the number {caller.number}.",
         ),

@@ -1084,7 +1084,7 @@ export interface components {
          * @description What a field holds, and so how it is asked for.
          * @enum {string}
          */
-        FieldKind: "line" | "label" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days";
+        FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days";
         /** @description What a column may be; `label` is of the business's own fields alone. */
         FieldView: {
             label: {
