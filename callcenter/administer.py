@@ -18,9 +18,9 @@ from callcenter.app.business_text import write_business
 from callcenter.app.flow_lines import LinesOfBusiness
 from callcenter.app.lines import Lines
 from callcenter.app.opening_hours import opening_hours
-from callcenter.app.permissions import Role
 from callcenter.app.ports import User
 from callcenter.app.sessions import hash_password
+from callcenter.app.user_book import check_password, check_user
 from callcenter.asterisk.pbx_config import check_secret
 from callcenter.bootstrap import SystemClock, flow_shelf
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
@@ -44,13 +44,7 @@ from callcenter.store.database import Database
 from callcenter.store.schema import check_schema
 from callcenter.store.users import end_sessions_of, list_users, put_password_hash, put_user, remove_user
 
-ROLES: Final = (Role.AGENT, Role.SUPERVISOR, Role.ADMINISTRATOR)
-LANGUAGES: Final = ("zh", "en")
-PASSWORD_MIN_CHARACTERS: Final = 10
-PASSWORD_MAX_CHARACTERS: Final = 1_000
-"""What the pages take when somebody signs in."""
 SECRET_MIN_CHARACTERS: Final = 12
-NAME_MAX_CHARACTERS: Final = 64
 
 
 # ---- the business's configuration
@@ -157,7 +151,7 @@ async def add_user(
     by: str,
 ) -> str:
     """Let somebody sign in; raises `InvalidValue`, `Conflict` for a name or desk that is taken, `NotFound`."""
-    _check_user(name, role, agent_id, language, display_name)
+    check_user(name, role, agent_id, language, display_name)
     check_password(password)
     hashed = await asyncio.to_thread(hash_password, password)
     user = User(
@@ -276,34 +270,6 @@ async def _owner(numbers: StoredCustomerNumbers, number: str) -> CustomerId:
 
 
 # ---- what several of the above share
-
-
-def check_password(password: str) -> None:
-    """Raise `InvalidValue` for a password that is too short or too long."""
-    if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
-        raise InvalidValue(
-            f"the password has {len(password)} characters; "
-            f"{PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS} are wanted",
-            code="password_length",
-        )
-
-
-def _check_user(name: str, role: str, agent_id: str | None, language: str, display_name: str | None) -> None:
-    if not 1 <= len(name) <= NAME_MAX_CHARACTERS or not name.isprintable() or any(sign.isspace() for sign in name):
-        raise InvalidValue(
-            f"{name!r} cannot be a login name; 1 to {NAME_MAX_CHARACTERS} characters without blanks are wanted",
-            code="invalid_name",
-        )
-    if display_name is not None and not (display_name.strip() and display_name.isprintable()):
-        raise InvalidValue(f"{display_name!r} cannot be shown as a name; one line is wanted", code="invalid_name")
-    if role not in ROLES:
-        raise InvalidValue(f"there is no role {role!r}; possible: {', '.join(ROLES)}", code="unknown_role")
-    if language not in LANGUAGES:
-        raise InvalidValue(
-            f"the pages do not speak {language!r}; possible: {', '.join(LANGUAGES)}", code="unknown_language"
-        )
-    if role == Role.AGENT and agent_id is None:
-        raise InvalidValue("an agent's user needs --agent with the agent's id", code="agent_missing")
 
 
 async def _user(connection: AsyncConnection, name: str) -> User:

@@ -62,6 +62,8 @@ from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.trunks import Trunk, Trunks
+from callcenter.app.user_book import UserBook
 from callcenter.app.values import Values
 from callcenter.app.views import PopView
 from callcenter.app.walls import Walls
@@ -79,7 +81,7 @@ from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
 from callcenter.crm.numbers import normalise
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, OfferId, TransferId
+from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, OfferId, TransferId, UserId
 from callcenter.domain.numbers import Number
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
@@ -89,6 +91,7 @@ from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.audit import StoredAudit
 from callcenter.store.board import StoredWalls, StoredWishes
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
@@ -120,6 +123,7 @@ from callcenter.store.schema import check_schema
 from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
+from callcenter.store.user_book import StoredUserBook
 from callcenter.store.users import StoredUsers
 from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
@@ -131,6 +135,7 @@ from callcenter.web.dependencies import (
     BusinessParts,
     Check,
     DemoInfo,
+    OfficeParts,
     Privacy,
     Relations,
     WebDependencies,
@@ -577,6 +582,16 @@ class _Server:
                     lines=lambda: self._calls.lines,
                     exchange_by_hand=not settings.demo.enabled,
                 ),
+                office=OfficeParts(
+                    users=UserBook(
+                        store=StoredUserBook(database),
+                        clock=clock,
+                        new_id=lambda: UserId(uuid.uuid4().hex),
+                        new_secret=new_secret,
+                    ),
+                    audit=StoredAudit(database),
+                    trunks=Trunks(_trunks(settings), states=lambda: self._trunk_states(trunks)),
+                ),
                 flows=flows,
                 imports=self._imports,
                 values=self._values,
@@ -723,6 +738,20 @@ def _logs(settings: Settings) -> tuple[Path, ...]:
         found += [channel_log, rotated_path(channel_log), channel_log.parent.parent / "*.log"]
         found += [channel_log.parent.parent / "messages*", channel_log.parent.parent / "full*"]
     return tuple(found)
+
+
+def _trunks(settings: Settings) -> tuple[Trunk, ...]:
+    return tuple(
+        Trunk(
+            name=trunk.name,
+            match=tuple(map(str, trunk.match)),
+            contact=trunk.contact,
+            username=trunk.username,
+            trusts_identity=trunk.trust_asserted_identity,
+            is_outside=trunk.name == settings.asterisk.outside_trunk,
+        )
+        for trunk in settings.trunks
+    )
 
 
 def _bridge_config(settings: Settings) -> BridgeConfig:

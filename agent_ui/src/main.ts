@@ -5,6 +5,7 @@ import 'element-plus/es/components/input/style/css'
 import 'element-plus/theme-chalk/dark/css-vars.css'
 import './styles/base.css'
 import './styles/table.css'
+import './styles/form.css'
 
 import { createPinia } from 'pinia'
 import { createApp, type Component } from 'vue'

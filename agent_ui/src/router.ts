@@ -42,6 +42,8 @@ export const router = createRouter({
     { path: '/alerts', component: () => import('./views/AlertsView.vue'), meta: { oversight: true } },
     { path: '/hooks', component: () => import('./views/HooksView.vue'), meta: { administration: true } },
     { path: '/wall', component: () => import('./views/WallView.vue'), meta: { open: true, bare: true } },
+    { path: '/admin', redirect: '/admin/queues' },
+    { path: '/admin/:page/:item?', component: () => import('./views/AdminView.vue'), meta: { oversight: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

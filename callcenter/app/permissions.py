@@ -74,6 +74,10 @@ class Action(StrEnum):
     CLOSE_QUEUES = "close_queues"
     READ_CONFIGURATION = "read_configuration"
     WRITE_CONFIGURATION = "write_configuration"
+    READ_USERS = "read_users"
+    WRITE_USERS = "write_users"
+    READ_AUDIT = "read_audit"
+    READ_TRUNKS = "read_trunks"
     READ_FLOWS = "read_flows"
     WRITE_FLOWS = "write_flows"
     READ_PROMPTS = "read_prompts"
@@ -167,6 +171,11 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.CLOSE_QUEUES: _OVERSIGHT,
     Action.READ_CONFIGURATION: _OVERSIGHT,
     Action.WRITE_CONFIGURATION: {Role.ADMINISTRATOR: Grant.ANY},
+    # Who may sign in, with secrets of phones; and what everybody did.
+    Action.READ_USERS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.WRITE_USERS: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_AUDIT: {Role.ADMINISTRATOR: Grant.ANY},
+    Action.READ_TRUNKS: _OVERSIGHT,
     # To check and to try a text changes nothing.
     Action.READ_FLOWS: _OVERSIGHT,
     Action.WRITE_FLOWS: {Role.ADMINISTRATOR: Grant.ANY},

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from callcenter.app.access_log import Accesses, AccessLog
 from callcenter.app.alerts import Alert, AlertBook
+from callcenter.app.audit_log import AuditBook
 from callcenter.app.board_wishes import WishBook
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
@@ -41,6 +42,8 @@ from callcenter.app.sessions import Sessions
 from callcenter.app.surveys import SurveyBook
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.trunks import Trunks
+from callcenter.app.user_book import UserBook
 from callcenter.app.values import Values
 from callcenter.app.walls import Walls
 from callcenter.domain.ids import AgentId, CustomerId
@@ -157,6 +160,15 @@ class BusinessParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfficeParts:
+    """What the pages of users, of the audit log and of trunks are made of."""
+
+    users: UserBook
+    audit: AuditBook
+    trunks: Trunks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relations:
     """The customer store beyond the card."""
 
@@ -214,6 +226,7 @@ class WebDependencies:
     reminders: Dismissing
     configuration: Configuration
     business: BusinessParts
+    office: OfficeParts
     flows: FlowBook
     imports: Imports
     values: Values

@@ -121,6 +121,9 @@ BODIES: dict[str, object] = {
     "/api/v1/notices": {"to": "all", "text": "x"},
     "/api/v1/imports/{import_id}/preview": {},
     "/api/v1/imports/{import_id}/start": {"mapping": {"columns": ["name"]}},
+    "/api/v1/users": {"name": "new", "role": "supervisor", "password": "long enough, surely"},
+    "/api/v1/users/{user_id}": {"language": "en"},
+    "/api/v1/users/{user_id}/password": {"password": "long enough, surely"},
     "/api/v1/configuration/text": {"text": "skills: {}"},
     "/api/v1/configuration/text/check": {"text": "skills: {}"},
     "/api/v1/configuration/text/compare": {"text": "skills: {}"},
@@ -196,6 +199,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh", "part": "reasons", "item": "tea"}
     names |= {"run_id": "nothing", "segment_id": "gold", "what": "new", "figure": "movements"}
+    names |= {"user_id": "nobody"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
     names |= {"erasure_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")

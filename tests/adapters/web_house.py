@@ -54,6 +54,8 @@ from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
+from callcenter.app.trunks import Trunk, Trunks
+from callcenter.app.user_book import UserBook
 from callcenter.app.values import Values
 from callcenter.app.views import PopView, QueueRef, TodayView
 from callcenter.app.walls import Walls
@@ -86,6 +88,7 @@ from callcenter.importing.work import run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.audit import StoredAudit
 from callcenter.store.board import StoredWalls, StoredWishes
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
@@ -113,6 +116,7 @@ from callcenter.store.schema import upgrade
 from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
+from callcenter.store.user_book import StoredUserBook
 from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
 from callcenter.valuing import run_values
@@ -122,6 +126,7 @@ from callcenter.web.dependencies import (
     BusinessParts,
     Check,
     DemoInfo,
+    OfficeParts,
     Privacy,
     Relations,
     WebDependencies,
@@ -263,6 +268,18 @@ async def no_trunks() -> TrunkStates:
 async def at_once() -> bool:
     """Nothing waits to be written."""
     return True
+
+
+TRUNKS = (
+    Trunk(
+        name="carrier",
+        match=("192.0.2.0/24",),
+        contact="sip:192.0.2.1",
+        username="us",
+        trusts_identity=True,
+        is_outside=True,
+    ),
+)
 
 
 class FakeHealth:
@@ -728,6 +745,17 @@ def furnish(
             book=business,
             preview=BusinessPreview(book=business, picture=lambda: floor.picture, clock=clock),
             lines=lambda: office.lines,
+        ),
+        office=OfficeParts(
+            users=UserBook(
+                store=StoredUserBook(database),
+                clock=clock,
+                new_id=lambda: UserId(f"user-{next(numbers)}"),
+                new_secret=lambda: "secret of a phone",
+                hash_password=QUICK_PASSWORDS.hash,
+            ),
+            audit=StoredAudit(database),
+            trunks=Trunks(TRUNKS, states=no_trunks),
         ),
         flows=office.book,
         imports=imports,

@@ -1,5 +1,6 @@
 /** The business's configuration over REST, as docs/api.md says. */
 import { call, send } from '@/api/client'
+import type { DifferentLine } from '@/api/flows'
 import type { components } from '@/api/schema'
 
 type Schemas = components['schemas']
@@ -10,7 +11,7 @@ export type Change = Schemas['ConfigurationChange']
 export type Choice = Schemas['Choice']
 export type Choices = Schemas['ConfigurationChoices']
 export type ConfigurationText = Schemas['ConfigurationText']
-export type DifferentLine = Schemas['DifferentLine']
+export type { DifferentLine } from '@/api/flows'
 export type Field = Schemas['FormField']
 export type Form = Schemas['ConfigurationForm']
 export type Item = Schemas['ConfigurationItem']

@@ -181,6 +181,24 @@ export interface components {
          * @enum {string}
          */
         Audience: "agent" | "queue" | "all";
+        /** @description What was ever done. */
+        AuditActions: {
+            items: string[];
+        };
+        /** @description Who did what, to what, and when; an empty `by` is a name that nobody has. */
+        AuditLine: {
+            action: string;
+            /** Format: date-time */
+            at: string;
+            by: string;
+            detail: string;
+            number: number;
+            subject: string;
+        };
+        /** @description Lines of the log, the newest first. */
+        AuditLines: {
+            items: components["schemas"]["AuditLine"][];
+        };
         /** @description Whose talk, how, and over which phone; none said: the one of the supervisor's own agent. */
         BeginBody: {
             agent_id: string;
@@ -1749,6 +1767,21 @@ export interface components {
             token: string;
             user: components["schemas"]["UserView"];
         };
+        /** @description Somebody who may sign in from now on. */
+        NewUserBody: {
+            agent_id?: string | null;
+            /** @default  */
+            display_name?: string;
+            /**
+             * @default zh
+             * @enum {string}
+             */
+            language?: "zh" | "en";
+            name: string;
+            password: string;
+            /** @enum {string} */
+            role: "agent" | "supervisor" | "administrator";
+        };
         /** @description What somebody wrote about a customer; a note is never changed, a mistake is told by another. */
         Note: {
             /** Format: date-time */
@@ -1992,6 +2025,10 @@ export interface components {
          * @enum {string}
          */
         Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts";
+        /** @description A new password. */
+        PasswordBody: {
+            password: string;
+        };
         /**
          * @description How the calendar is cut; weeks begin on Monday.
          * @enum {string}
@@ -2014,6 +2051,11 @@ export interface components {
          * @enum {string}
          */
         PhoneKind: "sip" | "browser" | "address" | "outside";
+        /** @description A secret of a SIP account; told this once. */
+        PhoneSecret: {
+            agent_id: string;
+            secret: string;
+        };
         /** @description The agent's phone and how it is. */
         PhoneView: {
             address: string | null;
@@ -2870,6 +2912,25 @@ export interface components {
             predicted_purchases: number;
             tracked: components["schemas"]["TrackedDay"][];
         };
+        /** @description One trunk as the settings have it. */
+        Trunk: {
+            contact: string | null;
+            is_outside: boolean;
+            match: string[];
+            name: string;
+            trusts_identity: boolean;
+            username: string | null;
+        };
+        /** @description All trunks, and whether the exchange could be asked about them. */
+        TrunkList: {
+            exchange_answers: boolean;
+            items: components["schemas"]["TrunkRow"][];
+        };
+        /** @description One trunk, and whether it answers; None: nobody knows. */
+        TrunkRow: {
+            answers: boolean | null;
+            trunk: components["schemas"]["Trunk"];
+        };
         /** @description What the caller did (nothing at the beginning), the nodes he came through, what he heard, what was noted. */
         TurnView: {
             did: string;
@@ -2892,6 +2953,29 @@ export interface components {
         /** @description Which version is to count again. */
         UndoBody: {
             version: number;
+        };
+        /** @description One user, without his password. */
+        UserAccount: {
+            agent_id: string | null;
+            disabled: boolean;
+            display_name: string;
+            language: string;
+            name: string;
+            role: string;
+            sessions: number;
+            user_id: string;
+        };
+        /** @description Everyone who may sign in, by name. */
+        UserAccounts: {
+            items: components["schemas"]["UserAccount"][];
+        };
+        /** @description What is to be otherwise; of the agent an empty id is none. */
+        UserBody: {
+            agent_id?: string | null;
+            disabled?: boolean | null;
+            display_name?: string | null;
+            language?: ("zh" | "en") | null;
+            role?: ("agent" | "supervisor" | "administrator") | null;
         };
         /** @description A user as he sees himself. */
         UserView: {

@@ -249,8 +249,7 @@ export const en = {
   },
   trunks: {
     title: 'Trunks',
-    told: 'Where calls come from and go to. They lie in the operator’s settings file, not here: change [[trunks]] in {file}, write Asterisk’s files anew (callcenter asterisk-config), and restart the server.',
-    noFile: 'the settings file (there is none: the environment alone)',
+    told: 'Where calls come from and go to. They lie in the operator’s settings file, not here: change [[trunks]] in the file given by --config, write Asterisk’s files anew (callcenter asterisk-config), and restart the server.',
     empty: 'There is no trunk: no call can come in.',
     name: 'Name',
     match: 'Calls from',
@@ -525,8 +524,7 @@ export const zh: typeof en = {
   },
   trunks: {
     title: '中继',
-    told: '来电从哪里来，去电往哪里去。它们在运维人员的设置文件中，不在这里：修改 {file} 中的 [[trunks]]，重新生成 Asterisk 文件（callcenter asterisk-config），再重启服务器。',
-    noFile: '设置文件（没有文件，只有环境变量）',
+    told: '来电从哪里来，去电往哪里去。它们在运维人员的设置文件中，不在这里：修改 --config 所给文件中的 [[trunks]]，重新生成 Asterisk 文件（callcenter asterisk-config），再重启服务器。',
     empty: '没有中继：没有电话可以打进来。',
     name: '名称',
     match: '来电地址',
