@@ -70,6 +70,7 @@ export async function send(
   body?: unknown,
   keepalive = false,
   headers: Readonly<Record<string, string>> = {},
+  timeoutMs = TIMEOUT_MS,
 ): Promise<Response> {
   let response: Response
   const told = body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' }
@@ -79,7 +80,7 @@ export async function send(
       credentials: 'same-origin',
       cache: 'no-store',
       keepalive,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       headers: told,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })

@@ -8,10 +8,12 @@ import { en as flows } from './flows'
 import { en as listening } from './listening'
 import { en as hooks } from './hooks'
 import { en as imports } from './imports'
+import { en as management } from './management'
 import { en as messages } from './messages'
 import { en as prompts } from './prompts'
 import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
+import { en as segments } from './segments'
 import { en as surveys } from './surveys'
 import { en as transfer } from './transfer'
 
@@ -29,6 +31,8 @@ export const en = {
   surveys,
   admin,
   transfer,
+  management,
+  segments,
   imports,
   app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
   language: { label: 'Language', zh: '中文', en: 'English' },

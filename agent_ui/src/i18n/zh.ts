@@ -9,10 +9,12 @@ import { zh as flows } from './flows'
 import { zh as listening } from './listening'
 import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
+import { zh as management } from './management'
 import { zh as messages } from './messages'
 import { zh as prompts } from './prompts'
 import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
+import { zh as segments } from './segments'
 import { zh as surveys } from './surveys'
 import { zh as transfer } from './transfer'
 
@@ -30,6 +32,8 @@ export const zh: Messages = {
   surveys,
   admin,
   transfer,
+  management,
+  segments,
   imports,
   app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
   language: { label: '语言', zh: '中文', en: 'English' },
