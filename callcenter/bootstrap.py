@@ -8,7 +8,7 @@ import random
 import secrets
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -29,6 +29,7 @@ from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseWatch
+from callcenter.app.connectors import Connectors
 from callcenter.app.consulting import Consulting
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.day import DayTurn, agents_today
@@ -44,6 +45,7 @@ from callcenter.app.flow_files import FlowDirectory
 from callcenter.app.flow_lines import LineRules
 from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.hook_delivery import HookDelivery
+from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import Imports
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
@@ -51,11 +53,13 @@ from callcenter.app.message_callbacks import MessageCallbacks
 from callcenter.app.message_sweep import MessageSweep
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
+from callcenter.app.number_mask import MARK, mask_number
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
 from callcenter.app.renewal import Renewal
+from callcenter.app.retention import Retention
 from callcenter.app.screens import Screens
 from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
@@ -83,10 +87,12 @@ from callcenter.crm.numbers import normalise
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, OfferId, TransferId, UserId
 from callcenter.domain.numbers import Number
+from callcenter.domain.privacy import Viewer
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
 from callcenter.importing.process import ImportProcess
 from callcenter.listening import refuse_taken, server_ports
+from callcenter.secret_places import SecretPlaces
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
@@ -107,6 +113,7 @@ from callcenter.store.database import Database
 from callcenter.store.erasures import StoredErasures
 from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
+from callcenter.store.house_rules import StoredHouseRules
 from callcenter.store.imports import StoredImports
 from callcenter.store.journal import SPILL_NAME, JournalWriter
 from callcenter.store.management import StoredManagement
@@ -119,6 +126,7 @@ from callcenter.store.person_export import StoredPeople
 from callcenter.store.products import StoredProducts
 from callcenter.store.records import StoredRecords
 from callcenter.store.reminders import StoredReminders
+from callcenter.store.retention import StoredRetention
 from callcenter.store.schema import check_schema
 from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
@@ -322,7 +330,6 @@ class _Server:
         networks = tuple(ip_network(network) for network in settings.web_services.private_networks)
         web_services = WebServices(private_networks=networks)
         hooks = StoredHooks(database)
-        self._hook_delivery = HookDelivery(outbox=hooks, sender=web_services, clock=clock, chance=random.random)
         self._memory = memory = CustomerMemory(customers)
         self._figures = DayFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
         self._agents_today = AgentFigures(day_begins=self._figures.day_begins)
@@ -489,6 +496,26 @@ class _Server:
             region=settings.server.region,
             new_id=lambda: uuid.uuid4().hex,
         )
+        self._house = HouseRules(StoredHouseRules(database))
+        self._floor.shown_to_agents = self._shown_to_agents
+        self._hook_delivery = HookDelivery(
+            outbox=hooks,
+            sender=web_services,
+            clock=clock,
+            chance=random.random,
+            sees_numbers=lambda: self._house.sees_numbers(Viewer.HOOKS),
+            headers_of=lambda hook_id: self._connectors.headers_of(hook_id),
+        )
+        self._connectors = Connectors(
+            rules=lambda: self._house.connectors,
+            port=web_services,
+            secrets=SecretPlaces(),
+            hooks=hooks,
+            clock=clock,
+        )
+        self._connectors.arrived = self._screens.refresh_interaction
+        self._screens.external = self._connectors.cards
+        self._floor.watch(self._connectors.watch)
         accesses = StoredAccesses(database)
         self._access_log = AccessLog(accesses=accesses, clock=clock)
         self._screens.seen = self._note_pop
@@ -502,7 +529,7 @@ class _Server:
                 spool=settings.emergency_directory,
                 clock=clock,
             ),
-            memory=memory,
+            memory=Remembered(memory, self._connectors),
             past=feed,
             alive=lambda: self._floor.interactions,
             settle=self._settled,
@@ -528,6 +555,14 @@ class _Server:
             also=self._segments.judge,
         )
         self._floor.watch(self._values.watch)
+        self._retention = Retention(
+            store=StoredRetention(database),
+            rules=self._house,
+            audit=users,
+            recordings=settings.recordings_directory,
+            clock=clock,
+            timezone=ZoneInfo(settings.server.timezone),
+        )
         self._sessions = Sessions(users=users, clock=clock, new_token=lambda: secrets.token_urlsafe(32))
         metrics = CollectorRegistry()
         metrics.register(FloorGauges(self._floor, self._journal, self._figures))
@@ -549,6 +584,8 @@ class _Server:
                     accesses=accesses,
                     people=StoredPeople(database),
                     erasures=self._erasures,
+                    sight=self._house,
+                    retention=self._retention,
                 ),
                 messages=self._messages,
                 audit=users,
@@ -616,6 +653,7 @@ class _Server:
     async def run(self, stop: asyncio.Event, stack: AsyncExitStack) -> None:
         """Start in order, run, stop in the opposite order."""
         settings = self._settings
+        await self._house.load()
         await self._journal.start()
         stack.push_async_callback(self._journal.stop)
         stack.callback(self._sessions.close)
@@ -661,6 +699,9 @@ class _Server:
                     tasks.create_task(self._values.run(), name="values"),
                     tasks.create_task(self._values.follow(), name="values at once"),
                     tasks.create_task(self._segments.run(), name="segments"),
+                    tasks.create_task(self._house.run(), name="house rules"),
+                    tasks.create_task(self._connectors.run(), name="connectors"),
+                    tasks.create_task(self._retention.run(), name="retention"),
                 ]
                 web = tasks.create_task(
                     serve_web(
@@ -675,6 +716,12 @@ class _Server:
         finally:
             floor_task.cancel()
             await asyncio.gather(floor_task, return_exceptions=True)
+
+    def _shown_to_agents(self, text: str) -> str:
+        """A phone shows plain letters: of a number that agents may not see, its last digits."""
+        if self._house.sees_numbers(Viewer.AGENT):
+            return text
+        return mask_number(text).replace(MARK, "").strip()
 
     def _note_pop(self, agent_id: AgentId, pop: PopView) -> None:
         for shown in pop.customers:
@@ -715,6 +762,19 @@ class _Server:
                 log.error("watch_gone")
                 raise WatchGone("the process that started this server is gone")
             await asyncio.sleep(LIFE_SIGN_INTERVAL.total_seconds())
+
+
+class Remembered:
+    """All that is remembered of callers: our own cards, and what systems outside have said."""
+
+    def __init__(self, memory: CustomerMemory, connectors: Connectors) -> None:
+        self._memory = memory
+        self._connectors = connectors
+
+    def forget_customers(self, customers: Collection[str]) -> None:
+        """Drop the cards of these, and everything that was learnt outside."""
+        self._memory.forget_customers(customers)
+        self._connectors.forget_numbers()
 
 
 class ExchangeAway(CallcenterError):

@@ -17,6 +17,7 @@ from typing import Final
 
 import httpx2 as httpx
 
+from callcenter.app.connectors import Answer
 from callcenter.domain.errors import CallcenterError
 from callcenter.ivr import messages as ivr
 
@@ -51,6 +52,13 @@ class WebServices:
         async with asyncio.timeout(limit.total_seconds()):
             async with self._answer(url, body, headers, limit) as response:
                 return response.status_code
+
+    async def get(self, url: str, headers: Mapping[str, str], limit: timedelta, max_bytes: int) -> Answer:
+        """The answer of a system outside with its body; raises as `fetch` does."""
+        async with asyncio.timeout(limit.total_seconds()):
+            async with self._answer(url, None, headers, limit) as response:
+                body = await _body(response, response.request.headers["Host"], max_bytes)
+                return Answer(status=response.status_code, body=body)
 
     async def _fetch(self, order: ivr.Fetch) -> ivr.Fetched:
         content = None if order.body is None else order.body.encode()

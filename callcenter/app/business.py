@@ -14,9 +14,11 @@ from callcenter.app.business_tables import FieldChange, differences
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.alerts import AlertRule
+from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, QueueId, SkillId
 from callcenter.domain.labels import Label
+from callcenter.domain.privacy import RetentionRule, RoleRule
 
 Item = TypeVar("Item")
 
@@ -38,6 +40,9 @@ class Part(StrEnum):
     REASONS = "reasons"
     DISPOSITIONS = "dispositions"
     ALERTS = "alerts"
+    ROLES = "roles"
+    RETENTION = "retention"
+    CONNECTORS = "connectors"
 
 
 ONE_OF: Mapping[Part, str] = {
@@ -49,6 +54,9 @@ ONE_OF: Mapping[Part, str] = {
     Part.REASONS: "reason",
     Part.DISPOSITIONS: "disposition",
     Part.ALERTS: "alert",
+    Part.ROLES: "role",
+    Part.RETENTION: "retention of",
+    Part.CONNECTORS: "connector",
 }
 
 
@@ -68,6 +76,9 @@ class Business:
     reasons: Mapping[str, ReasonCode] = field(default_factory=dict)
     dispositions: Mapping[str, CodeLabel] = field(default_factory=dict)
     alerts: Mapping[str, AlertRule] = field(default_factory=dict)
+    roles: Mapping[str, RoleRule] = field(default_factory=dict)
+    retention: Mapping[str, RetentionRule] = field(default_factory=dict)
+    connectors: Mapping[str, ConnectorRule] = field(default_factory=dict)
 
     def part(self, part: Part) -> Mapping[str, object]:
         """One part, by the ids of its items."""
@@ -80,6 +91,9 @@ class Business:
             Part.REASONS: self.reasons,
             Part.DISPOSITIONS: self.dispositions,
             Part.ALERTS: self.alerts,
+            Part.ROLES: self.roles,
+            Part.RETENTION: self.retention,
+            Part.CONNECTORS: self.connectors,
         }
         return parts[part]
 
@@ -159,6 +173,9 @@ def combine(present: Business, wanted: Wanted, *, remove_missing: bool) -> Busin
         reasons=_over(present.reasons, ours.reasons, clear=Part.REASONS in gone, ours_first=True),
         dispositions=_over(present.dispositions, ours.dispositions, clear=Part.DISPOSITIONS in gone, ours_first=True),
         alerts=_over(present.alerts, ours.alerts, clear=Part.ALERTS in gone),
+        roles=_over(present.roles, ours.roles, clear=Part.ROLES in gone),
+        retention=_over(present.retention, ours.retention, clear=Part.RETENTION in gone),
+        connectors=_over(present.connectors, ours.connectors, clear=Part.CONNECTORS in gone),
     )
 
 
@@ -201,6 +218,12 @@ def with_item(business: Business, part: Part, item: str, source: Business) -> Bu
             return replace(business, dispositions=_put(business.dispositions, item, source.dispositions))
         case Part.ALERTS:
             return replace(business, alerts=_put(business.alerts, item, source.alerts))
+        case Part.ROLES:
+            return replace(business, roles=_put(business.roles, item, source.roles))
+        case Part.RETENTION:
+            return replace(business, retention=_put(business.retention, item, source.retention))
+        case Part.CONNECTORS:
+            return replace(business, connectors=_put(business.connectors, item, source.connectors))
 
 
 def in_order(business: Business, part: Part, order: Sequence[str]) -> Business:

@@ -26,6 +26,7 @@ from callcenter.app.business_fields import (
 from callcenter.app.business_hours import read_hours
 from callcenter.app.business_items import ReasonCode
 from callcenter.app.business_names import name_faults
+from callcenter.app.business_privacy import read_connector, read_retention, read_role
 from callcenter.app.business_queue import read_queue
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind, QueuePreference
@@ -137,6 +138,9 @@ def read_tables(document: Document, root: Section) -> BusinessFile:
             name: CodeLabel(code=name, label=label(fields)) for name, fields in _items(root, Part.DISPOSITIONS)
         },
         alerts={name: read_alert(name, fields) for name, fields in _items(root, Part.ALERTS)},
+        roles={name: read_role(name, fields) for name, fields in _items(root, Part.ROLES)},
+        retention={name: read_retention(name, fields) for name, fields in _items(root, Part.RETENTION)},
+        connectors={name: read_connector(name, fields) for name, fields in _items(root, Part.CONNECTORS)},
     )
     for name, fields in _items(root, Part.QUEUES):
         if name == FALLBACK_OF_ALL:

@@ -13,6 +13,7 @@ from callcenter.app.business import Part
 from callcenter.app.business_fields import A_DAY_SECONDS
 from callcenter.app.business_file import MOST
 from callcenter.app.business_form_fields import Choice, Field, FieldKind, Group, words
+from callcenter.app.business_form_privacy import CONNECTORS, PRIVACY, RETENTION, ROLES
 from callcenter.app.business_form_queue import queue_form
 from callcenter.app.business_tables import Table, usual_agent_table
 from callcenter.domain.agents import NotReadyReason, PhoneKind
@@ -41,6 +42,9 @@ def forms() -> Mapping[Part, Form]:
         Part.REASONS: _plain(Part.REASONS, (*_LABELS, *_REASONS)),
         Part.DISPOSITIONS: _plain(Part.DISPOSITIONS, _LABELS),
         Part.ALERTS: _plain(Part.ALERTS, _ALERTS),
+        Part.ROLES: Form(part=Part.ROLES, groups=(PRIVACY,), fields=ROLES),
+        Part.RETENTION: Form(part=Part.RETENTION, groups=(PRIVACY,), fields=RETENTION),
+        Part.CONNECTORS: Form(part=Part.CONNECTORS, groups=(PRIVACY,), fields=CONNECTORS),
     }
 
 

@@ -35,6 +35,8 @@ class FieldKind(StrEnum):
     """Of skills, the level of each."""
     POINTS = "points"
     """Of names, the points of each."""
+    TEXTS = "texts"
+    """Of names, the text of each."""
     STEPS = "steps"
     OVERFLOW = "overflow"
     PROMPT = "prompt"

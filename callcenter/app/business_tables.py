@@ -16,10 +16,12 @@ from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
 from callcenter.domain.alerts import EVERYBODY, WITH_THRESHOLD, AlertRule, usual_margin
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
+from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
 from callcenter.domain.monitoring import Announcement
 from callcenter.domain.overflows import Overflow
+from callcenter.domain.privacy import RetentionRule, RoleRule
 from callcenter.domain.queues import Boosts, QueueConfig, RoutingStep
 from callcenter.domain.rule_text import rule_text
 from callcenter.domain.rules import Rule
@@ -155,6 +157,36 @@ def alert_table(rule: AlertRule) -> Table:
     if rule.to != EVERYBODY:
         targets: list[Value] = [target.value for target in sorted(rule.to)]
         table["to"] = targets
+    return table
+
+
+def role_table(rule: RoleRule) -> Table:
+    """What one role may see."""
+    return {"see_numbers": rule.see_numbers}
+
+
+def retention_table(rule: RetentionRule) -> Table:
+    """How long one kind of thing is kept."""
+    return {"days": rule.days}
+
+
+def connector_table(rule: ConnectorRule) -> Table:
+    """One system outside."""
+    usual = ConnectorRule(connector_id="")
+    table: Table = {}
+    if rule.label_zh or rule.label_en:
+        table["label"] = {"zh": rule.label_zh, "en": rule.label_en}
+    for name, text in (("look_up", rule.look_up), ("log_calls", rule.log_calls)):
+        if text:
+            table[name] = text
+    found: dict[str, Value] = {str(name): path for name, path in rule.found.items()}
+    headers: dict[str, Value] = dict(rule.headers)
+    secrets: dict[str, Value] = {name: str(place) for name, place in rule.secrets.items()}
+    table |= {name: texts for name, texts in (("found", found), ("headers", headers), ("secrets", secrets)) if texts}
+    if rule.timeout != usual.timeout:
+        table["timeout_seconds"] = seconds(rule.timeout)
+    if rule.cache != usual.cache:
+        table["cache_seconds"] = seconds(rule.cache)
     return table
 
 
@@ -322,6 +354,13 @@ def _words(item: object) -> dict[str, str]:
             return {"": _label(item.label)} | _told(reason_table(item) | {"zh": "", "en": ""})
         case AlertRule():
             return _told(alert_table(item), item.label)
+        case RoleRule():
+            return _told(role_table(item))
+        case RetentionRule():
+            return _told(retention_table(item))
+        case ConnectorRule():
+            return _told(connector_table(item))
+
         case NumberRoute():
             return _told(number_table(item), item.label)
         case CodeLabel(label=label) | (Label() as label):

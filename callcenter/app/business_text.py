@@ -18,11 +18,14 @@ from callcenter.app.business_tables import (
     Value,
     agent_table,
     alert_table,
+    connector_table,
     hours_table,
     label_table,
     number_table,
     queue_table,
     reason_table,
+    retention_table,
+    role_table,
 )
 
 HEAD: Final = """\
@@ -51,6 +54,9 @@ EXPLAINED: Final[Mapping[Part, str]] = {
     Part.NUMBERS: "\n号码 / Dialled numbers and the flows they lead to (files of flows.directory).",
     Part.REASONS: "\n未就绪原因 / Why an agent is not ready, and for how long, in the order in which they are offered.",
     Part.DISPOSITIONS: "\n小结代码 / Results of an interaction, in the order in which they are offered.",
+    Part.ROLES: "\n角色 / Roles (agent, supervisor, administrator, hooks) that may not see numbers: docs/privacy.md.",
+    Part.RETENTION: "\n保留期限 / How many days what is kept; else it is for good: docs/privacy.md.",
+    Part.CONNECTORS: "\n外部系统 / Systems outside that know customers too: docs/connectors.md.",
     Part.ALERTS: "\n告警 / Alerts: what is told to supervisors' boards and to web hooks, and when: docs/operating.md.",
 }
 
@@ -74,6 +80,12 @@ def tables_of(business: Business, part: Part) -> dict[str, Table]:
             return {code: label_table(entry.label) for code, entry in business.dispositions.items()}
         case Part.ALERTS:
             return {key: alert_table(rule) for key, rule in sorted(business.alerts.items())}
+        case Part.ROLES:
+            return {key: role_table(rule) for key, rule in sorted(business.roles.items())}
+        case Part.RETENTION:
+            return {key: retention_table(rule) for key, rule in sorted(business.retention.items())}
+        case Part.CONNECTORS:
+            return {key: connector_table(rule) for key, rule in sorted(business.connectors.items())}
 
 
 def write_business(business: Business) -> str:

@@ -135,6 +135,8 @@ class Floor:
     def __init__(self, *, clock: Clock, journal: Journal, telephony: Telephony, screens: Screens) -> None:
         self.customer_lines: CustomerLinesPort | None = None
         """What customers who are called back see and hear; to be set before any callback is made."""
+        self.shown_to_agents: Callable[[str], str] = str
+        """What an agent's phone may show of a number, or of a name that may be one."""
         self._clock = clock
         self._journal = journal
         self._telephony = telephony
@@ -506,8 +508,8 @@ class Floor:
         line = CallerLine(
             channel=leg.channel if leg is not None else "",
             channel_id=leg.leg_id if leg is not None else None,
-            display_number=number,
-            display_name=record.caller_name,
+            display_number=self.shown_to_agents(number),
+            display_name=self.shown_to_agents(record.caller_name),
         )
         self._telephony.ring_agent(order, line)
 

@@ -6,7 +6,7 @@ is overtaken by what comes after it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from callcenter.app.hooks import (
     next_try,
     signature,
 )
+from callcenter.app.number_mask import mask_document
 from callcenter.app.ports import Clock
 from callcenter.domain.errors import CallcenterError
 
@@ -49,8 +50,19 @@ class HookSender(Protocol):
 class HookDelivery:
     """One task runs it."""
 
-    def __init__(self, *, outbox: HookOutbox, sender: HookSender, clock: Clock, chance: Callable[[], float]) -> None:
-        """`chance` gives numbers of [0, 1) that spread the retries."""
+    def __init__(
+        self,
+        *,
+        outbox: HookOutbox,
+        sender: HookSender,
+        clock: Clock,
+        chance: Callable[[], float],
+        sees_numbers: Callable[[], bool] = lambda: True,
+        headers_of: Callable[[str], Mapping[str, str]] = lambda _: {},
+    ) -> None:
+        """`chance` gives numbers of [0, 1) that spread the retries; `headers_of` a hook's own headers, by its id."""
+        self._sees_numbers = sees_numbers
+        self._headers_of = headers_of
         self._outbox = outbox
         self._sender = sender
         self._clock = clock
@@ -140,12 +152,14 @@ class HookDelivery:
         delivery = due.delivery
         data: dict[str, object] = msgspec.json.decode(due.data, type=dict[str, object])
         if due.personal:
-            data |= await self._outbox.personal_data(data)
+            personal = await self._outbox.personal_data(data)
+            data |= personal if self._sees_numbers() else _without_numbers(personal)
         body = msgspec.json.encode(
             {"type": delivery.event, "timestamp": delivery.at, "sequence": delivery.number, "data": data}
         )
         at = self._clock.now()
         headers = {
+            **self._headers_of(delivery.hook_id),
             "webhook-id": delivery.delivery_id,
             "webhook-timestamp": str(int(at.timestamp())),
             "webhook-signature": signature(due.secret, delivery.delivery_id, at, body),
@@ -169,3 +183,7 @@ class HookDelivery:
         self._forget_at = now + FORGET_EVERY
         if dropped:
             log.info("hook_log_shortened", rows=dropped)
+
+
+def _without_numbers(personal: Mapping[str, object]) -> dict[str, object]:
+    return msgspec.json.decode(mask_document(msgspec.json.encode(personal)), type=dict[str, object])

@@ -5,6 +5,7 @@ Law: what the live feed and REST show is built here, from the same functions, ou
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from callcenter.app.message_box import MessageCount, news_for
 from callcenter.app.ports import Clock
 from callcenter.app.views import (
     AgentView,
+    ExternalView,
     ForecastErrorView,
     HalfHourView,
     PopView,
@@ -94,6 +96,8 @@ class Screens:
 
     seen: Callable[[AgentId, PopView], None] | None
     """Whoever notes that an agent saw somebody's card; it must not wait or raise."""
+    external: Callable[[InteractionId], tuple[ExternalView, ...]] | None
+    """Whoever knows what systems outside say of a caller."""
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class Screens:
         clock: Clock,
     ) -> None:
         self.seen = None
+        self.external = None
         self._feed = feed
         self._figures = figures
         self._agents_today = agents_today
@@ -221,7 +226,9 @@ class Screens:
         record = self.floor.interactions.get(asked_about(agent.interaction_id))
         if record is None:
             return None
-        return draw_pop(agent, record, agent.offer_id, self.floor.picture, self._memory.cards(record.interaction_id))
+        pop = draw_pop(agent, record, agent.offer_id, self.floor.picture, self._memory.cards(record.interaction_id))
+        external = () if self.external is None else self.external(record.interaction_id)
+        return replace(pop, external=external) if external else pop
 
     def queue_ids(self) -> list[QueueId]:
         """The rows of the board: the business's queues, and agents' own ones while somebody waits in them."""

@@ -154,6 +154,18 @@ class TypedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalView:
+    """What one system outside says of the caller, all but the name may be empty; the link opens him there."""
+
+    connector_id: str
+    label: Label
+    name: str = ""
+    customer_class: str = ""
+    external_id: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PopView:
     """The screen pop."""
 
@@ -183,6 +195,8 @@ class PopView:
     """After ringing so long the phone in the browser answers by itself."""
     transferred: TransferredView | None = None
     """Who sent the caller here, and what he says of him."""
+    external: tuple[ExternalView, ...] = ()
+    """What systems outside say of the caller; it may arrive while the talk goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callcenter.app.business import Business, BusinessInUse, Change, ChangeKind, ConfigurationVersion, Part
 from callcenter.app.business_text import write_business
 from callcenter.domain.agents import AgentState
+from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, QueueId, SkillId
+from callcenter.domain.privacy import RetentionRule, RoleRule
 from callcenter.store import tables
 from callcenter.store.alert_tables import alert_rules
 from callcenter.store.alerts import put_alert_rule, read_alert_rules
@@ -36,6 +38,7 @@ from callcenter.store.configuration import (
     read_reasons,
     read_skills,
 )
+from callcenter.store.house_rules import HOUSE_PARTS, drop_house_rule, put_house_rule, read_house_rules
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(tuple[Change, ...])
@@ -54,6 +57,9 @@ async def read_business(connection: AsyncConnection) -> Business:
         reasons={code.code: code for code in await read_reasons(connection)},
         dispositions={code.code: code for code in await read_dispositions(connection)},
         alerts={rule.alert_id: rule for rule in await read_alert_rules(connection)},
+        roles=await read_house_rules(connection, Part.ROLES, RoleRule),
+        retention=await read_house_rules(connection, Part.RETENTION, RetentionRule),
+        connectors=await read_house_rules(connection, Part.CONNECTORS, ConnectorRule),
     )
 
 
@@ -188,6 +194,9 @@ async def _put(connection: AsyncConnection, after: Business, changes: Sequence[C
     for change in changes:
         if change.kind is ChangeKind.REMOVED:
             continue
+        if change.part in HOUSE_PARTS:
+            await put_house_rule(connection, change.part, change.item, after.part(change.part)[change.item])
+            continue
         match change.part:
             case Part.SKILLS:
                 await put_skill(connection, SkillId(change.item), after.skills[SkillId(change.item)])
@@ -202,7 +211,7 @@ async def _put(connection: AsyncConnection, after: Business, changes: Sequence[C
                 await put_number(connection, after.numbers[change.item])
             case Part.ALERTS:
                 await put_alert_rule(connection, after.alerts[change.item])
-            case Part.REASONS | Part.DISPOSITIONS:
+            case _:
                 pass  # They are put as one list, below.
     touched = {change.part for change in changes}
     if Part.REASONS in touched:
@@ -225,6 +234,9 @@ async def _remove(connection: AsyncConnection, changes: Sequence[Change]) -> Non
         gone = [change.item for change in changes if change.part is part and change.kind is ChangeKind.REMOVED]
         for item in gone:
             await connection.execute(delete(table).where(table.c[key] == item))
+    for change in changes:
+        if change.part in HOUSE_PARTS and change.kind is ChangeKind.REMOVED:
+            await drop_house_rule(connection, change.part, change.item)
 
 
 async def _open_calls(connection: AsyncConnection, queue_id: QueueId) -> int:

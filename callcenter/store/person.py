@@ -152,6 +152,7 @@ NO_PERSON = frozenset(
         "agents",
         "alert_rules",
         "alerts",
+        "board_wishes",
         "bookmarks",
         "case_codes",
         "configuration_versions",
@@ -160,6 +161,7 @@ NO_PERSON = frozenset(
         "flow_publications",
         "hooks",
         "hours",
+        "house_rules",
         "import_mappings",
         "journal_writers",
         "merge_moves",
@@ -179,6 +181,7 @@ NO_PERSON = frozenset(
         "users",
         "value_rules",
         "value_runs",
+        "wall_links",
     }
 )
 """Of the business, its people and the program; `merge_moves` are ids alone and go with their merges."""

@@ -5,7 +5,7 @@ Law: none of them holds a name, a number or a text of a customer.
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table
 
-from callcenter.store.columns import Json, PlainText, UtcDateTime
+from callcenter.store.columns import Json, PlainText, RawJson, UtcDateTime
 from callcenter.store.tables import BigId, metadata
 
 accesses = Table(
@@ -40,3 +40,12 @@ erasures = Table(
     Column("ended_at", UtcDateTime),
 )
 """`number` counts them in their order; `counts`: how many rows of which table, and how many files, were concerned."""
+
+house_rules = Table(
+    "house_rules",
+    metadata,
+    Column("part", PlainText, primary_key=True),
+    Column("item", PlainText, primary_key=True),
+    Column("rules", RawJson, nullable=False),
+)
+"""Roles, retention and connectors as the business sets them."""

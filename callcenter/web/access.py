@@ -10,6 +10,7 @@ from callcenter.app.ports import User
 from callcenter.app.sessions import NotSignedIn, SignedIn
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.web.dependencies import Deps, WebDependencies
+from callcenter.web.masking import mask_numbers
 
 COOKIE = "cc_session"
 _BEARER = "bearer "
@@ -74,6 +75,8 @@ class Require:
             raise NotSignedIn("sign in first: POST /api/v1/session")
         grant = require(role_of(signed_in.user), self.action)
         principal = Principal(signed_in=signed_in, grant=grant)
+        if not deps.privacy.sight.sees_numbers(signed_in.user.role):
+            mask_numbers(connection)
         if grant is Grant.OWN:
             principal.own_agent()
         self._note_access(connection, deps, principal)

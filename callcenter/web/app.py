@@ -53,6 +53,7 @@ from callcenter.web.dependencies import WebDependencies
 from callcenter.web.desktops import Desktops
 from callcenter.web.limits import RequestLimits
 from callcenter.web.live import LiveConnection
+from callcenter.web.masking import NumberMask
 from callcenter.web.measures import WebMeasures
 from callcenter.web.origin import OriginCheck
 from callcenter.web.pages import PageFiles
@@ -152,6 +153,8 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.include_router(pages.router)
 
     # The last added is the outermost.
+    # The innermost: nothing that was said before it is a number.
+    app.add_middleware(NumberMask)
     app.add_middleware(RequestLimits)
     app.add_middleware(OriginCheck, trusted=deps.trusted_origins)
     websocket_url = None if deps.browser_phone is None else deps.browser_phone.websocket_url

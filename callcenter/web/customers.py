@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.drawing import draw_customer
+from callcenter.app.number_mask import is_masked, mask_number
 from callcenter.app.permissions import Action
 from callcenter.app.ports import CustomerInput
 from callcenter.app.views import CustomerView
@@ -164,7 +165,7 @@ async def create_customer(
     body: CustomerBody, principal: Annotated[Principal, Depends(Require(Action.WRITE_CUSTOMER))], deps: Deps
 ) -> Response:
     """Make a customer; when he has the number of the agent's nameless caller, that caller is he."""
-    points = _points(body.contact_points, deps.default_region)
+    points = _points(_unmasked(body.contact_points, _of_pop(deps, principal)), deps.default_region)
     now = deps.clock.now()
     data = CustomerInput(
         kind=body.kind,
@@ -228,7 +229,9 @@ async def _changed(deps: WebDependencies, known: Customer, body: CustomerChange,
         ),
         tags=known.tags if body.tags is None else tuple(dict.fromkeys(body.tags)),
         contact_points=(
-            known.contact_points if body.contact_points is None else _points(body.contact_points, deps.default_region)
+            known.contact_points
+            if body.contact_points is None
+            else _points(_unmasked(body.contact_points, known.contact_points), deps.default_region)
         ),
         notes=known.notes if body.notes is None else body.notes,
         consents=_consents(known.consents, body.consents or (), at=deps.clock.now(), by=by),
@@ -265,6 +268,33 @@ async def find_customer(deps: WebDependencies, customer_id: CustomerId) -> Custo
     if customer is None:
         raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
     return customer
+
+
+def _of_pop(deps: WebDependencies, principal: Principal) -> tuple[ContactPoint, ...]:
+    """The number of whom the agent is talking to, which he may have been shown masked."""
+    agent_id = principal.user.agent_id
+    pop = None if agent_id is None else deps.desk.pop(agent_id)
+    if pop is None or pop.ani.e164 is None:
+        return ()
+    return (ContactPoint(kind=ContactPointKind.PHONE, value=pop.ani.e164),)
+
+
+def _unmasked(points: tuple[ContactPointBody, ...], known: tuple[ContactPoint, ...]) -> tuple[ContactPointBody, ...]:
+    """What was sent back as it was shown is what it stands for: who may not see a number does not change it."""
+    found = []
+    rest = list(known)
+    for point in points:
+        meant = next((one for one in rest if mask_number(one.value) == point.value), None)
+        if is_masked(point.value):
+            if meant is None:
+                raise InvalidValue(
+                    "contact_points: a masked number is none that this customer has", code="masked_number"
+                )
+            rest.remove(meant)
+            found.append(point.model_copy(update={"value": meant.value}))
+        else:
+            found.append(point)
+    return tuple(found)
 
 
 def _points(points: tuple[ContactPointBody, ...], region: str) -> tuple[ContactPoint, ...]:

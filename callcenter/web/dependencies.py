@@ -36,6 +36,7 @@ from callcenter.app.person_export import People
 from callcenter.app.ports import Clock, Configuration, Customers, Records
 from callcenter.app.prompt_book import PromptBook
 from callcenter.app.rejoining import Rejoining
+from callcenter.app.retention import Retention
 from callcenter.app.sales_book import OpportunityBook, OrderBook, ProductBook
 from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
@@ -185,6 +186,14 @@ class Relations:
     ids: ExportedIds
 
 
+class Sight(Protocol):
+    """Whoever knows what the business lets people see."""
+
+    def sees_numbers(self, viewer: str) -> bool:
+        """Whether this role may be shown telephone numbers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
     """Who looked at whom, and how a person is taken out or erased."""
@@ -193,6 +202,8 @@ class Privacy:
     accesses: Accesses
     people: People
     erasures: Erasures
+    sight: Sight
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from callcenter.app.feed import (
     TooSlow,
     agent_topic,
 )
+from callcenter.app.number_mask import mask_document
 from callcenter.app.permissions import Action, Forbidden, require
 from callcenter.app.ports import User
 from callcenter.app.sessions import SignedIn
@@ -271,7 +272,7 @@ class LiveConnection:
             except TooSlow:
                 return TOO_SLOW
             if frame is not None:
-                if not await self._send(frame.text):
+                if not await self._send(self._shown(frame.text)):
                     return TOO_SLOW
                 subscription.handed(frame)
 
@@ -319,6 +320,12 @@ class LiveConnection:
         elif self._seat is not None:
             self._desktops.leave(self._seat, self, on_purpose=False)
             self._seat = None
+
+    def _shown(self, text: str) -> str:
+        """A frame as this user may see it."""
+        if self._deps.privacy.sight.sees_numbers(self._signed_in.user.role):
+            return text
+        return mask_document(text.encode()).decode()
 
     async def _send(self, text: str) -> bool:
         try:

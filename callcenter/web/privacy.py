@@ -16,6 +16,7 @@ from callcenter.app.access_log import Access, AccessKind
 from callcenter.app.erasure import Erasure, Plan
 from callcenter.app.permissions import Action
 from callcenter.app.person_export import write_person
+from callcenter.app.retention import Due
 from callcenter.domain.ids import CustomerId
 from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps
@@ -52,6 +53,13 @@ class ErasureList:
     """The newest first."""
 
     items: tuple[Erasure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionView:
+    """Everything that has a time."""
+
+    items: tuple[Due, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +141,12 @@ async def erase_person(customer_id: PathId, body: EraseBody, principal: Eraser, 
         CustomerId(customer_id), confirm=body.confirm, open_cases_too=body.open_cases_too, by=principal.user.name
     )
     return document(made, 202)
+
+
+@router.get("/retention", response_model=RetentionView)
+async def read_retention(principal: Eraser, deps: Deps) -> Response:
+    """How long what is kept, and how many rows would go now; nothing is changed."""
+    return document(RetentionView(items=await deps.privacy.retention.due()))
 
 
 @router.get("/erasures", response_model=ErasureList)

@@ -7,7 +7,7 @@ import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,15 +19,18 @@ from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import Erasure, Erasures, ErasureState, ErasureStep, FoundPerson
 from callcenter.app.feed import QUEUES, Feed, Resume
+from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import ImportForm, ImportRecord, ImportState
 from callcenter.app.person_export import write_person
 from callcenter.app.ports import CustomerInput
+from callcenter.app.retention import Retention
 from callcenter.crm.import_columns import RecordKind
 from callcenter.domain import events as ev
 from callcenter.domain.customers import Channel, ConsentState, ContactPoint, ContactPointKind
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, MergeId, OfferId, QueueId, TransferId
 from callcenter.domain.interactions import Interaction
+from callcenter.domain.privacy import Kept
 from callcenter.domain.transfers import TargetKind, TransferTarget
 from callcenter.metrics import queue_day
 from callcenter.store import alert_tables, crm_tables, hook_tables, notice_tables, sales_tables, survey_tables, tables
@@ -44,6 +47,7 @@ from callcenter.store.journal import JournalWriter
 from callcenter.store.person import BY_WORDS, HOLDINGS, NO_PERSON
 from callcenter.store.person_export import StoredPeople
 from callcenter.store.records import StoredRecords
+from callcenter.store.retention import StoredRetention
 from callcenter.store.schema import upgrade_database
 from callcenter.store.users import StoredUsers
 from callcenter.traces import FileTraces
@@ -533,3 +537,50 @@ async def test_an_export_shows_what_an_erasure_would_touch(database: Database, t
     assert index["tables"]["interactions"] == 3
     assert len(json.loads(texts["events.json"])) == sum(len(call(name, HE)) for name in ("1.1", "1.2", "1.3"))
     assert [one["by"] for one in json.loads(texts["accesses.json"])] == ["1001"]
+
+
+class Rules(HouseRules):
+    """What was set, without a store."""
+
+    def __init__(self, **days: int) -> None:
+        self._days = {Kept(name): timedelta(days=count) for name, count in days.items()}
+
+    def kept_for(self, kept: Kept) -> timedelta | None:
+        return self._days.get(kept)
+
+
+async def test_retention_lets_go_of_what_is_over_and_of_nothing_else(database: Database, tmp_path: Path) -> None:
+    store = house(database, tmp_path)
+    await furnish(store)
+    before = await figures(database)
+    users, clock = StoredUsers(database), FakeClock(NOON + timedelta(days=10))
+    new = call("2.1", OTHER, seconds=86_400 * 9, number=SHARED)
+    journal = JournalWriter(database, spill_directory=tmp_path)
+    await journal.start()
+    journal.write(events=new, interactions=[folded(new)])
+    await journal.stop()
+    both = await figures(database)
+    retention = Retention(
+        store=StoredRetention(database),
+        rules=Rules(interactions=7, accesses=7),
+        audit=users,
+        recordings=tmp_path / "recordings",
+        clock=clock,
+        timezone=UTC,
+    )
+    assert {one.kept: one.due for one in await retention.due() if one.due} == {Kept.INTERACTIONS: 5, Kept.ACCESSES: 1}
+    gone = await retention.turn()
+    assert {one.kept: one.due for one in gone} == {Kept.INTERACTIONS: 5, Kept.ACCESSES: 1}
+    assert await retention.turn() == []
+    assert await figures(database) == both != before
+    records = StoredRecords(database)
+    old, young = [await records.interaction(InteractionId(name)) for name in ("1.4", "2.1")]
+    assert old is not None
+    assert (old.customer_id, old.ani.e164, old.notes) == (None, None, "")
+    assert young is not None
+    assert (young.customer_id, young.ani.e164) == (OTHER, SHARED)
+    async with database.reading() as connection:
+        newest = select(tables.audit.c.detail).order_by(tables.audit.c.audit_id.desc()).limit(1)
+        told = (await connection.execute(newest)).first()
+    assert told is not None
+    assert told.detail == "interactions 5, accesses 1"

@@ -3,6 +3,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -352,3 +353,16 @@ def masked(text: str) -> bytes:
     """One text frame (RFC 6455, section 5.2) with an empty mask."""
     payload = text.encode()
     return bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+async def test_who_may_not_see_numbers_gets_none_by_the_feed(house: WebHouse, port: int) -> None:
+    house.sight.blind = {"agent"}
+    house.talk(LI)
+    house.feed.put(f"agent:{LI}", "pop", house.desk.pops[LI])
+    async with desktop(port, await token_for(house)) as client:
+        told = [await subscribe(client, "me")]
+        house.feed.put(f"agent:{LI}", "pop", replace(house.desk.pops[LI], notes="+8613800138000 called"))
+        told.append(await hear(client))
+    whole = json.dumps(told, ensure_ascii=False)
+    assert "13800138000" not in whole
+    assert whole.count("••••••••••000") >= 3

@@ -41,6 +41,7 @@ from callcenter.app.flow_files import FlowDirectory
 from callcenter.app.flow_lines import LineRules, LinesOfBusiness, make_lines
 from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
+from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import Imports
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox, MessageCount
@@ -50,6 +51,7 @@ from callcenter.app.ports import CustomerInput, User
 from callcenter.app.prompt_book import PromptBook, PromptSets
 from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
+from callcenter.app.retention import Retention
 from callcenter.app.segments import Segments
 from callcenter.app.sessions import Sessions
 from callcenter.app.transfers import Transfers
@@ -102,6 +104,7 @@ from callcenter.store.database import Database
 from callcenter.store.erasures import StoredErasures
 from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
+from callcenter.store.house_rules import StoredHouseRules
 from callcenter.store.imports import StoredImports
 from callcenter.store.management import StoredManagement
 from callcenter.store.messages import StoredMessages
@@ -112,6 +115,7 @@ from callcenter.store.orders import StoredOrders
 from callcenter.store.person_export import StoredPeople
 from callcenter.store.products import StoredProducts
 from callcenter.store.reminders import StoredReminders
+from callcenter.store.retention import StoredRetention
 from callcenter.store.schema import upgrade
 from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
@@ -282,6 +286,16 @@ TRUNKS = (
 )
 
 
+class FakeSight:
+    """Everybody sees numbers, but those who are named."""
+
+    def __init__(self) -> None:
+        self.blind: set[str] = set()
+
+    def sees_numbers(self, viewer: str) -> bool:
+        return viewer not in self.blind
+
+
 class FakeHealth:
     """Set `answer` to what is to be found."""
 
@@ -314,6 +328,7 @@ class WebHouse:
     floor: "StillFloor"
     lines: FakeMonitorLine
     directory: Path
+    sight: FakeSight
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
@@ -659,6 +674,7 @@ def furnish(
         region="CN",
         new_id=lambda: f"import-{next(numbers)}",
     )
+    sight = FakeSight()
     erasures = Erasures(
         store=StoredErasures(database),
         traces=FileTraces(
@@ -713,6 +729,15 @@ def furnish(
             accesses=StoredAccesses(database),
             people=StoredPeople(database),
             erasures=erasures,
+            sight=sight,
+            retention=Retention(
+                store=StoredRetention(database),
+                rules=HouseRules(StoredHouseRules(database)),
+                audit=users,
+                recordings=directory / "recordings",
+                clock=clock,
+                timezone=UTC,
+            ),
         ),
         messages=messages,
         audit=users,
@@ -796,6 +821,7 @@ def furnish(
             floor=floor,
             lines=lines,
             directory=directory,
+            sight=sight,
         )
     finally:
         sessions.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.app.business import Business, changes, combine
+from callcenter.app.business import Business, Part, changes, combine
 from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business
 from callcenter.app.business_items import QueueEntry, ReasonCode
@@ -75,10 +75,7 @@ def test_what_is_written_is_read_back_the_same() -> None:
 
 def test_the_text_has_every_part_and_no_secret() -> None:
     text = write_business(Business())
-    assert [line for line in text.splitlines() if line.endswith("{}")] == [
-        f"{part}: {{}}"
-        for part in ("skills", "hours", "queues", "agents", "numbers", "reasons", "dispositions", "alerts")
-    ]
+    assert [line for line in text.splitlines() if line.endswith("{}")] == [f"{part}: {{}}" for part in Part]
     assert "callcenter phone secret" in text
     assert not apply(text)
 

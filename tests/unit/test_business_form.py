@@ -11,6 +11,7 @@ from callcenter.app.business_form import forms
 from callcenter.app.business_form_fields import Field, FieldKind, Group
 from callcenter.app.business_hours import HOURS_FIELDS
 from callcenter.app.business_item import BusinessFaulty, ItemFile
+from callcenter.app.business_privacy import FIELDS as CONNECTOR_FIELDS
 from callcenter.app.business_queue import QUEUE_FIELDS
 from callcenter.app.business_text import tables_of
 from callcenter.app.business_waiting import WAITING_FIELDS
@@ -39,6 +40,9 @@ def described(part: Part) -> list[str]:
         (Part.REASONS, ("zh", "en", "limit_seconds", "warn_before_seconds")),
         (Part.ALERTS, ALERT_FIELDS),
         (Part.SKILLS, ("zh", "en")),
+        (Part.ROLES, ("see_numbers",)),
+        (Part.RETENTION, ("days",)),
+        (Part.CONNECTORS, CONNECTOR_FIELDS),
         (Part.DISPOSITIONS, ("zh", "en")),
     ],
 )

@@ -1041,6 +1041,12 @@ export interface components {
             kind: string;
             text: string;
         };
+        /** @description How long one kind of thing is kept (None: for good), and how many rows would go now. */
+        Due: {
+            days: number | null;
+            due: number;
+            kept: components["schemas"]["Kept"];
+        };
         /** @description A customer who may be another one, and why: `shared` contact points, and how alike the names are. */
         Duplicate: {
             customer: components["schemas"]["Customer"];
@@ -1098,11 +1104,24 @@ export interface components {
         ExtendBody: {
             seconds: number;
         };
+        /** @description What one system outside says of the caller, all but the name may be empty; the link opens him there. */
+        ExternalView: {
+            connector_id: string;
+            /** @default  */
+            customer_class: string;
+            /** @default  */
+            external_id: string;
+            label: components["schemas"]["Label"];
+            /** @default  */
+            link: string;
+            /** @default  */
+            name: string;
+        };
         /**
          * @description What a field holds, and so how it is asked for.
          * @enum {string}
          */
-        FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days";
+        FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "texts" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days";
         /** @description What a column may be; `label` is of the business's own fields alone. */
         FieldView: {
             label: {
@@ -1460,6 +1479,11 @@ export interface components {
             waited_seconds: number;
         };
         JsonValue: unknown;
+        /**
+         * @description What has a time after which it goes.
+         * @enum {string}
+         */
+        Kept: "interactions" | "messages" | "accesses" | "audit" | "notices" | "alerts" | "imports" | "customer_changes";
         /** @description One text in Chinese and in English. */
         Label: {
             en: string;
@@ -2024,7 +2048,7 @@ export interface components {
          * @description The parts of a business's configuration, in the order in which they need one another.
          * @enum {string}
          */
-        Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts";
+        Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts" | "roles" | "retention" | "connectors";
         /** @description A new password. */
         PasswordBody: {
             password: string;
@@ -2091,6 +2115,8 @@ export interface components {
             customers: components["schemas"]["CustomerView"][];
             disposition: string | null;
             dnis: string;
+            /** @default [] */
+            external: components["schemas"]["ExternalView"][];
             interaction_id: string;
             language: string;
             /** Format: date-time */
@@ -2392,6 +2418,10 @@ export interface components {
          * @enum {string}
          */
         RecordKind: "customers" | "orders";
+        /** @description Everything that has a time. */
+        RetentionView: {
+            items: components["schemas"]["Due"][];
+        };
         /** @description All of the rules; what is left out is as usual. */
         RulesBody: {
             /** @default 0.8 */
