@@ -74,7 +74,9 @@ def _moved(what: Listed, period: Period) -> _Query:
         Listed.DOWNGRADED: and_(was_customer, is_customer, now < was),
     }[what]
     of_class = what in (Listed.UPGRADED, Listed.DOWNGRADED)
-    told = ends.c.was_class + " > " + ends.c.value_class if of_class else func.coalesce(customer_values.c.why, NOTHING)
+    told = (
+        ends.c.was_class + " > " + ends.c.value_class if of_class else func.coalesce(customer_values.c.stage, NOTHING)
+    )
     joined = ends.join(customers, customers.c.customer_id == ends.c.customer_id).outerjoin(
         customer_values, customer_values.c.customer_id == ends.c.customer_id
     )
