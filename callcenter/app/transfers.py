@@ -90,6 +90,11 @@ class Transfers:
         Raises `NotFound`, `InvalidValue` or `Conflict`, and then the talk goes on.
         """
         talk = self.talk_of(agent_id)
+        if any(one.ended_at is None for one in talk.record.handling.consultations):
+            raise Conflict(
+                "you are asking somebody about this caller; hand him over, or take him back first",
+                code="consulting_already",
+            )
         target = self.checked(agent_id, target)
         now = self._clock.now()
         told = ev.InteractionTransferred(

@@ -429,3 +429,67 @@ async def test_a_name_with_a_script_in_it_is_text_and_breaks_nothing(house: Brow
         await board.counts("sales", "waiting", 0)
     for screen in (desk, board):
         assert await screen.page.evaluate("window.broken") is None
+
+
+# ---- one agent asks another, by keyboard alone
+
+
+async def test_a_caller_is_handed_over_after_a_consultation_without_a_mouse(house: BrowserHouse) -> None:
+    note = "Asks about order 17 询问订单"
+    first, second = await house.chromium.desk("1001", PASSWORD), await house.chromium.desk("1002", PASSWORD, dark=True)
+    await second.speaks("en")
+    for desk in (first, second):
+        await desk.use_phone("browser")
+    await first.be_ready()
+    async with house.caller("4001", KNOWN_ZH) as caller:
+        await first.pops("ringing", "customer")
+        await first.answer()
+        await first.pops("talking")
+        await second.be_ready()
+        keyboard = first.page.keyboard
+        await first.at("transfer-open").focus()
+        await keyboard.press("Enter")
+        await expect(first.at("transfer-dialog")).to_be_visible()
+        await expect(first.at("transfer-to-1002")).to_be_enabled()
+        await first.picture("transfer-dialog-zh")
+        await first.at("transfer-search").locator("input").or_(first.at("transfer-search")).last.focus()
+        await keyboard.type("1002")
+        await keyboard.press("Tab")
+        await keyboard.press("Space")
+        await expect(first.at("transfer-to-1002")).to_be_checked()
+        await keyboard.press("Tab")
+        await keyboard.type(note)
+        await expect(first.at("transfer-consult")).to_be_enabled()
+        await first.at("transfer-consult").focus()
+        await keyboard.press("Enter")
+        await first.becomes("consultation", "data-state", "ringing")
+        await second.pops("ringing", "customer")
+        await second.shows("transfer-from-note", note)
+        await second.shows("pop-customer-name", KNOWN_ZH_NAME)
+        await second.picture("consulted-ringing-en-dark")
+        await second.answer()
+        await first.becomes("consultation", "data-state", "consulted")
+        await first.picture("consultation-zh")
+        # What the desk shows is what is the case, also when the other page is loaded anew.
+        await first.at("consult-swap").focus()
+        await keyboard.press("Enter")
+        await first.becomes("consultation", "data-state", "caller")
+        await first.at("consult-merge").focus()
+        await keyboard.press("Enter")
+        await first.becomes("consultation", "data-state", "together")
+        await first.at("consult-complete").focus()
+        await keyboard.press("Enter")
+        await first.pops("wrap_up")
+        await second.becomes("transfer-from", "data-asks", "false")
+        await second.hears_sound()
+        await second.picture("handed-over-en-dark")
+        assert await second.overflow_px() == 0
+        await caller.hang_up()
+    interaction_id = await first.interaction_id()
+    await first.end_wrap_up()
+    await second.end_wrap_up()
+    for desk in (first, second):
+        await desk.at("state-not-ready").click()
+        await desk.state_becomes("not_ready")
+    await house.invariants_say(lambda seen: not seen.open_interactions())
+    assert row_of(house, interaction_id)["agent_id"] == "1002"

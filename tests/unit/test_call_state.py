@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.app.call_state import LIMIT, CallStage, CallState, decode, place_of
+from callcenter.app.call_state import LIMIT, CallStage, CallState, Sent, decode, place_of
 from callcenter.domain.callers import CallerTraits
-from callcenter.domain.ids import AgentId, InteractionId, QueueId, SkillId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, SkillId
 from callcenter.domain.skills import SkillRequirement
 
 _words = st.text(min_size=1, max_size=20).filter(str.strip)
@@ -39,6 +39,16 @@ _states = st.builds(
         open_complaint=st.booleans(),
         last_agent_id=st.none() | _words.map(AgentId),
         account_manager_id=st.none() | _words.map(AgentId),
+        transferred=st.booleans(),
+    ),
+    sent=st.none()
+    | st.builds(
+        Sent,
+        by=_words.map(AgentId),
+        offer_id=_words.map(OfferId),
+        from_queue=st.none() | _words.map(QueueId),
+        number=st.sampled_from(["", "+8613900001111"]),
+        returned=st.booleans(),
     ),
     greeted=st.booleans(),
     informed=st.integers(0, 40),
