@@ -128,8 +128,6 @@ class Consulting:
         )
         session = self._sessions[call.consultation_id] = _Session(call, note, now)
         try:
-            if asked is not None:
-                await self._floor.request(_asking(call, asked.config.agent_id))
             await self._floor.request(
                 ev.ConsultationStarted(
                     interaction_id=call.interaction_id,
@@ -141,6 +139,9 @@ class Consulting:
                     note=note,
                 )
             )
+            if asked is not None:
+                # After the note: the card that he sees now has it.
+                await self._floor.request(_asking(call, asked.config.agent_id))
             await self._journal.flushed(DURABLE_WITHIN)
             agent = self._floor.picture.agent(agent_id)
             phone: Phone | None = asked.phone if asked is not None else None

@@ -437,6 +437,7 @@ async def test_a_name_with_a_script_in_it_is_text_and_breaks_nothing(house: Brow
 async def test_a_caller_is_handed_over_after_a_consultation_without_a_mouse(house: BrowserHouse) -> None:
     note = "Asks about order 17 询问订单"
     first, second = await house.chromium.desk("1001", PASSWORD), await house.chromium.desk("1002", PASSWORD, dark=True)
+    await first.speaks("zh")
     await second.speaks("en")
     for desk in (first, second):
         await desk.use_phone("browser")
@@ -470,7 +471,6 @@ async def test_a_caller_is_handed_over_after_a_consultation_without_a_mouse(hous
         await second.answer()
         await first.becomes("consultation", "data-state", "consulted")
         await first.picture("consultation-zh")
-        # What the desk shows is what is the case, also when the other page is loaded anew.
         await first.at("consult-swap").focus()
         await keyboard.press("Enter")
         await first.becomes("consultation", "data-state", "caller")
@@ -481,7 +481,7 @@ async def test_a_caller_is_handed_over_after_a_consultation_without_a_mouse(hous
         await keyboard.press("Enter")
         await first.pops("wrap_up")
         await second.becomes("transfer-from", "data-asks", "false")
-        await second.hears_sound()
+        await second.pops("talking", "customer")
         await second.picture("handed-over-en-dark")
         assert await second.overflow_px() == 0
         await caller.hang_up()

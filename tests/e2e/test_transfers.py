@@ -25,6 +25,7 @@ ONE, TWO, THREE = "1001", "1002", "1003"
 CALLER, ASKER, ASKED = CALLERS_TONE.hertz, AGENTS_HERTZ["1001"], AGENTS_HERTZ["1002"]
 VOICES = (CALLER, ASKER, ASKED, OUTSIDE_HERTZ)
 HEARD, UNHEARD = 0.15, 0.05
+RACES = 18
 NOTE = "Asks about the second invoice; 已核对身份"
 QUEUES = {"sales": "skills: {billing: 1}", "support": "skills: {tech: 1}"}
 AGENTS = {ONE: "skills: {billing: 5}", TWO: "skills: {tech: 5}", THREE: "skills: {spare: 5}"}
@@ -341,3 +342,40 @@ async def test_the_server_dies_in_a_consultation(house: RoutingHouse, back: bool
         await caller.hang_up()
     record = await house.record_of(caller)
     assert (record["outcome"], record["agent_id"]) == ("answered", ONE if back else TWO)
+
+
+async def test_races_of_hangups_with_transfers_lose_nobody(house: RoutingHouse) -> None:
+    """Somebody hangs up at the very moment of an order; after each race nobody is left in anything."""
+    orders = ("consult", "swap", "merge", "complete", "back", "send")
+    async with house.agent(ONE) as one, house.agent(TWO) as two:
+        for race in range(RACES):
+            what, who = orders[race % len(orders)], ("caller", "asker", "asked")[race // len(orders) % 3]
+            async with house.dialled("sales", FIRST) as caller:
+                await one.desktop.state_becomes("talking", seconds=20)
+                [first] = one.phone.calls_alive
+                if what not in ("consult", "send"):
+                    await consult(one, "agent", TWO)
+                    await shows(one, "consulted")
+                asked = {
+                    "consult": lambda: consult(one, "agent", TWO),
+                    "back": lambda: one.desktop.send("DELETE", "/agents/me/consultation", None),
+                    "send": lambda: send(one, "agent", TWO),
+                }.get(what, lambda what=what: order(one, what))
+                gone = {"caller": caller, "asker": first}.get(who)
+                leaving = gone.hang_up() if gone is not None else two.phone.hang_up()
+                # The order may be refused, for who is gone is gone.
+                await asyncio.gather(asked(), leaving, return_exceptions=True)
+                if caller.end is None:
+                    await caller.hang_up()
+            await one.phone.hang_up()
+            await two.phone.hang_up()
+            for agent in (one, two):
+                await agent.desktop.until(
+                    lambda agent=agent: agent.desktop.state["state"] not in ("talking", "hold", "offered"),
+                    f"race {race}, {what}, {who} leaves",
+                    20,
+                )
+                await agent.desktop.set_state("ready")
+                await agent.desktop.state_becomes("ready")
+            await house.record_of(caller)
+            house.invariants().check_one_to_one()
