@@ -71,7 +71,7 @@ async def test_a_call_from_page_to_page_with_card_sound_notes_and_wrap_up(house:
     await expect(desk.at("pop-unverified")).to_be_visible()
     await expect(desk.at("pop-queue")).to_have_attribute("data-queue", "sales")
     await expect(desk.at("pop-cases")).to_contain_text("第 3 批货物短少两箱")
-    await expect(desk.at("script")).to_contain_text(f"Hello {KNOWN_ZH_NAME}, this is Li Na of Sales.")
+    await expect(desk.at("script")).to_contain_text(f"Hello {KNOWN_ZH_NAME}, this is Agent 1001 of Sales.")
     await desk.picture("desk-ringing")
 
     await desk.answer()

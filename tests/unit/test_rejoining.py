@@ -1,5 +1,7 @@
 """A phone that was lost in a talk: whose talk is fetched back, and whose is not."""
 
+import pytest
+
 from callcenter.app.rejoining import Rejoining
 from callcenter.domain import commands as cmd
 from callcenter.domain.agents import Phone, PhoneKind
@@ -35,10 +37,6 @@ async def test_who_talks_over_another_phone_or_not_at_all_is_left_alone() -> Non
             if phone.kind is PhoneKind.SIP:
                 await office.caller()
                 await office.talk()
-            try:
+            with pytest.raises(Conflict, match="in no talk"):
                 await rejoining.back(AGENT)
-            except Conflict as error:
-                assert error.code == "not_in_talk"
-            else:
-                raise AssertionError("there was nothing to come back to")
         assert (line.parted, line.joined) == ([], [])
