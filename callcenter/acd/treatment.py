@@ -40,6 +40,10 @@ class Announcement(StrEnum):
     NOBODY = "no_agent"
 
 
+PLACE_WORDS = frozenset({Announcement.POSITION, Announcement.NEXT_IN_LINE, Announcement.MOVED_BACK})
+"""Those that tell the place; of the others all but the comfort tell the wait."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
     """What to say now, if anything, and how long to play music after it.

@@ -1,5 +1,6 @@
 """What is said to one caller who waits, and asked of him, in his language."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -43,8 +44,11 @@ class Conversation:
 
     async def paths(self, *said: Utterance) -> tuple[str, ...]:
         """The sound files of what is to be said, those that are there in time."""
-        paths = [await self.voice.path_of(utterance) for utterance in said]
-        return tuple(path for path in paths if path is not None)
+        return tuple(path for path in await self.paths_or_none(*said) if path is not None)
+
+    async def paths_or_none(self, *said: Utterance) -> tuple[str | None, ...]:
+        """The same, one for each of them: he waits as long as for the slowest, not for all in turn."""
+        return tuple(await asyncio.gather(*(self.voice.path_of(utterance) for utterance in said)))
 
     async def prompt_paths(self, *prompts: WaitingPrompt, variables: Variables | None = None) -> tuple[str, ...]:
         """The sound files of some prompts."""

@@ -12,7 +12,7 @@ import structlog
 
 from callcenter.acd.estimate import Prediction
 from callcenter.acd.picture import Picture
-from callcenter.acd.treatment import Announcement, Treatment, treat
+from callcenter.acd.treatment import PLACE_WORDS, Announcement, Treatment, treat
 from callcenter.acd.turns import Heard, Stand, greets_with_question, question_due, until_more, words_due
 from callcenter.acd.waiting import WaitingRecord
 from callcenter.app.call_state import CallState
@@ -251,30 +251,41 @@ class _Visit:
         )
 
     async def _announcement(self, treatment: Treatment, now: datetime) -> tuple[str, ...]:
+        """What there is a sound for; of what there was none in time he has heard nothing, so it is due again."""
         if not treatment.due:
             return ()
-        self._state = replace(
-            self._state, announced_at=now, announced_position=treatment.position, announced_wait=treatment.promise
+        state = self._state
+        carried = replace(
+            state, announced_at=now, announced_position=treatment.position, announced_wait=treatment.promise
         )
-        forecast = treatment.forecast
-        if forecast is not None and set(treatment.say) - {Announcement.COMFORT}:
+        if treatment.say == (Announcement.COMFORT,):
+            self._state = carried
+            return await self._named((self._config.waiting.comfort,))
+        prompts, language, position = self._talk.prompts, self._talk.language, treatment.position or 1
+        said = [
+            prompts.announce(WaitingPrompt(word.value), language, position=position, wait=treatment.wait)
+            for word in treatment.say
+        ]
+        paths = dict(zip(treatment.say, await self._talk.paths_or_none(*said), strict=True))
+        late = {word for word, path in paths.items() if path is None}
+        if late == set(paths):
+            return ()
+        if late & PLACE_WORDS:
+            carried = replace(carried, announced_position=state.announced_position)
+        if late - PLACE_WORDS:
+            carried = replace(carried, announced_wait=state.announced_wait)
+        self._state = carried
+        if treatment.forecast is not None and not late & PLACE_WORDS:
             self._room.floor.tell(
                 ev.PositionAnnounced(
                     interaction_id=self.interaction_id,
                     at=now,
                     queue_id=self._config.queue_id,
-                    position=treatment.position or 1,
-                    expected_wait_seconds=forecast.expected.total_seconds(),
+                    position=position,
+                    expected_wait_seconds=treatment.forecast.expected.total_seconds(),
                 )
             )
-        if treatment.say == (Announcement.COMFORT,):
-            return await self._named((self._config.waiting.comfort,))
-        prompts, language, position = self._talk.prompts, self._talk.language, treatment.position or 1
-        said = (
-            prompts.announce(WaitingPrompt(word.value), language, position=position, wait=treatment.wait)
-            for word in treatment.say
-        )
-        return await self._talk.paths(*said)
+        return tuple(path for path in paths.values() if path is not None)
 
     # ---- what he chooses
 

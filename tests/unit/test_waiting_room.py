@@ -412,6 +412,29 @@ async def test_with_nobody_idle_he_hears_place_and_wait_and_every_choice_there_i
         assert (channel.state.asked, channel.state.announced_position) == (1, 1)
 
 
+async def test_a_place_for_which_there_was_no_sound_in_time_is_not_a_place_that_he_heard() -> None:
+    async with Office(queues=[sales(announce_first_after=timedelta())]) as office:
+        await busy_agent(office)
+        office.voice.missing.add("queue.next_in_line")
+        first = await in_the_queue(office)
+        assert (first.state.announced_position, first.state.announced_wait is None) == (None, False)
+        office.voice.missing.clear()
+        office.clock.advance(SALES.announce_interval)
+        second = await ask_again(office, first)
+        assert "next_in_line" in said(second)
+        assert second.state.announced_position == 1
+
+
+async def test_an_announcement_without_any_sound_is_due_again_at_once() -> None:
+    async with Office(queues=[sales(announce_first_after=timedelta())]) as office:
+        office.voice.missing.add("queue.no_agent")
+        first = await in_the_queue(office)
+        assert first.state.announced_at is None
+        office.voice.missing.clear()
+        second = await ask_again(office, first)
+        assert "no_agent" in said(second)
+
+
 async def test_with_somebody_idle_he_is_asked_nothing() -> None:
     async with Office(queues=[sales(waiting=ENTRY)]) as office:
         await office.agent()
