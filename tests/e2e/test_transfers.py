@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +345,11 @@ async def test_the_server_dies_in_a_consultation(house: RoutingHouse, back: bool
     assert (record["outcome"], record["agent_id"]) == ("answered", ONE if back else TWO)
 
 
+def is_out_of_talk(agent: Agent) -> bool:
+    """Nobody holds or rings him."""
+    return agent.desktop.state["state"] not in ("talking", "hold", "offered")
+
+
 async def test_races_of_hangups_with_transfers_lose_nobody(house: RoutingHouse) -> None:
     """Somebody hangs up at the very moment of an order; after each race nobody is left in anything."""
     orders = ("consult", "swap", "merge", "complete", "back")
@@ -356,21 +362,25 @@ async def test_races_of_hangups_with_transfers_lose_nobody(house: RoutingHouse) 
                 if what != "consult":
                     await consult(one, "agent", TWO)
                     await shows(one, "consulted")
-                asked = {
-                    "consult": lambda: consult(one, "agent", TWO),
-                    "back": lambda: one.desktop.send("DELETE", "/agents/me/consultation", None),
-                }.get(what, lambda what=what: order(one, what))
-                gone = {"caller": caller, "asker": first}.get(who)
-                leaving = gone.hang_up() if gone is not None else two.phone.hang_up()
+                if what == "consult":
+                    asked = consult(one, "agent", TWO)
+                elif what == "back":
+                    asked = one.desktop.send("DELETE", "/agents/me/consultation", None)
+                else:
+                    asked = order(one, what)
+                if who == "caller":
+                    leaving = caller.hang_up()
+                else:
+                    leaving = first.hang_up() if who == "asker" else two.phone.hang_up()
                 # The order may be refused, for who is gone is gone.
-                await asyncio.gather(asked(), leaving, return_exceptions=True)
+                await asyncio.gather(asked, leaving, return_exceptions=True)
                 if caller.end is None:
                     await caller.hang_up()
             await one.phone.hang_up()
             await two.phone.hang_up()
             for agent in (one, two):
                 await agent.desktop.until(
-                    lambda agent=agent: agent.desktop.state["state"] not in ("talking", "hold", "offered"),
+                    partial(is_out_of_talk, agent),
                     f"race {race}, {what}, {who} leaves",
                     20,
                 )
