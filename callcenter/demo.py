@@ -33,7 +33,7 @@ from callcenter.operate import fallback_queues, install_emergency_script, pbx_co
 from callcenter.settings import Settings, SettingsError, TrunkSettings, load, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
-from callcenter.store.demo import load_demo
+from callcenter.store.demo import SUPERVISOR_AGENT, load_demo
 from callcenter.store.demo_sales import DEMO_ACCOUNTS
 from callcenter.store.schema import upgrade_database
 from callcenter.traffic import Traffic, TrafficConfig
@@ -239,7 +239,7 @@ async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
     pbx = pbx_config(
         with_trunk,
         directories,
-        phones=tuple(SipAccount(agent_id=agent_id, secret=password) for agent_id in AGENTS),
+        phones=tuple(SipAccount(agent_id=agent_id, secret=password) for agent_id in (SUPERVISOR_AGENT, *AGENTS)),
         fallback=fallback,
         demo_caller_secret=password,
         modules_present=installed_modules(installation.modules_dir),

@@ -98,6 +98,10 @@ QUEUES = (
     ),
 )
 
+SUPERVISOR_AGENT = AgentId("1000")
+"""The supervisor's own desk and phone: whoever takes a caller over speaks as an agent. He has no skills and takes the
+calls of no queue unless he makes himself ready."""
+
 AGENT_SKILLS: dict[str, dict[str, int]] = {
     "1001": {"sales": 8, "support": 5, "zh": 10, "en": 7},
     "1002": {"sales": 7, "support": 5, "zh": 7, "en": 10},
@@ -199,8 +203,8 @@ async def load_demo(
     async with database.writing() as connection:
         await _load_configuration(connection)
         await _load_lines(connection)
-        for agent_id in AGENT_SKILLS:
-            await put_phone_secret(connection, AgentId(agent_id), phone_secret(AgentId(agent_id)))
+        for agent_id in (SUPERVISOR_AGENT, *map(AgentId, AGENT_SKILLS)):
+            await put_phone_secret(connection, agent_id, phone_secret(agent_id))
         await _load_users(connection, password_hash)
         new = await load_demo_customers(connection, now)
         await load_demo_sales(connection, new, now, hash_password)
@@ -222,6 +226,8 @@ async def _load_configuration(connection: AsyncConnection) -> None:
             await put_agent(
                 connection, AgentConfig(agent_id=AgentId(agent_id), name=f"Agent {agent_id}", skills=skills)
             )
+    if SUPERVISOR_AGENT not in known:
+        await put_agent(connection, AgentConfig(agent_id=SUPERVISOR_AGENT, name="Supervisor", skills={}))
     if not await _present(connection, alert_rules.c.alert_id):
         for rule in ALERTS:
             await put_alert_rule(connection, rule)
@@ -275,13 +281,13 @@ def _users(password_hash: str) -> list[User]:
             name=name,
             display_name=display_name,
             role=role,
-            agent_id=None,
+            agent_id=agent_id,
             language="zh",
             password_hash=password_hash,
         )
-        for name, display_name, role in (
-            ("super", "Supervisor", "supervisor"),
-            ("admin", "Administrator", "administrator"),
+        for name, display_name, role, agent_id in (
+            ("super", "Supervisor", "supervisor", SUPERVISOR_AGENT),
+            ("admin", "Administrator", "administrator", None),
         )
     ]
     return agents + others
