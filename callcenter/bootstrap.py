@@ -617,7 +617,6 @@ class _Server:
                     book=book,
                     preview=BusinessPreview(book=book, picture=lambda: self._floor.picture, clock=clock),
                     lines=lambda: self._calls.lines,
-                    exchange_by_hand=not settings.demo.enabled,
                 ),
                 office=OfficeParts(
                     users=UserBook(

@@ -237,7 +237,10 @@ class BusinessBook:
         """Take back what one version changed; `Outdated` where any of it has been changed since."""
         after = await self._business_of(await self._store.version(version))
         earlier = await self._store.version_before(version)
-        before = Business() if earlier is None else await self._business_of(earlier)
+        if earlier is None:
+            what = f"version {version} is the first: before it nothing was kept; remove by hand what is to go"
+            raise Conflict(what, code="first_version")
+        before = await self._business_of(earlier)
         return await self._change(lambda now: _taken_back(now, before, after), None, by=by, note=note, dry_run=False)
 
     async def _business_of(self, version: ConfigurationVersion) -> Business:

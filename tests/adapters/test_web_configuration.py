@@ -175,6 +175,7 @@ def test_a_change_is_taken_back_alone_and_only_while_it_still_stands(client: Tes
     assert client.get(f"{API}/queues/items/sales").json()["document"]["ring_several"] == 2
     assert again["version"] == 6
     assert refusal(client.post(f"{API}/versions/99/undo", json={})) == (404, "unknown_version")
+    assert refusal(client.post(f"{API}/versions/1/undo", json={})) == (409, "first_version")
 
 
 def test_everything_is_brought_back_as_it_was_in_a_version(client: TestClient) -> None:

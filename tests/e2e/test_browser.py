@@ -493,3 +493,67 @@ async def test_a_caller_is_handed_over_after_a_consultation_without_a_mouse(hous
         await desk.state_becomes("not_ready")
     await house.invariants_say(lambda seen: not seen.open_interactions())
     assert row_of(house, interaction_id)["agent_id"] == "1002"
+
+
+# ---- administration
+
+
+async def test_an_administrator_changes_who_serves_a_queue_sees_it_routed_so_and_takes_it_back(
+    house: BrowserHouse,
+) -> None:
+    first, second = await house.chromium.desk("1001", PASSWORD), await house.chromium.desk("1002", PASSWORD)
+    for desk in (first, second):
+        await desk.use_phone("browser")
+        await desk.be_ready()
+    asked = await house.desktop("super")
+
+    async def label_is(text: str) -> bool:
+        rows = (await asked.get("/queues"))["items"]
+        return any(row["queue_id"] == "sales" and row["label"]["en"] == text for row in rows)
+
+    admin = await house.chromium.board("admin", PASSWORD)
+    await admin.at("nav-admin").click()
+    await admin.page.locator('[data-test="item-row"][data-item="sales"] a').click()
+    await admin.becomes("item", "data-loaded", "true")
+    await admin.at("preview-ask").click()
+    await expect(admin.at("preview-chosen").first).to_have_attribute("data-agent", "1001")
+
+    # A rule that is none: everything typed is still there, and the fault stands at its step.
+    await admin.at("label-en").first.fill("Sales today")
+    await admin.at("add-step").click()
+    await admin.at("step-who").fill("agent")
+    await admin.at("item-save").click()
+    await expect(admin.at("item-faults")).to_be_visible()
+    await expect(admin.page.locator('[data-field="steps"] .fault')).to_be_visible()
+    await expect(admin.at("step-who")).to_have_value("agent")
+    await expect(admin.at("label-en").first).to_have_value("Sales today")
+
+    await admin.at("step-who").fill("agent 1002")
+    await admin.at("preview-ask").click()
+    await admin.becomes("preview-found", "data-free", "1")
+    await expect(admin.at("preview-chosen")).to_have_attribute("data-agent", "1002")
+    await admin.at("item-note").fill("only one today")
+    await admin.picture("admin-queue")
+    await admin.at("item-save").click()
+    await admin.becomes("change-toast", "data-kind", "applied")
+    await house.until(lambda: label_is("Sales today"), "the changed label on the board")
+
+    call = await house.chromium.call()
+    await call.dial("4001", KNOWN_ZH)
+    await second.pops("ringing", "customer")
+    await second.answer()
+    await call.hang_up()
+    await second.end_wrap_up()
+
+    await admin.at("change-undo").click()
+    await admin.becomes("change-toast", "data-kind", "undone")
+    await expect(admin.at("step-who")).to_have_count(0)
+    await house.until(lambda: label_is("Sales"), "the former label on the board")
+    await admin.at("preview-ask").click()
+    await expect(admin.at("preview-chosen").first).to_have_attribute("data-agent", "1001")
+
+    await admin.at("admin-versions").click()
+    await expect(admin.at("version").nth(1)).to_contain_text("only one today")
+    await expect(admin.at("version").nth(1)).to_contain_text("admin")
+    await admin.picture("admin-versions")
+    assert await admin.overflow_px() == 0

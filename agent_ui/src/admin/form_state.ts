@@ -37,6 +37,7 @@ export function equal(one: Json | undefined, other: Json | undefined): boolean {
 export function blank(field: Field): Json {
   switch (field.kind) {
     case 'label':
+    case 'script':
       return { zh: '', en: '' }
     case 'levels':
     case 'points':
@@ -63,6 +64,8 @@ export function blank(field: Field): Json {
 export function isEmpty(value: Json | undefined): boolean {
   if (value === undefined || value === null || value === '') return true
   if (Array.isArray(value)) return value.length === 0
+  // A text of which nothing is written in any language.
+  if (typeof value === 'object' && 'zh' in value && 'en' in value) return value['zh'] === '' && value['en'] === ''
   return typeof value === 'object' && Object.keys(value).length === 0
 }
 
