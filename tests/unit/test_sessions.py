@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -245,3 +246,17 @@ def test_a_kept_hash_is_argon2id_and_proves_its_password_alone() -> None:
     assert kept.startswith("$argon2id$")
     assert PASSWORDS.verify(PASSWORD, kept)
     assert not PASSWORDS.verify(PASSWORD + " ", kept)
+
+
+async def test_who_is_shut_out_can_neither_sign_in_nor_go_on(
+    sessions: Sessions, users: FakeUsers, clock: FakeClock
+) -> None:
+    token = (await sessions.sign_in("1001", PASSWORD, ADDRESS)).token
+    user = users.users[UserId("user-1001")]
+    users.users[user.user_id] = replace(user, disabled=True)
+    clock.advance(timedelta(seconds=6))
+    assert await sessions.find(token) is None
+    with pytest.raises(WrongCredentials):
+        await sessions.sign_in("1001", PASSWORD, ADDRESS)
+    users.users[user.user_id] = user
+    await sessions.sign_in("1001", PASSWORD, ADDRESS)
