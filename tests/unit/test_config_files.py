@@ -172,11 +172,10 @@ def test_the_dialplan_never_looks_at_agistatus() -> None:
 
 
 def test_an_agent_is_bridged_by_name_because_one_uniqueid_may_begin_another() -> None:
-    bridges = {line for line in lines_of(render(CONFIG)["extensions_callcenter.conf"]) if "Bridge(" in line}
-    assert bridges == {
-        "same => n,Bridge(${SHARED(CC_CHANNEL,${CC_CALLER})})",
-        "same => n,Bridge(${SHARED(CC_CHANNEL,${CC_OFFER})})",
-    }
+    bridges = [line for line in lines_of(render(CONFIG)["extensions_callcenter.conf"]) if "Bridge(" in line]
+    assert len(bridges) >= 8
+    by_name = re.compile(r"same => n(\(\w+\))?,Bridge\(\$\{SHARED\(CC_CHANNEL,\$\{CC_[A-Z_]+\}\)\}\)")
+    assert [line for line in bridges if not by_name.fullmatch(line)] == []
 
 
 def test_what_a_caller_can_choose_is_encoded_before_it_is_used() -> None:

@@ -26,6 +26,8 @@ def test_a_visitor_gets_no_further_than_the_door() -> None:
         Action.READ_API_DESCRIPTION,
         Action.READ_DEMO,
         Action.SIGN_IN,
+        # Figures alone, and only with a link that a supervisor has made.
+        Action.READ_WALL,
     }
 
 
