@@ -27,6 +27,7 @@ from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
+from callcenter.app.calling_out import CallingOut, CallOutRules
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseWatch
 from callcenter.app.connectors import Connectors
@@ -83,9 +84,19 @@ from callcenter.asterisk.prompts import BuildFailure, BuildProgress, PromptLibra
 from callcenter.asterisk.recorded_prompts import RecordedPrompts
 from callcenter.asterisk.recordings import Recordings
 from callcenter.asterisk.synthesis import EspeakSynthesiser
+from callcenter.crm.dialling import DialRules
 from callcenter.crm.numbers import normalise
 from callcenter.domain.errors import CallcenterError
-from callcenter.domain.ids import AgentId, CustomerId, MonitoringId, NoticeId, OfferId, TransferId, UserId
+from callcenter.domain.ids import (
+    AgentId,
+    CustomerId,
+    InteractionId,
+    MonitoringId,
+    NoticeId,
+    OfferId,
+    TransferId,
+    UserId,
+)
 from callcenter.domain.numbers import Number
 from callcenter.domain.privacy import Viewer
 from callcenter.gauges import FloorGauges
@@ -465,6 +476,18 @@ class _Server:
         )
         self._bridge.transfer_lines.reports = consulting
         self._floor.watch(consulting.watch)
+        calling_out = CallingOut(
+            floor=self._floor,
+            memory=memory,
+            customers=customers,
+            journal=self._journal,
+            feed=feed,
+            trail=users,
+            rules=_call_out_rules(settings),
+            clock=clock,
+            new_id=lambda: InteractionId(f"out-{uuid.uuid4().hex}"),
+        )
+        self._floor.watch(calling_out.watch)
         self._notices = NoticeBoard(
             notices=StoredNotices(database),
             feed=feed,
@@ -575,6 +598,7 @@ class _Server:
                 transfers=transfers,
                 rejoining=Rejoining(floor=self._floor, line=self._bridge.rejoin_lines),
                 consulting=consulting,
+                calling_out=calling_out,
                 notices=self._notices,
                 records=self._records,
                 customers=customers,
@@ -810,6 +834,21 @@ def _trunks(settings: Settings) -> tuple[Trunk, ...]:
             is_outside=trunk.name == settings.asterisk.outside_trunk,
         )
         for trunk in settings.trunks
+    )
+
+
+def _call_out_rules(settings: Settings) -> CallOutRules:
+    calls_out = settings.calls_out
+    return CallOutRules(
+        dial=DialRules(
+            region=settings.server.region,
+            allowed=calls_out.allowed_prefixes,
+            refused=calls_out.refused_prefixes,
+        ),
+        can_call_out=settings.asterisk.outside_trunk is not None,
+        shown_number=calls_out.shown_number,
+        per_agent_per_hour=calls_out.per_agent_per_hour,
+        at_once=calls_out.at_once,
     )
 
 

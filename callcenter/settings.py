@@ -184,6 +184,19 @@ class DeskSettings(_Section):
     lost_after_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
 
 
+Prefix = Annotated[str, Field(pattern=r"^\+[0-9]{1,14}$")]
+
+
+class CallsOutSettings(_Section):
+    """Whom agents may call, how often, and what is shown."""
+
+    shown_number: Annotated[str, Field(pattern=r"^\+?[0-9]{0,15}$")] = ""
+    per_agent_per_hour: Annotated[int, Field(ge=0, le=1000)] = 60
+    at_once: Annotated[int, Field(ge=0, le=1000)] = 20
+    allowed_prefixes: tuple[Prefix, ...] = ()
+    refused_prefixes: tuple[Prefix, ...] = ()
+
+
 class DemoSettings(_Section):
     """The demo's own: its data, its one password, the caller's phone in the browser."""
 
@@ -202,6 +215,7 @@ class Settings(_Section):
     flows: FlowSettings = FlowSettings()
     web_services: WebServiceSettings = WebServiceSettings()
     desk: DeskSettings = DeskSettings()
+    calls_out: CallsOutSettings = CallsOutSettings()
     demo: DemoSettings = DemoSettings()
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from callcenter.acd import estimate, overflow
+from callcenter.acd.calls_out import CallsOut
 from callcenter.acd.deadlines import DeadlineKind, Deadlines
 from callcenter.acd.matching import Matching
 from callcenter.acd.overflow import Due
@@ -44,6 +45,7 @@ class AcdEngine:
         self._steps = Steps(self.picture, self._deadlines)
         self._matching = Matching(self.picture, self._steps)
         self._queueing = Queueing(self.picture, self._steps, self._matching)
+        self._calls_out = CallsOut(self.picture, self._steps, self._matching, self._queueing)
         self._texts = Texts(self.picture, self._steps)
         self._handlers: dict[type, Callable[..., list[Output]]] = {
             kind: getattr(self, name) for kind, name in _HANDLERS.items()
@@ -312,7 +314,7 @@ class AcdEngine:
         for agent in self.picture.agents.values():
             if agent.state is AgentState.OFFERED and agent.offer_id not in self.picture.offers:
                 out += self._steps.close_lost_offer(agent, OfferOutcome.WITHDRAWN, now)
-                out += self._steps.become(agent, AgentState.READY, now)
+                out += self._steps.release(agent, now)
             elif agent.offerable or agent.takes_texts:
                 self.picture.before_change(agent)
                 self.picture.after_change(agent)
@@ -346,9 +348,9 @@ class AcdEngine:
 
     def _set_ready(self, message: cmd.SetReady, now: datetime) -> list[Output]:
         agent = self._require_logged_in(message.agent_id)
-        if agent.state in (AgentState.READY, AgentState.OFFERED):
+        if agent.state is AgentState.READY:
             return []
-        if agent.in_talk:
+        if agent.in_talk or agent.state is AgentState.OFFERED:
             return self._steps.wish(agent, None, now)
         agent.misses = 0
         return self._steps.become(agent, AgentState.READY, now, by=message.by or "")
@@ -578,6 +580,9 @@ class AcdEngine:
         agent_id = self.picture.talks.get(message.offer_id)
         return [] if agent_id is None else self._steps.end_talk(self.picture.agents[agent_id], message.side, now)
 
+    def _call_out(self, message: cmd.CallOut, now: datetime) -> list[Output]:
+        return self._calls_out.begin(message, now)
+
     # ---- agents whom colleagues ask
 
     def _ask_agent(self, message: cmd.AskAgent, now: datetime) -> list[Output]:
@@ -596,7 +601,7 @@ class AcdEngine:
             return []
         if agent.in_talk:
             return self._steps.end_talk(agent, None, now)
-        return self._steps.become(agent, AgentState.READY, now) if agent.state is AgentState.OFFERED else []
+        return self._steps.release(agent, now) if agent.state is AgentState.OFFERED else []
 
     # ---- steps that several of the above share
 
@@ -676,4 +681,5 @@ _HANDLERS: Mapping[type, str] = {
     cmd.ReportTalkEnded: "_report_talk_ended",
     cmd.AskAgent: "_ask_agent",
     cmd.EndAsking: "_end_asking",
+    cmd.CallOut: "_call_out",
 }

@@ -308,7 +308,7 @@ class Matching:
     def _offer(self, agent: AgentRecord, waiting: WaitingRecord, able: int, now: datetime) -> list[Output]:
         queue = self.picture.queues[waiting.queue_id]
         offer = Offer(
-            offer_id=self._new_offer_id(agent, waiting, now),
+            offer_id=self.new_offer_id(agent, waiting, now),
             interaction_id=waiting.interaction_id,
             agent_id=agent.agent_id,
             queue_id=waiting.queue_id,
@@ -334,7 +334,7 @@ class Matching:
             )
         return [*changed, made, order]
 
-    def _new_offer_id(self, agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> OfferId:
+    def new_offer_id(self, agent: AgentRecord, waiting: WaitingRecord, now: datetime) -> OfferId:
         """Milliseconds tell offers of one interaction to one agent apart; within one millisecond they count on."""
         self._last_stamp = max(int(now.timestamp() * 1000), self._last_stamp + 1)
         return OfferId(f"{waiting.interaction_id}-{agent.agent_id}-{self._last_stamp}")

@@ -270,7 +270,7 @@ class Picture:
         queue = self.queues[record.queue_id]
         queue.waiting.add(record.place)
         record.pool.waiting += 1
-        if record.callback is not None:
+        if record.callback is not None and not record.is_call_out:
             self.callbacks[record.callback.number] = record.interaction_id
         if record.presence is not Presence.PRESENT:
             queue.absent += 1
@@ -287,7 +287,7 @@ class Picture:
         record.pool.waiting -= 1
         if record.presence is not Presence.PRESENT:
             queue.absent -= 1
-        if record.callback is not None:
+        if record.callback is not None and not record.is_call_out:
             self.callbacks.pop(record.callback.number, None)
         self.unsettled_queues[record.queue_id] = None
 

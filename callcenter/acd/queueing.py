@@ -18,7 +18,7 @@ from callcenter.acd.waiting import Stand, WaitingRecord, place_in
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import CALLBACK
-from callcenter.domain.callbacks import CalledFirst, CustomerAnswer, Presence
+from callcenter.domain.callbacks import Callback, CalledFirst, CustomerAnswer, Presence
 from callcenter.domain.errors import Conflict, InvalidValue
 from callcenter.domain.ids import AgentId, OfferId, QueueId
 from callcenter.domain.offers import Offer, OfferCause, OfferOutcome
@@ -68,6 +68,21 @@ class Queueing:
         if callback is not None and callback.not_before is not None and callback.not_before <= now:
             record.callback = replace(callback, not_before=None)
         return self._enter(record, now, admitted=message.admitted)
+
+    def enter_call_out(self, message: cmd.CallOut, now: datetime) -> tuple[WaitingRecord, list[Output]]:
+        """Put a call out into its agent's own queue; whoever asks offers it to him at once."""
+        queue = self.picture.queue(message.queue_id)
+        record = WaitingRecord(
+            interaction_id=message.interaction_id,
+            queue_id=message.queue_id,
+            entered_at=now,
+            placed_at=now,
+            callback=Callback(number=message.number, requested_at=now, called_by=message.agent_id),
+            presence=Presence.ABSENT,
+            place=(NOT_AGED, 0, now, message.interaction_id),
+            pool=queue.pools[0],
+        )
+        return record, self._enter(record, now, admitted=True)
 
     def _enter(self, record: WaitingRecord, now: datetime, *, admitted: bool, by: str | None = None) -> list[Output]:
         """`by` is a supervisor who moved it here: then the queue's rules for those who come do not count."""
@@ -169,6 +184,7 @@ class Queueing:
         """To another queue, with its age; its rules for newcomers do not count."""
         record = self.picture.waiting_record(message.interaction_id)
         self.picture.queue(message.queue_id)
+        _refuse_call_out(record)
         if record.queue_id == message.queue_id:
             return []
         out = self._steps.take_out(record, OfferOutcome.WITHDRAWN, None, now)
@@ -197,6 +213,7 @@ class Queueing:
         """Keep an interaction for one agent; whoever else is rung for it stops."""
         record = self.picture.waiting_record(message.interaction_id)
         agent = self.picture.agent(message.agent_id)
+        _refuse_call_out(record)
         if not agent.serving:
             raise Conflict(
                 f"agent {agent.agent_id} is {agent.state} or about to go; pick somebody who is at work",
@@ -355,9 +372,12 @@ class Queueing:
             return []
         attempt = record.callback.attempts
         rules = self.picture.queues[record.queue_id].config.callback_rules
-        out: list[Output] = []
+        # Of a call out the offer's end is the interaction's, so what came of it is told first.
+        out: list[Output] = [_answered(record, now, attempt, answer, None)] if record.is_call_out else []
         for offer_id in record.offer_ids:
             out += self._steps.withdraw(self.picture.offers[offer_id], now, OfferCause.CUSTOMER_NOT_REACHED)
+        if record.is_call_out:
+            return out
         self.picture.set_presence(record, Presence.ABSENT)
         if attempt >= rules.attempts:
             self.picture.drop_waiting(record)
@@ -389,6 +409,13 @@ class Queueing:
             if is_free and record.pool.serving and self._steps.must_be_called_first(record):
                 out += self._matching.call_customer(record, now)
         return out
+
+
+def _refuse_call_out(record: WaitingRecord) -> None:
+    if record.is_call_out:
+        raise Conflict(
+            f"interaction {record.interaction_id} is an agent's call out; it waits for nobody else", code="call_out"
+        )
 
 
 def _nowhere(message: cmd.Enqueue) -> Place:

@@ -71,6 +71,8 @@ class AgentRecord:
     """Since when his phone rings, he talks or wraps up: one interaction's whole work."""
     wrap_up_until: datetime | None = None
     wish: Wish | None = None
+    wrap_up_left: timedelta | None = None
+    """While his call out rings: the after-call work that he broke off for it."""
     misses: int = 0
     """Offers he missed in a row."""
     rest_until: datetime | None = None

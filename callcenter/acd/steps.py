@@ -90,6 +90,7 @@ class Steps:
         self._learn(agent, old, state, now)
         agent.reason, agent.since, agent.counted_until, agent.by = reason, now, now, by
         agent.interaction_id, agent.offer_id, agent.wrap_up_until = interaction_id, offer_id, wrap_up_until
+        agent.wrap_up_left = None
         if state is AgentState.READY:
             # Who was rung in vain keeps the idle time he had.
             agent.ready_since = agent.ready_since if old is AgentState.OFFERED and agent.ready_since else now
@@ -117,13 +118,14 @@ class Steps:
 
     def _learn(self, agent: AgentRecord, old: AgentState, new: AgentState, now: datetime) -> None:
         """What one interaction took of an agent, from the first ring to the end of wrap-up, for the forecasts."""
-        if new in AT_WORK:
+        breaks_off = old is AgentState.WRAP_UP and new is AgentState.OFFERED
+        if new in AT_WORK and not breaks_off:
             agent.busy_since = agent.busy_since if old in AT_WORK and agent.busy_since is not None else now
             return
         queue = self.picture.queues.get(agent.queue_id) if agent.queue_id is not None else None
         if queue is not None and agent.busy_since is not None and old is not AgentState.OFFERED:
             queue.handle_time.learn(max(now - agent.busy_since, timedelta()))
-        agent.busy_since = None
+        agent.busy_since = now if breaks_off else None
 
     def _let_texts_go(self, agent: AgentRecord, state: AgentState, now: datetime) -> list[Output]:
         """Who goes away is offered no chats any more; who logs out holds none."""
@@ -216,6 +218,22 @@ class Steps:
         if wish is None:
             return self.become(agent, AgentState.READY, now)
         return self.become(agent, wish.state, now, reason=wish.reason, by=wish.by)
+
+    def release(self, agent: AgentRecord, now: datetime) -> list[Output]:
+        """An offer did not become a talk: ready again, or, after a call out, what he was before it."""
+        if agent.wrap_up_left is not None and agent.wrap_up_left > timedelta():
+            until = now + agent.wrap_up_left
+            out = self.become(
+                agent,
+                AgentState.WRAP_UP,
+                now,
+                interaction_id=agent.interaction_id,
+                offer_id=agent.offer_id,
+                wrap_up_until=until,
+            )
+            self.deadlines.arm(DeadlineKind.WRAP_UP, agent.agent_id, until)
+            return out
+        return self.after_work(agent, now)
 
     # ---- offers
 
@@ -317,7 +335,11 @@ class Steps:
             self.picture.before_change(agent)
             agent.texts_offered.discard(offer.offer_id)
             self.picture.after_change(agent)
-        return [self.offer_ended(offer, outcome, cause, now)]
+        out: list[Output] = [self.offer_ended(offer, outcome, cause, now)]
+        if waiting is not None and waiting.is_call_out and outcome is not OfferOutcome.ANSWERED:
+            self.picture.drop_waiting(waiting)
+            out.append(_call_out_ended(offer, cause, now))
+        return out
 
     def close_lost_offer(self, agent: AgentRecord, outcome: OfferOutcome, now: datetime) -> list[Output]:
         """End an offer that only the agent's record from before a restart knows of."""
@@ -338,10 +360,13 @@ class Steps:
         agent = self.picture.agents[offer.agent_id]
         waiting = self.picture.waiting.get(offer.interaction_id)
         on_the_phone = waiting is None or waiting.on_the_phone
+        is_call_out = waiting is not None and waiting.is_call_out
         out = self.close_offer(offer, _OUTCOME[cause], cause, now)
         is_offered = agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id
         if on_the_phone and not is_offered:
             return out
+        if is_call_out:
+            return out + (self.release(agent, now) if is_offered else [])
         queue = self.picture.queues[offer.queue_id]
         reason = _NOT_READY_REASON.get(cause)
         if cause in _MISSED:
@@ -365,7 +390,7 @@ class Steps:
         if not is_text:
             out.append(StopRinging(offer_id=offer.offer_id))
         if agent.state is AgentState.OFFERED and agent.offer_id == offer.offer_id:
-            out += self.become(agent, AgentState.READY, now)
+            out += self.release(agent, now)
         return out
 
     def take_out(
@@ -387,7 +412,7 @@ class Steps:
             if record.on_the_phone and offer_id != silent:
                 out.append(StopRinging(offer_id=offer_id))
             if agent.state is AgentState.OFFERED and agent.offer_id == offer_id:
-                out += self.become(agent, AgentState.READY, now)
+                out += self.release(agent, now)
         return out
 
     def hold_callback(self, record: WaitingRecord, until: datetime | None) -> None:
@@ -398,6 +423,16 @@ class Steps:
         record.callback = replace(record.callback, not_before=until)
         self.find_stand(record)
         self.picture.unsettled_queues[record.queue_id] = None
+
+
+def _call_out_ended(offer: Offer, cause: OfferCause | None, now: datetime) -> ev.InteractionEnded:
+    was_called = cause is OfferCause.CUSTOMER_NOT_REACHED
+    return ev.InteractionEnded(
+        interaction_id=offer.interaction_id,
+        at=now,
+        outcome=ev.Outcome.NOT_REACHED if was_called else ev.Outcome.CALLED_OFF,
+        side=ev.Side.SYSTEM if was_called else ev.Side.AGENT,
+    )
 
 
 def _moments(record: WaitingRecord, queue: QueueRecord) -> Iterator[datetime]:

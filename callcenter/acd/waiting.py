@@ -80,6 +80,11 @@ class WaitingRecord:
         return self.base_priority + self.boost + self.step_priority
 
     @property
+    def is_call_out(self) -> bool:
+        """Whether its agent calls out by himself: it lives and dies with his one offer."""
+        return self.callback is not None and self.callback.called_by is not None
+
+    @property
     def on_the_phone(self) -> bool:
         """Whether the agent needs his phone for it."""
         return self.media_type in ON_THE_PHONE

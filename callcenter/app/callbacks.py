@@ -111,6 +111,8 @@ def place_after_restart(record: Interaction) -> cmd.Enqueue | None:
     if (
         record.callback is None
         or record.placement is None
+        # Whom an agent called out is not called again by itself.
+        or record.callback.called_by is not None
         or record.stage in (Stage.TALKING, Stage.SURVEY, Stage.ENDED)
     ):
         return None
@@ -129,6 +131,17 @@ class CustomerLines:
         words = self._words()
         language = record.language or words.default_language
         hello = await self._voice.path_of(words.waiting_prompts.say(WaitingPrompt.CALLBACK_HELLO, language))
+        if waiting.is_call_out:
+            # He never waits in a queue: when the agent is gone, so is he.
+            return CustomerLine(
+                display_number=record.dnis,
+                display_name="",
+                state=CallState(language=language),
+                play=(),
+                music_class=music_class,
+                caller_name=record.caller_name,
+                dnis=record.dnis,
+            )
         state = CallState(
             stage=CallStage.QUEUE,
             language=language,

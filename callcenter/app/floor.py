@@ -24,8 +24,9 @@ from callcenter.domain import events as ev
 from callcenter.domain.actions import CallCustomer, PresentWork, RingAgent, StopRinging
 from callcenter.domain.callbacks import Callback
 from callcenter.domain.errors import CallcenterError, NotFound, Overloaded
-from callcenter.domain.ids import AgentId, InteractionId, QueueId
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction, Leg, LegRole, Placement, Stage, apply, begin, outcome_of_hangup
+from callcenter.domain.numbers import Number
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +79,24 @@ class TakeCallback:
     """None: the one that is of this interaction, so that asking twice makes the same."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCall:
+    """An agent calls out: the record begins and his phone is rung, or `Conflict` says why not, and nothing began."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+    queue_id: QueueId
+    number: Number
+    dialled: str
+    """The number as the trunk takes it."""
+    shown: str
+    """The number of ours that the customer sees."""
+    at: datetime
+    customer_ids: tuple[CustomerId, ...] = ()
+    customer_id: CustomerId | None = None
+    language: str = ""
+
+
 class CustomerLinesPort(Protocol):
     """Whoever knows what a callback's customer sees and hears."""
 
@@ -86,7 +105,7 @@ class CustomerLinesPort(Protocol):
         ...
 
 
-Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | TakeCallback | StopRinging
+Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | TakeCallback | PlaceCall | StopRinging
 """`StopRinging` is told where an order may have been lost: it is given again."""
 
 _OF_THE_MENU = (
@@ -276,8 +295,8 @@ class Floor:
                 return self._end_call(message, now)
             case Late():
                 return self._handle_late(message, now)
-            case TakeCallback():
-                return self._take_callback(message, now)
+            case TakeCallback() | PlaceCall():
+                return self._begin_call(message, now)
             case StopRinging():
                 return [message]
             case ev.InteractionArrived(interaction_id=interaction_id):
@@ -356,9 +375,15 @@ class Floor:
             side=message.side,
             cause=message.cause,
         )
-        if record.callback is not None and record.callback.attempts and record.times.connected_at is None:
+        is_callback = record.callback is not None and record.callback.called_by is None
+        if is_callback and record.callback is not None and record.callback.attempts and not record.times.connected_at:
             self._telephony.stop_calling(record.interaction_id, record.callback.attempts)
         return [*left, ended]
+
+    def _begin_call(self, message: TakeCallback | PlaceCall, now: datetime) -> Sequence[Output]:
+        if isinstance(message, PlaceCall):
+            return self._place_call(message, now)
+        return self._take_callback(message, now)
 
     def _take_callback(self, message: TakeCallback, now: datetime) -> Sequence[Output]:
         origin = find_interaction(self, message.interaction_id)
@@ -386,6 +411,18 @@ class Floor:
             *left,
             requested,
         ]
+
+    def _place_call(self, message: PlaceCall, now: datetime) -> Sequence[Output]:
+        rung = self._engine.handle(
+            cmd.CallOut(
+                interaction_id=message.interaction_id,
+                agent_id=message.agent_id,
+                queue_id=message.queue_id,
+                number=message.dialled,
+            ),
+            now,
+        )
+        return [*story_of_call_out(message), *rung]
 
     def _concerns(self, message: ev.InteractionEvent) -> bool:
         """Whether there is a record to write it on; of an ended call the menu and the queue have no more to say."""
@@ -417,6 +454,7 @@ class Floor:
             agents=[self._status(a) for a in sorted(touched.agents)],
         )
         self._show(touched, now)
+        self._stop_calling(events)
         for order in outputs:
             if isinstance(order, StopRinging):
                 self._telephony.stop_ringing(order.offer_id)
@@ -424,6 +462,15 @@ class Floor:
                 self._start(self._ring_after_pop(order), f"ring {order.agent_id}")
             elif isinstance(order, CallCustomer):
                 self._start(self._call_customer(order), f"ring {order.interaction_id}")
+
+    def _stop_calling(self, events: Sequence[ev.Event]) -> None:
+        """A call out that is over: the customer's phone is to ring no more."""
+        for event in events:
+            record = self._interactions.get(event.interaction_id) if isinstance(event, ev.InteractionEnded) else None
+            if record is None or record.callback is None or record.callback.called_by is None:
+                continue
+            if record.callback.attempts and record.times.connected_at is None:
+                self._telephony.stop_calling(record.interaction_id, record.callback.attempts)
 
     def _show(self, touched: Touched, now: datetime) -> None:
         try:
@@ -544,6 +591,32 @@ class Floor:
             entry = self._inbox.get_nowait()
             if entry.done is not None and not entry.done.done():
                 entry.done.set_exception(Overloaded("the server is going down", code="going_down"))
+
+
+def story_of_call_out(message: PlaceCall) -> Sequence[ev.InteractionEvent]:
+    """How the record of a call out begins."""
+    story: list[ev.InteractionEvent] = [
+        ev.InteractionArrived(
+            interaction_id=message.interaction_id,
+            at=message.at,
+            channel="",
+            ani=message.number,
+            dnis=message.shown,
+            direction=ev.Direction.OUTBOUND,
+        )
+    ]
+    if message.customer_ids:
+        story.append(
+            ev.CustomerMatched(
+                interaction_id=message.interaction_id,
+                at=message.at,
+                customer_ids=message.customer_ids,
+                customer_id=message.customer_id,
+            )
+        )
+    if message.language:
+        story.append(ev.LanguageChosen(interaction_id=message.interaction_id, at=message.at, language=message.language))
+    return story
 
 
 def caller_leg(record: Interaction) -> Leg | None:

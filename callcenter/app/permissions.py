@@ -41,6 +41,8 @@ class Action(StrEnum):
     READ_DESK = "read_desk"
     SET_STATE = "set_state"
     TRANSFER_CALLS = "transfer_calls"
+    CALL_OUT = "call_out"
+    CALL_DESPITE_REFUSAL = "call_despite_refusal"
     SET_PHONE = "set_phone"
     READ_PHONE_ACCOUNT = "read_phone_account"
     READ_CODES = "read_codes"
@@ -131,6 +133,9 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.SET_STATE: _OWN_DESK,
     # Only the caller one talks with oneself.
     Action.TRANSFER_CALLS: _OWN_DESK,
+    Action.CALL_OUT: _OWN_DESK,
+    # A customer who must not be called, for example because he has asked for this very call.
+    Action.CALL_DESPITE_REFUSAL: {Role.SUPERVISOR: Grant.OWN, Role.ADMINISTRATOR: Grant.OWN},
     Action.SET_PHONE: _OWN_DESK,
     Action.READ_PHONE_ACCOUNT: _OWN_DESK,
     Action.READ_CODES: _SIGNED_IN,

@@ -32,14 +32,16 @@ _S = AgentState
 
 AGENT_TRANSITIONS: Mapping[AgentState, frozenset[AgentState]] = {
     _S.LOGGED_OUT: frozenset({_S.NOT_READY, _S.TALKING}),
-    _S.NOT_READY: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
+    _S.NOT_READY: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED}),
     _S.READY: frozenset({_S.OFFERED, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
-    _S.OFFERED: frozenset({_S.TALKING, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
+    _S.OFFERED: frozenset({_S.TALKING, _S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.WRAP_UP}),
     _S.TALKING: frozenset({_S.HOLD, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
     _S.HOLD: frozenset({_S.TALKING, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
-    _S.WRAP_UP: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
+    _S.WRAP_UP: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED}),
 }
-"""From each state, the states an agent may go to. `* -> talking` is what a live bridge found at a resync says."""
+"""From each state, the states an agent may go to. `* -> talking` is what a live bridge found at a resync says.
+
+`not_ready -> offered`, `wrap_up -> offered` and `offered -> wrap_up` are for calls out alone."""
 
 
 def check_agent_transition(agent_id: AgentId, old: AgentState, new: AgentState) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcenter.domain.errors import InvalidValue
+from callcenter.domain.ids import AgentId
 
 
 class CalledFirst(StrEnum):
@@ -68,6 +69,10 @@ class Callback:
     """The time he chose, or the next attempt's."""
     attempts: int = 0
     """Attempts that have been made."""
+    called_by: AgentId | None = None
+    """The agent who calls out by himself: he alone is rung, and the number is tried once."""
+    answer: CustomerAnswer | None = None
+    """What became of the last attempt."""
 
     def tried(self) -> "Callback":
         """As it is when one more attempt begins."""

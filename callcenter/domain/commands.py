@@ -288,6 +288,20 @@ class RestoreAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallOut:
+    """An agent calls a number: his own phone is rung first.
+
+    Raises `Conflict` unless he is ready, not ready or in wrap-up, with a phone that can be rung.
+    """
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+    queue_id: QueueId
+    """His own queue (`domain.direct`)."""
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreOffer:
     """An agent's leg found ringing after a restart."""
 
@@ -335,6 +349,7 @@ Command = (
     | ReportTalkEnded
     | AskAgent
     | EndAsking
+    | CallOut
     | RestoreAgent
     | RestoreOffer
     | StartRouting

@@ -38,6 +38,17 @@ class Outcome(StrEnum):
     """The customer of a callback called by himself, and his new call took the place."""
     MESSAGE_LEFT = "message_left"
     TRANSFERRED_OUT = "transferred_out"
+    NOT_REACHED = "not_reached"
+    """Whom an agent called out was busy, did not answer, or could not be called."""
+    CALLED_OFF = "called_off"
+    """A call out that its agent did not go through with: he did not answer his phone, or gave up."""
+
+
+class Direction(StrEnum):
+    """Who began an interaction."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
 
 
 class Side(StrEnum):
@@ -50,7 +61,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InteractionArrived:
-    """A caller's leg was answered by the dialplan."""
+    """A caller's leg was answered by the dialplan; or, outbound, an agent called a customer, whose number is `ani`."""
 
     interaction_id: InteractionId
     at: datetime
@@ -59,6 +70,7 @@ class InteractionArrived:
     dnis: str
     caller_name: str = ""
     trunk: str = ""
+    direction: Direction = Direction.INBOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,7 @@ class Interaction:
 
     interaction_id: InteractionId
     media_type: str = VOICE
+    direction: ev.Direction = ev.Direction.INBOUND
     started_at: datetime
     ended_at: datetime | None = None
     stage: Stage = Stage.ARRIVED
@@ -248,6 +249,7 @@ def begin(event: ev.InteractionArrived) -> Interaction:
     first = Leg(leg_id=str(event.interaction_id), role=LegRole.CALLER, channel=event.channel, started_at=event.at)
     return Interaction(
         interaction_id=event.interaction_id,
+        direction=event.direction,
         started_at=event.at,
         ani=event.ani,
         dnis=event.dnis,
@@ -545,9 +547,9 @@ def _call_back(
         case ev.CustomerCalled():
             return replace(record, callback=replace(record.callback, attempts=event.attempt, not_before=None))
         case ev.CustomerAnswered(answer=CustomerAnswer.ANSWERED):
-            return record
+            return replace(record, callback=replace(record.callback, answer=event.answer))
         case ev.CustomerAnswered():
-            return replace(record, callback=replace(record.callback, not_before=event.next_at))
+            return replace(record, callback=replace(record.callback, not_before=event.next_at, answer=event.answer))
 
 
 def _held(hold: Hold, at: datetime, *, on_hold: bool) -> Hold:
@@ -579,6 +581,9 @@ def outcome_of_hangup(record: Interaction) -> ev.Outcome:
         return ev.Outcome.ANSWERED
     if record.callback_id is not None:
         return ev.Outcome.CALLBACK_TAKEN
+    if record.direction is ev.Direction.OUTBOUND:
+        was_called = record.callback is not None and record.callback.attempts > 0
+        return ev.Outcome.NOT_REACHED if was_called else ev.Outcome.CALLED_OFF
     if record.given.messages:
         return ev.Outcome.MESSAGE_LEFT
     match record.stage:

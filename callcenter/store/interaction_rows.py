@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, insert, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.domain.events import Outcome, Side
+from callcenter.domain.events import Direction, Outcome, Side
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Given, Hold, Interaction, Leg, LegRole, OfferRecord, Stage, Times
 from callcenter.domain.numbers import Number
@@ -30,6 +30,7 @@ def interaction_row(record: Interaction) -> Row:
     return {
         "interaction_id": record.interaction_id,
         "media_type": record.media_type,
+        "direction": record.direction,
         "started_at": record.started_at,
         "ended_at": record.ended_at,
         "stage": record.stage,
@@ -186,6 +187,7 @@ def interaction_from_row(row: RowMapping, legs: Sequence[Leg], offers: Sequence[
     return Interaction(
         interaction_id=InteractionId(row["interaction_id"]),
         media_type=row["media_type"],
+        direction=Direction(row["direction"]),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         stage=Stage(row["stage"]),

@@ -127,6 +127,7 @@ interactions = Table(
     metadata,
     Column("interaction_id", PlainText, primary_key=True),
     Column("media_type", PlainText, nullable=False),
+    Column("direction", PlainText, nullable=False, server_default=text("'inbound'")),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     Column("stage", PlainText, nullable=False),

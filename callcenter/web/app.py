@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from callcenter.web import (
     alerts,
     board,
+    calls_out,
     cases,
     configuration,
     customer_book,
@@ -67,6 +68,7 @@ _PARTS = (
     session,
     desk,
     transfers,
+    calls_out,
     interactions,
     customers,
     merges,

@@ -16,6 +16,7 @@ from callcenter.app.audit_log import AuditBook
 from callcenter.app.board_wishes import WishBook
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
+from callcenter.app.calling_out import CallingOut
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.consulting import Consulting
 from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
@@ -217,6 +218,7 @@ class WebDependencies:
     transfers: Transfers
     rejoining: Rejoining
     consulting: Consulting
+    calling_out: CallingOut
     notices: NoticeBoard
     records: Records
     customers: Customers

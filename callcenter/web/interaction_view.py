@@ -9,7 +9,7 @@ import msgspec
 from callcenter.app.drawing import draw_typed
 from callcenter.app.views import TimelineEntry, TypedView
 from callcenter.domain.callbacks import Callback
-from callcenter.domain.events import Event, Outcome, Side
+from callcenter.domain.events import Direction, Event, Outcome, Side
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import (
     Forecast,
@@ -58,6 +58,7 @@ class InteractionView:
 
     interaction_id: InteractionId
     media_type: str
+    direction: Direction
     started_at: datetime
     ended_at: datetime | None
     stage: Stage
@@ -117,6 +118,7 @@ def view_interaction(record: Interaction, now: datetime) -> InteractionView:
     return InteractionView(
         interaction_id=record.interaction_id,
         media_type=record.media_type,
+        direction=record.direction,
         started_at=record.started_at,
         ended_at=record.ended_at,
         stage=record.stage,

@@ -117,6 +117,8 @@ BODIES: dict[str, object] = {
     "/api/v1/monitoring": {"agent_id": "1001", "phone": {"kind": "address", "address": "boss@192.0.2.7"}},
     "/api/v1/monitoring/{monitoring_id}/mode": {"mode": "barge"},
     "/api/v1/agents/me/transfer": {"kind": "queue", "to": "sales"},
+    "/api/v1/agents/me/call-out": {"number": "13700000021"},
+    "/api/v1/agents/me/call-out/despite-refusal": {"number": "13700000021"},
     "/api/v1/agents/me/consultation": {"kind": "queue", "to": "sales"},
     "/api/v1/notices": {"to": "all", "text": "x"},
     "/api/v1/imports/{import_id}/preview": {},

@@ -29,6 +29,7 @@ from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
+from callcenter.app.calling_out import CallingOut, CallOutRules
 from callcenter.app.consulting import Consulting
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import Erasures
@@ -64,6 +65,7 @@ from callcenter.app.walls import Walls
 from callcenter.asterisk.conversion import SoxConverter
 from callcenter.asterisk.prompts import PromptLibrary
 from callcenter.asterisk.recorded_prompts import RecordedPrompts
+from callcenter.crm.dialling import DialRules
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentConfig, AgentState
@@ -707,6 +709,17 @@ def furnish(
             journal=FakeJournal(),
             clock=clock,
             new_id=lambda: OfferId(f"con-{next(numbers)}"),
+        ),
+        calling_out=CallingOut(
+            floor=floor,
+            memory=CustomerMemory(customers),
+            customers=customers,
+            journal=FakeJournal(),
+            feed=feed,
+            trail=users,
+            rules=CallOutRules(dial=DialRules(region="CN"), can_call_out=False),
+            clock=clock,
+            new_id=lambda: InteractionId(f"out-{next(numbers)}"),
         ),
         notices=notices,
         records=records,

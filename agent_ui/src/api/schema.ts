@@ -222,8 +222,10 @@ export interface components {
         };
         /** @description What one callback is about; kept on the interaction's record. */
         Callback: {
+            answer: components["schemas"]["CustomerAnswer"] | null;
             /** @default 0 */
             attempts: number;
+            called_by: string | null;
             not_before: string | null;
             number: string;
             origin_id: string | null;
@@ -356,6 +358,30 @@ export interface components {
         /** @description The queues that were closed or opened. */
         callcenter__web__supervision__QueueList: {
             items: components["schemas"]["QueueView"][];
+        };
+        /** @description Whom to call; `customer_id` where several share the number, or the call is about somebody else. */
+        CallOutBody: {
+            customer_id?: string | null;
+            number: string;
+        };
+        /**
+         * @description How far a call out is.
+         * @enum {string}
+         */
+        CallOutState: "ringing_agent" | "calling" | "talking" | "ended";
+        /** @description An agent's latest call out, as his desk shows it; `answer` and `cause` say why nobody was reached. */
+        CallOutView: {
+            answer: components["schemas"]["CustomerAnswer"] | null;
+            /** Format: date-time */
+            began_at: string;
+            cause: components["schemas"]["OfferCause"] | null;
+            customer_id: string | null;
+            customer_name: string | null;
+            ended_at: string | null;
+            interaction_id: string;
+            number: components["schemas"]["Number"];
+            outcome: components["schemas"]["Outcome"] | null;
+            state: components["schemas"]["CallOutState"];
         };
         /** @description One agent of a preview. */
         CandidateView: {
@@ -818,6 +844,11 @@ export interface components {
             /** @default 1 */
             version: number;
         };
+        /**
+         * @description What became of one attempt to reach the customer.
+         * @enum {string}
+         */
+        CustomerAnswer: "answered" | "busy" | "no_answer" | "failed";
         /** @description A new customer. */
         CustomerBody: {
             account_manager_id?: string | null;
@@ -1041,6 +1072,11 @@ export interface components {
             kind: string;
             text: string;
         };
+        /**
+         * @description Who began an interaction.
+         * @enum {string}
+         */
+        Direction: "inbound" | "outbound";
         /** @description How long one kind of thing is kept (None: for good), and how many rows would go now. */
         Due: {
             days: number | null;
@@ -1388,6 +1424,7 @@ export interface components {
             callback_id: string | null;
             consulted_seconds: number;
             customer_id: string | null;
+            direction: components["schemas"]["Direction"];
             disposition: string | null;
             dnis: string;
             ended_at: string | null;
@@ -1446,6 +1483,7 @@ export interface components {
             callback_id: string | null;
             consulted_seconds: number;
             customer_id: string | null;
+            direction: components["schemas"]["Direction"];
             disposition: string | null;
             dnis: string;
             ended_at: string | null;
@@ -2026,7 +2064,7 @@ export interface components {
          * @description How an interaction ended.
          * @enum {string}
          */
-        Outcome: "answered" | "abandoned_in_menu" | "abandoned_in_queue" | "abandoned_while_ringing" | "closed" | "ended_in_menu" | "failed" | "lost_pbx" | "callback_taken" | "callback_failed" | "callback_cancelled" | "called_again" | "message_left" | "transferred_out";
+        Outcome: "answered" | "abandoned_in_menu" | "abandoned_in_queue" | "abandoned_while_ringing" | "closed" | "ended_in_menu" | "failed" | "lost_pbx" | "callback_taken" | "callback_failed" | "callback_cancelled" | "called_again" | "message_left" | "transferred_out" | "not_reached" | "called_off";
         /** @description A destination; `target` is a queue's id or a telephone number where the kind wants one. */
         Overflow: {
             kind: components["schemas"]["OverflowKind"];

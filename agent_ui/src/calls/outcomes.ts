@@ -15,6 +15,8 @@ const ALL: Readonly<Record<Outcome, true>> = {
   callback_cancelled: true,
   called_again: true,
   transferred_out: true,
+  not_reached: true,
+  called_off: true,
   closed: true,
   failed: true,
   lost_pbx: true,

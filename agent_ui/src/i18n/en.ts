@@ -286,6 +286,8 @@ export const en = {
     called_again: 'called again by himself',
     message_left: 'left a message',
     transferred_out: 'sent to an outside number',
+    not_reached: 'called out, not reached',
+    called_off: 'call out given up',
     open: 'going on',
   },
   work: {

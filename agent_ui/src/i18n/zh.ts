@@ -278,6 +278,8 @@ export const zh: Messages = {
     called_again: '客户再次来电',
     message_left: '已留言',
     transferred_out: '转至外线',
+    not_reached: '外呼未接通',
+    called_off: '外呼已取消',
     open: '进行中',
   },
   work: {
