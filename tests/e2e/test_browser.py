@@ -512,6 +512,7 @@ async def test_an_administrator_changes_who_serves_a_queue_sees_it_routed_so_and
         return any(row["queue_id"] == "sales" and row["label"]["en"] == text for row in rows)
 
     admin = await house.chromium.board("admin", PASSWORD)
+    await admin.at("nav-set-up").click()
     await admin.at("nav-admin").click()
     await admin.page.locator('[data-test="item-row"][data-item="sales"] a').click()
     await admin.becomes("item", "data-loaded", "true")

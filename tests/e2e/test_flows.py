@@ -227,6 +227,7 @@ async def pictures(house: FlowHouse, language: Literal["zh", "en"], *, dark: boo
 
 async def test_an_administrator_edits_checks_tries_publishes_and_undoes(house: FlowHouse) -> None:
     page = await house.chromium.board("admin", PASSWORD)
+    await page.at("nav-set-up").click()
     await page.at("nav-flows").click()
     await page.at("flow-row-straight").click()
     await shown(page, "straight")
@@ -298,6 +299,7 @@ async def test_an_administrator_edits_checks_tries_publishes_and_undoes(house: F
 
 async def test_supervisors_look_and_agents_do_not(house: FlowHouse) -> None:
     page = await house.chromium.board("super", PASSWORD)
+    await page.at("nav-set-up").click()
     await page.at("nav-flows").click()
     await page.page.goto(f"{house.web_url}/flows/straight")
     await shown(page, "straight")

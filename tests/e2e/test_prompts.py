@@ -73,6 +73,7 @@ async def test_the_page_shows_hears_records_and_takes_back(house: House, tmp_pat
     bad.write_bytes(b"This is no sound at all.\n" * 40)
     async with Chromium(house.web_url) as chromium:
         board = await chromium.board("admin", PASSWORD)
+        await board.at("nav-set-up").click()
         await board.at("nav-prompts").click()
         cell = board.at("prompt-main-welcome-en")
         await expect(cell).to_have_attribute("data-state", re.compile("made|missing"))
@@ -105,6 +106,7 @@ async def test_the_page_shows_hears_records_and_takes_back(house: House, tmp_pat
         refused = [line for line in board.complaints if "422" not in line]
         assert refused == []
         dark = await chromium.board("super", PASSWORD, dark=True)
+        await dark.at("nav-set-up").click()
         await dark.at("nav-prompts").click()
         await dark.speaks("zh")
         await expect(dark.at("set-queue")).to_be_visible()

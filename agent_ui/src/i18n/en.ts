@@ -34,7 +34,7 @@ export const en = {
   management,
   segments,
   imports,
-  app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone' },
+  app: { name: 'Call centre', desk: 'Desk', board: 'Queues', call: 'Caller’s phone', look: 'Reports', setUp: 'Settings' },
   language: { label: 'Language', zh: '中文', en: 'English' },
   common: {
     signOut: 'Sign out',

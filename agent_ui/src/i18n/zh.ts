@@ -35,7 +35,7 @@ export const zh: Messages = {
   management,
   segments,
   imports,
-  app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话' },
+  app: { name: '呼叫中心', desk: '坐席台', board: '队列', call: '来电者电话', look: '报告', setUp: '设置' },
   language: { label: '语言', zh: '中文', en: 'English' },
   common: { signOut: '签出', retry: '重试', save: '保存', none: '无', unknown: '未知', skip: '跳到正文', cancel: '取消', close: '关闭' },
   feed: {
