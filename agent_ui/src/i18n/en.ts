@@ -1,6 +1,7 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
 import { en as admin } from './admin'
 import { en as alerts } from './alerts'
+import { en as callOut } from './callout'
 import { en as calls } from './calls'
 import { en as customers } from './customers'
 import { en as desk } from './desk'
@@ -31,6 +32,7 @@ export const en = {
   surveys,
   admin,
   transfer,
+  callOut,
   management,
   segments,
   imports,

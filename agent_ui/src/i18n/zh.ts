@@ -2,6 +2,7 @@
 import type { Messages } from './en'
 import { zh as admin } from './admin'
 import { zh as alerts } from './alerts'
+import { zh as callOut } from './callout'
 import { zh as calls } from './calls'
 import { zh as customers } from './customers'
 import { zh as desk } from './desk'
@@ -32,6 +33,7 @@ export const zh: Messages = {
   surveys,
   admin,
   transfer,
+  callOut,
   management,
   segments,
   imports,

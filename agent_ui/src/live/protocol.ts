@@ -1,10 +1,11 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
 import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, Trend, WaitingRow } from '@/api/documents'
+import type { CallOut } from '@/callout/call_out_api'
 import type { Consultation } from '@/desk/transfer/transfer_api'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
-  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList; consultation?: Consultation }
+  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList; consultation?: Consultation; call_out?: CallOut }
   queues: Readonly<Record<string, QueueRow>>
   agents: Readonly<Record<string, Agent>>
   waiting: Readonly<Record<string, WaitingRow>>

@@ -1,0 +1,44 @@
+/** Calls out: the order, and how the latest one stands. */
+import { call } from '@/api/client'
+import type { Outcome } from '@/api/customers'
+import type { PhoneNumber } from '@/api/documents'
+
+export type Answer = 'answered' | 'busy' | 'no_answer' | 'failed'
+
+export interface CallOut {
+  readonly interaction_id: string
+  readonly number: PhoneNumber
+  readonly customer_id: string | null
+  readonly customer_name: string | null
+  readonly state: 'ringing_agent' | 'calling' | 'talking' | 'ended'
+  readonly began_at: string
+  readonly ended_at: string | null
+  readonly outcome: Outcome | null
+  readonly answer: Answer | null
+  /** How the call to the agent's own phone ended, where that was why nobody was called. */
+  readonly cause: string | null
+}
+
+export interface CallOrder {
+  readonly number: string
+  readonly customer_id?: string
+}
+
+export const callOutApi = {
+  begin: (order: CallOrder, despiteRefusal = false) =>
+    call<CallOut>('POST', despiteRefusal ? '/agents/me/call-out/despite-refusal' : '/agents/me/call-out', order),
+  callOff: () => call<CallOut>('DELETE', '/agents/me/call-out'),
+}
+
+/** What a number that may be called looks like; one that is hidden (138****0000) is none. */
+export function canBeCalled(number: string): boolean {
+  return /^\+?[\d\s().\-/]{3,40}$/u.test(number)
+}
+
+/** Why nobody was reached, as a key under `callOut.end`; null of a call that goes on or was a talk. */
+export function endOf(call: CallOut): 'busy' | 'no_answer' | 'failed' | 'own_phone' | 'called_off' | null {
+  if (call.state !== 'ended' || call.outcome === 'answered') return null
+  if (call.answer === 'busy' || call.answer === 'no_answer' || call.answer === 'failed') return call.answer
+  if (call.outcome === 'not_reached') return 'failed'
+  return call.cause === null || call.cause === 'rejected' ? 'called_off' : 'own_phone'
+}
