@@ -261,7 +261,7 @@ class CallingOut:
         while calls and now - calls[0] >= AN_HOUR:
             calls.popleft()
         if len(calls) >= rules.per_agent_per_hour:
-            again = (calls[0] + AN_HOUR - now) // timedelta(minutes=1) + 1
+            again = ((calls[0] if calls else now) + AN_HOUR - now) // timedelta(minutes=1) + 1
             raise Conflict(
                 f"you have called out {len(calls)} times within an hour, the most there may be; "
                 f"the next one can go in {again} min",
