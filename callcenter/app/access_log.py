@@ -60,6 +60,17 @@ class Access:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessWanted:
+    """Which lines; what is None is not asked about. `until` itself is left out."""
+
+    customer_id: CustomerId | None = None
+    by: str | None = None
+    kind: AccessKind | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class Accesses(Protocol):
     """Where the lines are kept."""
 
@@ -67,9 +78,7 @@ class Accesses(Protocol):
         """Keep these, in one transaction."""
         ...
 
-    async def accesses(
-        self, *, limit: int, before: int | None, customer_id: CustomerId | None = None, by: str | None = None
-    ) -> tuple[Access, ...]:
+    async def accesses(self, wanted: AccessWanted, *, limit: int, before: int | None) -> tuple[Access, ...]:
         """The newest first; of one customer with those of whoever was merged into him."""
         ...
 

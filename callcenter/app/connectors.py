@@ -20,7 +20,7 @@ import structlog
 from callcenter.app.floor import Touched
 from callcenter.app.hooks import SECRET_BYTES, Hook, HookBook, HookInput, new_secret
 from callcenter.app.ports import Clock
-from callcenter.app.views import ExternalView
+from callcenter.app.views import ExternalState, ExternalView
 from callcenter.domain import events as ev
 from callcenter.domain.connectors import ConnectorRule, ExternalField, SecretPlace
 from callcenter.domain.errors import CallcenterError
@@ -38,6 +38,7 @@ SYNC_EVERY: Final = timedelta(seconds=5)
 HOOK_PREFIX: Final = "connector-"
 BY: Final = "connectors"
 OK: Final = 200
+NOBODY_THERE: Final = (204, 404)
 _LINK: Final = re.compile(r"https?://[^\s\"'<>]+")
 
 
@@ -85,7 +86,7 @@ class Connectors:
         self._hooks = hooks
         self._clock = clock
         self._cards: dict[InteractionId, dict[str, ExternalView]] = {}
-        self._cache: OrderedDict[tuple[str, str], tuple[datetime, ExternalView | None]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], tuple[datetime, ExternalView]] = OrderedDict()
         self._asking: set[asyncio.Task[None]] = set()
 
     def cards(self, interaction_id: InteractionId) -> tuple[ExternalView, ...]:
@@ -159,36 +160,41 @@ class Connectors:
             return
         if len(self._asking) >= MOST_AT_ONCE:
             log.warning("connector_busy", connector_id=rule.connector_id)
+            self._keep(interaction_id, rule, _empty(rule, ExternalState.UNREACHABLE))
             return
+        self._keep(interaction_id, rule, _empty(rule, ExternalState.ASKING))
         task = asyncio.create_task(self._ask(rule, interaction_id, number), name=f"connector {rule.connector_id}")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
     async def _ask(self, rule: ConnectorRule, interaction_id: InteractionId, number: str) -> None:
         """One question within its limit; what goes wrong costs the answer and nothing else."""
-        try:
-            async with asyncio.timeout(rule.timeout.total_seconds()):
-                answer = await self._port.get(
-                    address_of(rule, number), self._headers(rule), rule.timeout, LARGEST_ANSWER_BYTES
-                )
-            card = read_card(rule, answer)
-        except TimeoutError:
-            log.warning("connector_too_slow", connector_id=rule.connector_id)
-            return
-        except CallcenterError as error:
-            log.warning("connector_failed", connector_id=rule.connector_id, code=error.code)
-            return
-        except Exception:
-            log.exception("connector_defect", connector_id=rule.connector_id)
+        card = await self._answer(rule, number)
+        if card is None:
+            self._keep(interaction_id, rule, _empty(rule, ExternalState.UNREACHABLE))
             return
         self._cache[(rule.connector_id, number)] = (self._clock.now(), card)
         while len(self._cache) > MOST_CACHED:
             self._cache.popitem(last=False)
         self._keep(interaction_id, rule, card)
 
-    def _keep(self, interaction_id: InteractionId, rule: ConnectorRule, card: ExternalView | None) -> None:
-        if card is None:
-            return
+    async def _answer(self, rule: ConnectorRule, number: str) -> ExternalView | None:
+        """What it says, also that it knows nobody; None when it did not say."""
+        try:
+            async with asyncio.timeout(rule.timeout.total_seconds()):
+                answer = await self._port.get(
+                    address_of(rule, number), self._headers(rule), rule.timeout, LARGEST_ANSWER_BYTES
+                )
+            return read_card(rule, answer)
+        except TimeoutError:
+            log.warning("connector_too_slow", connector_id=rule.connector_id)
+        except CallcenterError as error:
+            log.warning("connector_failed", connector_id=rule.connector_id, code=error.code)
+        except Exception:
+            log.exception("connector_defect", connector_id=rule.connector_id)
+        return None
+
+    def _keep(self, interaction_id: InteractionId, rule: ConnectorRule, card: ExternalView) -> None:
         self._cards.setdefault(interaction_id, {})[rule.connector_id] = card
         self._shorten()
         if self.arrived is not None:
@@ -209,8 +215,11 @@ def address_of(rule: ConnectorRule, number: str) -> str:
 
 
 def read_card(rule: ConnectorRule, answer: Answer) -> ExternalView | None:
-    """What of the answer is shown; None where it knows nobody."""
+    """What of the answer is shown; None where it is none."""
+    if answer.status in NOBODY_THERE:
+        return _empty(rule, ExternalState.NOBODY)
     if answer.status != OK:
+        log.warning("connector_refused", connector_id=rule.connector_id, status=answer.status)
         return None
     try:
         document = msgspec.json.decode(answer.body)
@@ -220,16 +229,24 @@ def read_card(rule: ConnectorRule, answer: Answer) -> ExternalView | None:
     found = {field: _at(document, path) for field, path in rule.found.items()}
     name = found.get(ExternalField.NAME, "")
     if not name:
-        return None
+        return _empty(rule, ExternalState.NOBODY)
     link = found.get(ExternalField.LINK, "")
     return ExternalView(
         connector_id=rule.connector_id,
-        label=Label(zh=rule.label_zh or rule.connector_id, en=rule.label_en or rule.connector_id),
+        label=_label(rule),
         name=name,
         customer_class=found.get(ExternalField.CLASS, ""),
         external_id=found.get(ExternalField.ID, ""),
         link=link if _LINK.fullmatch(link) else "",
     )
+
+
+def _empty(rule: ConnectorRule, state: ExternalState) -> ExternalView:
+    return ExternalView(connector_id=rule.connector_id, label=_label(rule), state=state)
+
+
+def _label(rule: ConnectorRule) -> Label:
+    return Label(zh=rule.label_zh or rule.connector_id, en=rule.label_en or rule.connector_id)
 
 
 def _at(document: object, path: str) -> str:

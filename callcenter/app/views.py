@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from callcenter.app.ports import CustomerInput, InteractionSummary
 from callcenter.app.transfer_views import TransferredView
@@ -153,12 +154,24 @@ class TypedView:
     secret: bool
 
 
+class ExternalState(StrEnum):
+    """What became of the question about a caller."""
+
+    ASKING = "asking"
+    KNOWN = "known"
+    NOBODY = "nobody"
+    """The system answered, and knows nobody of this number."""
+    UNREACHABLE = "unreachable"
+    """It did not answer in time, or not so that it could be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalView:
-    """What one system outside says of the caller, all but the name may be empty; the link opens him there."""
+    """What one system outside says of the caller, empty until he is known there; the link opens him there."""
 
     connector_id: str
     label: Label
+    state: ExternalState = ExternalState.KNOWN
     name: str = ""
     customer_class: str = ""
     external_id: str = ""

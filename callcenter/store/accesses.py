@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert, or_, select
 
-from callcenter.app.access_log import Access, AccessKind
+from callcenter.app.access_log import Access, AccessKind, AccessWanted
 from callcenter.domain.ids import CustomerId, InteractionId
 from callcenter.store import tables
 from callcenter.store.database import Database
@@ -34,18 +34,22 @@ class StoredAccesses:
             async with self._database.writing() as connection:
                 await connection.execute(insert(table), rows)
 
-    async def accesses(
-        self, *, limit: int, before: int | None, customer_id: CustomerId | None = None, by: str | None = None
-    ) -> tuple[Access, ...]:
+    async def accesses(self, wanted: AccessWanted, *, limit: int, before: int | None) -> tuple[Access, ...]:
         """The newest first; of one customer with those of whoever was merged into him."""
         query = select(table).order_by(table.c.access_id.desc()).limit(limit)
         if before is not None:
             query = query.where(table.c.access_id < before)
-        if by is not None:
-            query = query.where(table.c.by == by)
-        if customer_id is not None:
-            merged = select(tables.customers.c.customer_id).where(tables.customers.c.merged_into == customer_id)
-            query = query.where(or_(table.c.customer_id == customer_id, table.c.customer_id.in_(merged)))
+        if wanted.by is not None:
+            query = query.where(table.c.by == wanted.by)
+        if wanted.kind is not None:
+            query = query.where(table.c.kind == wanted.kind)
+        if wanted.since is not None:
+            query = query.where(table.c.at >= wanted.since)
+        if wanted.until is not None:
+            query = query.where(table.c.at < wanted.until)
+        if wanted.customer_id is not None:
+            merged = select(tables.customers.c.customer_id).where(tables.customers.c.merged_into == wanted.customer_id)
+            query = query.where(or_(table.c.customer_id == wanted.customer_id, table.c.customer_id.in_(merged)))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return tuple(

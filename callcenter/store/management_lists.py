@@ -47,6 +47,8 @@ def listed(
             query = query.order_by(customer_values.c.spent.desc(), customers.c.customer_id)
         case Listed.TOP:
             query = _worth().order_by(customer_values.c.spent.desc(), customers.c.customer_id)
+    # Figures count whom an erasure left as an empty row; a list of people does not show him.
+    query = query.where(customers.c.erased_at.is_(None))
     rows = connection.execute(query.limit(limit).offset(offset)).all()
     return tuple(
         ListRow(

@@ -12,7 +12,7 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from callcenter.app.access_log import Access, AccessKind
+from callcenter.app.access_log import Access, AccessKind, AccessWanted
 from callcenter.app.erasure import Erasure, Plan
 from callcenter.app.permissions import Action
 from callcenter.app.person_export import write_person
@@ -22,7 +22,7 @@ from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
 from callcenter.web.routing import api_router
-from callcenter.web.text import Body, PathId, QueryId, Short
+from callcenter.web.text import Body, Moment, PathId, QueryId, Short
 
 router = api_router()
 
@@ -79,9 +79,19 @@ async def list_accesses(
     before: Before = None,
     by: Annotated[Short | None, Query()] = None,
     customer_id: QueryId = None,
+    kind: AccessKind | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> Response:
-    """Who looked at which customer; of one who looked, or of one customer."""
-    return await _accesses(deps, limit, before, None if customer_id is None else CustomerId(customer_id), by)
+    """Who looked at which customer; of one who looked, of one customer, in one way, or of a time."""
+    wanted = AccessWanted(
+        customer_id=None if customer_id is None else CustomerId(customer_id),
+        by=by,
+        kind=kind,
+        since=since,
+        until=until,
+    )
+    return await _accesses(deps, limit, before, wanted)
 
 
 @router.get(
@@ -91,13 +101,11 @@ async def list_accesses(
 )
 async def list_customer_accesses(customer_id: PathId, deps: Deps, limit: Limit = 50, before: Before = None) -> Response:
     """Who looked at this customer, and at those who were merged into him."""
-    return await _accesses(deps, limit, before, CustomerId(customer_id), None)
+    return await _accesses(deps, limit, before, AccessWanted(customer_id=CustomerId(customer_id)))
 
 
-async def _accesses(
-    deps: Deps, limit: int, before: int | None, customer_id: CustomerId | None, by: str | None
-) -> Response:
-    found = await deps.privacy.accesses.accesses(limit=limit + 1, before=before, customer_id=customer_id, by=by)
+async def _accesses(deps: Deps, limit: int, before: int | None, wanted: AccessWanted) -> Response:
+    found = await deps.privacy.accesses.accesses(wanted, limit=limit + 1, before=before)
     items = found[:limit]
     return document(AccessList(items=items, next_before=items[-1].access_id if len(found) > limit else None))
 

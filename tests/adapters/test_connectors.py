@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from callcenter.app.connectors import Connectors
+from callcenter.app.connectors import Answer, Connectors, read_card
 from callcenter.app.hook_delivery import HookDelivery
-from callcenter.app.views import PopView
+from callcenter.app.views import ExternalState, PopView
 from callcenter.domain.connectors import ConnectorRule, ExternalField, SecretPlace
 from callcenter.secret_places import SecretMissing, SecretPlaces
 from callcenter.store.database import Database
@@ -106,7 +106,7 @@ async def test_what_the_crm_knows_arrives_after_the_card(database: Database, crm
     connectors = connectors_of(database, rule_of(crm))
     async with Office() as office, asking(connectors, office):
         await ring(office)
-        await until(lambda: bool(pop_of(office).external))
+        await until(lambda: [one.state for one in pop_of(office).external] == [ExternalState.KNOWN])
         found = pop_of(office).external[0]
         assert (found.name, found.customer_class, found.external_id) == ("王芳 (CRM)", "gold", "4711")
         assert found.link == "https://crm.example.org/c/4711"
@@ -120,10 +120,10 @@ async def test_a_crm_that_hangs_is_not_noticed_by_routing(database: Database, cr
         await ring(office)
         await until(lambda: bool(crm.asked))
         pop = pop_of(office)
-        assert (pop.stage, pop.external) == ("ringing", ())
+        assert (pop.stage, [one.state for one in pop.external]) == ("ringing", [ExternalState.ASKING])
         assert office.telephony.rung, "the phone rings while the CRM hangs"
         await until(lambda: not connectors._asking)
-        assert pop_of(office).external == ()
+        assert [(one.state, one.name) for one in pop_of(office).external] == [(ExternalState.UNREACHABLE, "")]
 
 
 async def test_an_address_inside_the_house_is_not_asked(database: Database, crm: ExampleCrm) -> None:
@@ -131,7 +131,26 @@ async def test_an_address_inside_the_house_is_not_asked(database: Database, crm:
     async with Office() as office, asking(connectors, office):
         await ring(office)
         await until(lambda: not connectors._asking)
-        assert (crm.asked, pop_of(office).external) == ([], ())
+        assert crm.asked == []
+        assert [one.state for one in pop_of(office).external] == [ExternalState.UNREACHABLE]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state"),
+    [
+        (200, '{"data": [{"fullName": "Wang"}]}', ExternalState.KNOWN),
+        (200, '{"data": []}', ExternalState.NOBODY),
+        (404, "", ExternalState.NOBODY),
+        (503, '{"data": [{"fullName": "Wang"}]}', None),
+        (200, "<html>", None),
+    ],
+)
+def test_only_an_answer_says_that_nobody_is_known(status: int, body: str, state: ExternalState | None) -> None:
+    rule = ConnectorRule(
+        connector_id="crm", look_up="https://crm.example.org/{number}", found={ExternalField.NAME: "data.0.fullName"}
+    )
+    card = read_card(rule, Answer(status=status, body=body))
+    assert (None if card is None else card.state) == state
 
 
 async def test_calls_are_told_through_the_outbox_and_tried_again(

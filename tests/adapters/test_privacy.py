@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table, func, insert, select
 
-from callcenter.app.access_log import Access, AccessKind
+from callcenter.app.access_log import Access, AccessKind, AccessWanted
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import Erasure, Erasures, ErasureState, ErasureStep, FoundPerson
@@ -537,6 +537,25 @@ async def test_an_export_shows_what_an_erasure_would_touch(database: Database, t
     assert index["tables"]["interactions"] == 3
     assert len(json.loads(texts["events.json"])) == sum(len(call(name, HE)) for name in ("1.1", "1.2", "1.3"))
     assert [one["by"] for one in json.loads(texts["accesses.json"])] == ["1001"]
+
+
+async def test_the_access_log_is_asked_by_who_whom_what_and_when(database: Database) -> None:
+    log = StoredAccesses(database)
+    lines = [
+        Access(at=NOON, by="1001", kind=AccessKind.READ, customer_id=HE),
+        Access(at=NOON + timedelta(hours=1), by="admin", kind=AccessKind.READ, customer_id=HE),
+        Access(at=NOON + timedelta(hours=2), by="admin", kind=AccessKind.PERSON_EXPORTED, customer_id=OTHER),
+    ]
+    await log.add(lines)
+
+    async def found(wanted: AccessWanted) -> list[int]:
+        return [lines.index(replace(one, access_id=0)) for one in await log.accesses(wanted, limit=10, before=None)]
+
+    assert await found(AccessWanted()) == [2, 1, 0]
+    assert await found(AccessWanted(by="admin")) == [2, 1]
+    assert await found(AccessWanted(customer_id=HE, by="admin")) == [1]
+    assert await found(AccessWanted(kind=AccessKind.PERSON_EXPORTED)) == [2]
+    assert await found(AccessWanted(since=lines[1].at, until=lines[2].at)) == [1]
 
 
 class Rules(HouseRules):

@@ -18,7 +18,7 @@ from callcenter.store.database import Database
 from callcenter.store.management import StoredManagement
 from callcenter.store.sales_tables import orders
 from callcenter.store.survey_tables import survey_answers
-from callcenter.store.tables import cases, interactions
+from callcenter.store.tables import cases, customers, interactions
 from callcenter.store.value_tables import value_changes
 from tests.adapters.store_calls import NOON
 from tests.adapters.test_store_values import TODAY, a_crowd, done, values
@@ -112,6 +112,26 @@ async def test_service_costs_what_it_lasts(database: Database) -> None:
     assert row.customers == 1
     assert row.service_minutes == pytest.approx(10, abs=0.001)
     assert row.profit == pytest.approx(-20, abs=0.01)
+
+
+async def test_an_empty_row_of_an_erased_customer_is_in_no_list(database: Database) -> None:
+    await a_crowd(database, 4)
+    await done(database)
+    management = StoredManagement(database, UTC_ZONE)
+    period = Period(start=date(2024, 1, 1), end=date(2027, 1, 1))
+
+    async def top() -> list[str]:
+        rows = await management.listed(
+            Listed.TOP, period, key="", rules=ValueRules(), currency="CNY", limit=100, offset=0
+        )
+        return [str(row.customer_id) for row in rows]
+
+    before = await top()
+    async with database.writing() as connection:
+        await connection.execute(
+            customers.update().where(customers.c.customer_id == before[0]).values(name="", erased_at=NOON)
+        )
+    assert await top() == before[1:]
 
 
 async def test_complaints_and_answers_are_those_of_the_folds(database: Database) -> None:

@@ -41,6 +41,7 @@ export function blank(field: Field): Json {
       return { zh: '', en: '' }
     case 'levels':
     case 'points':
+    case 'texts':
     case 'week':
     case 'special_days':
     case 'preferences':

@@ -1140,7 +1140,12 @@ export interface components {
         ExtendBody: {
             seconds: number;
         };
-        /** @description What one system outside says of the caller, all but the name may be empty; the link opens him there. */
+        /**
+         * @description What became of the question about a caller.
+         * @enum {string}
+         */
+        ExternalState: "asking" | "known" | "nobody" | "unreachable";
+        /** @description What one system outside says of the caller, empty until he is known there; the link opens him there. */
         ExternalView: {
             connector_id: string;
             /** @default  */
@@ -1152,6 +1157,8 @@ export interface components {
             link: string;
             /** @default  */
             name: string;
+            /** @default known */
+            state: components["schemas"]["ExternalState"];
         };
         /**
          * @description What a field holds, and so how it is asked for.

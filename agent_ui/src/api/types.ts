@@ -155,11 +155,14 @@ export interface components {
       callback: components['schemas']['Callback'] | null
       typed?: components['schemas']['Typed'][]
       transferred?: components['schemas']['Transferred'] | null
+      /** What systems outside say of the caller. */
+      external?: components['schemas']['ExternalView'][]
       /** What the queue's agents are to say, with its fields not filled in yet. */
       script?: components['schemas']['Label'] | null
       /** After ringing so long the phone in the browser answers by itself. */
       auto_answer_seconds?: number | null
     }
+    ExternalView: described['schemas']['ExternalView']
     /** Who sent the caller here, or asks about him. */
     Transferred: { agent_id: string; name: string; at: string; kind: 'agent' | 'queue' | 'number'; note: string; came_back: boolean; asks: boolean }
     /** A number the caller typed; of a secret one there are no digits. */

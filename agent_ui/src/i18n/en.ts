@@ -11,6 +11,7 @@ import { en as hooks } from './hooks'
 import { en as imports } from './imports'
 import { en as management } from './management'
 import { en as messages } from './messages'
+import { en as privacy } from './privacy'
 import { en as prompts } from './prompts'
 import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
@@ -25,6 +26,7 @@ export const en = {
   flows,
   listening,
   prompts,
+  privacy,
   desk,
   reminders,
   hooks,

@@ -12,6 +12,7 @@ import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
 import { zh as management } from './management'
 import { zh as messages } from './messages'
+import { zh as privacy } from './privacy'
 import { zh as prompts } from './prompts'
 import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
@@ -26,6 +27,7 @@ export const zh: Messages = {
   flows,
   listening,
   prompts,
+  privacy,
   desk,
   reminders,
   hooks,
