@@ -18,6 +18,8 @@ from callcenter.ivr.prompts import Utterance
 log = structlog.get_logger(__name__)
 
 ALL_KEYS = "0123456789*#"
+SOON = timedelta(seconds=0.4)
+"""A sound that takes longer is waited for with music."""
 A_MOMENT = timedelta(seconds=1)
 
 
@@ -156,13 +158,25 @@ async def _awaited(channel: CallerChannel, errand: _Errand, limit: timedelta) ->
 async def _play(channel: CallerChannel, order: ivr.Play, voice: Voice) -> str | None:
     keys = ALL_KEYS if order.interruptible else ""
     for utterance in order.prompts:
-        path = await voice.path_of(utterance)
+        path = await _sound(channel, utterance, voice)
         if path is None:
             continue
         digit = await channel.play(path, keys)
         if digit is not None:
             return digit
     return None
+
+
+async def _sound(channel: CallerChannel, utterance: Utterance, voice: Voice) -> str | None:
+    """The sound of what is said for the first time, a name or a number, must be made: he hears music meanwhile."""
+    making = asyncio.ensure_future(voice.path_of(utterance))
+    try:
+        done, _ = await asyncio.wait({making}, timeout=SOON.total_seconds())
+        if not done:
+            await channel.soothe()
+        return await making
+    finally:
+        making.cancel()
 
 
 async def _listen(
