@@ -7,7 +7,7 @@ Every name in it says that it is made up.
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import Column, select
+from sqlalchemy import Column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.business_items import HoursEntry, ReasonCode
@@ -256,6 +256,18 @@ async def _load_users(connection: AsyncConnection, password_hash: str) -> None:
             await put_password_hash(connection, user.user_id, password_hash)
         else:
             await put_user(connection, user)
+    await _give_supervisor_his_desk(connection)
+
+
+async def _give_supervisor_his_desk(connection: AsyncConnection) -> None:
+    """In databases made before he had one; a login that sits at another desk, or is no supervisor's now, stays."""
+    users = tables.users
+    await connection.execute(
+        update(users)
+        .where(users.c.name == "super", users.c.role == "supervisor", users.c.agent_id.is_(None))
+        .where(~select(users.c.user_id).where(users.c.agent_id == SUPERVISOR_AGENT).correlate(None).exists())
+        .values(agent_id=SUPERVISOR_AGENT)
+    )
 
 
 async def _present(connection: AsyncConnection, column: Column[str]) -> frozenset[str]:

@@ -71,6 +71,19 @@ async def test_the_demo_is_what_it_promises(database: Database) -> None:
     assert len(await configuration.dispositions()) >= 5
 
 
+async def test_a_supervisor_of_before_gets_his_desk(database: Database) -> None:
+    await load(database)
+    theirs = tables.users.c.name == "super"
+    users = StoredUsers(database)
+    for before, after in ((None, SUPERVISOR_AGENT), (AgentId("1001"), AgentId("1001"))):
+        async with database.writing() as connection:
+            await connection.execute(update(tables.users).where(theirs).values(agent_id=before))
+        await load(database)
+        user = await users.by_name("super")
+        assert user is not None
+        assert user.agent_id == after
+
+
 async def test_the_known_callers_have_their_history(database: Database) -> None:
     await load(database)
     customers = StoredCustomers(database)

@@ -4,6 +4,7 @@ export const en = {
   lastHour: 'Last hour',
   lineWaiting: 'Waiting in the last hour, at most {most} at once, {now} now',
   lineLevel: 'Service level of each half hour in the last hour, now {now}',
+  withinSeconds: '{seconds} s',
   formula: {
     waiting: 'Waiting: everybody in the queue now, callbacks that keep their place included. Opens the list.',
     longest: 'Longest wait: now minus the earliest entry of those who wait. Opens the list.',
@@ -111,6 +112,7 @@ export const zh: typeof en = {
   lastHour: '近一小时',
   lineWaiting: '近一小时的等待人数，最多 {most} 人，现在 {now} 人',
   lineLevel: '近一小时内每半小时的服务水平，现在 {now}',
+  withinSeconds: '{seconds} 秒',
   formula: {
     waiting: '等待：当前队列中的所有人，包括保留位置的回呼。点击查看名单。',
     longest: '最长等待：当前时间减去最早进入者的时间。点击查看名单。',
@@ -129,7 +131,7 @@ export const zh: typeof en = {
   },
   settings: {
     title: '颜色与队列',
-    open: '颜色…',
+    open: '颜色……',
     hint: '数值从何时起着色，仅对您本人、在您登录的每个屏幕上有效。留空：按各队列的承诺。',
     which: '阈值适用于',
     every: '所有队列',
@@ -176,7 +178,7 @@ export const zh: typeof en = {
   },
   wall: {
     title: '墙面大屏',
-    open: '大屏…',
+    open: '大屏……',
     show: '在此显示',
     hint: '链接无需登录即可显示队列数据，不含任何客户或坐席信息。可随时吊销。',
     notAllowed: '服务器设置不允许链接（wall_links）。已登录者仍可打开此页面。',
@@ -194,7 +196,7 @@ export const zh: typeof en = {
     never: '从未使用',
     none: '还没有链接。',
     lost: '连接已中断 {duration}。以下为旧数据。',
-    connecting: '正在连接…',
+    connecting: '正在连接……',
     closed: '此链接已失效。请向主管索取新的链接。',
     signIn: '请从看板打开此页面，或使用链接。',
     waiting: '等待',

@@ -36,7 +36,7 @@ export const en = {
 }
 
 export const zh: typeof en = {
-  open: '转接…',
+  open: '转接……',
   title: '转接来电',
   kind: { label: '转接到', agent: '同事', queue: '队列', number: '外线号码' },
   search: '搜索',
@@ -47,7 +47,7 @@ export const zh: typeof en = {
   noteHint: '对方振铃前即可看到',
   blind: '直接转接',
   consult: '先咨询',
-  loading: '正在查询…',
+  loading: '正在查询……',
   nobody: '没有匹配项。',
   notNow: '暂不可用',
   waiting: '{count} 人等待',
