@@ -475,6 +475,8 @@ class _Server:
             new_id=lambda: OfferId(f"con-{uuid.uuid4().hex}."),
         )
         self._bridge.transfer_lines.reports = consulting
+        rejoining = Rejoining(floor=self._floor, talks=transfers, line=self._bridge.rejoin_lines)
+        self._bridge.rejoin_lines.lost = rejoining.lost
         self._floor.watch(consulting.watch)
         calling_out = CallingOut(
             floor=self._floor,
@@ -596,7 +598,7 @@ class _Server:
                 supervisor=supervision,
                 monitoring=self._monitoring,
                 transfers=transfers,
-                rejoining=Rejoining(floor=self._floor, line=self._bridge.rejoin_lines),
+                rejoining=rejoining,
                 consulting=consulting,
                 calling_out=calling_out,
                 notices=self._notices,

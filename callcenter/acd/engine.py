@@ -578,7 +578,9 @@ class AcdEngine:
 
     def _report_talk_ended(self, message: cmd.ReportTalkEnded, now: datetime) -> list[Output]:
         agent_id = self.picture.talks.get(message.offer_id)
-        return [] if agent_id is None else self._steps.end_talk(self.picture.agents[agent_id], message.side, now)
+        if agent_id is None:
+            return []
+        return self._steps.end_talk(self.picture.agents[agent_id], message.side, now, phone_lost=message.phone_lost)
 
     def _call_out(self, message: cmd.CallOut, now: datetime) -> list[Output]:
         return self._calls_out.begin(message, now)

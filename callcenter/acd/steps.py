@@ -189,14 +189,35 @@ class Steps:
         agent.rest_until = None
         self.picture.after_change(agent)
 
-    def end_talk(self, agent: AgentRecord, side: ev.Side | None, now: datetime, *, stays: bool = False) -> list[Output]:
-        """A talk is over; who `stays` goes straight on into another one, and wrap-up is only the step between."""
+    def end_talk(
+        self,
+        agent: AgentRecord,
+        side: ev.Side | None,
+        now: datetime,
+        *,
+        stays: bool = False,
+        phone_lost: bool = False,
+    ) -> list[Output]:
+        """A talk is over; who `stays` goes straight on into another one, and wrap-up is only the step between.
+
+        Whose `phone_lost` is gets nothing more, whatever he wished for himself standing above it.
+        """
         interaction_id, offer_id, queue_id = agent.interaction_id, agent.offer_id, agent.queue_id
         if interaction_id is None or offer_id is None:
             raise RuntimeError(f"agent {agent.agent_id} talks without an interaction")
-        out: list[Output] = [
-            ev.TalkEnded(interaction_id=interaction_id, at=now, agent_id=agent.agent_id, offer_id=offer_id, side=side)
-        ]
+        out: list[Output] = []
+        if phone_lost and (agent.wish is None or agent.wish.reason == Reason.DESKTOP_LOST):
+            out += self.wish(agent, Wish(state=AgentState.NOT_READY, reason=Reason.PHONE_LOST), now)
+        out.append(
+            ev.TalkEnded(
+                interaction_id=interaction_id,
+                at=now,
+                agent_id=agent.agent_id,
+                offer_id=offer_id,
+                side=side,
+                phone_lost=phone_lost,
+            )
+        )
         queue = self.picture.queues.get(queue_id) if queue_id is not None else None
         pause = queue.config.wrap_up if queue is not None and not stays else timedelta()
         if pause <= timedelta() and not stays:

@@ -1,19 +1,18 @@
 """An agent's phone in the browser that was lost in a talk, and comes back: the page was loaded anew, or crashed.
 
 Law: the talk stays the talk it was (its interaction, its offer, its begin); the caller hears music until the phone is
-back, and nobody else is given him meanwhile.
+back, and nobody else is given him meanwhile. Is it not back in time, he has the first place of the queue he came from.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from callcenter.acd.picture import Picture
-from callcenter.app.floor import caller_leg
+from callcenter.app.call_state import CallState
+from callcenter.app.transfers import OwnTalk
 from callcenter.domain.agents import Phone, PhoneKind
 from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
-from callcenter.domain.interactions import Interaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,8 @@ class PartedTalk:
     phone: Phone
     shown_number: str
     shown_name: str
+    next_state: CallState
+    """What the caller goes on with should the phone not come back."""
 
 
 class RejoinLine(Protocol):
@@ -49,17 +50,25 @@ class TalkingFloor(Protocol):
         """The engine's picture."""
         ...
 
-    @property
-    def interactions(self) -> Mapping[InteractionId, Interaction]:
-        """Live interactions."""
+
+class Talks(Protocol):
+    """What is asked of the talks that agents have (`Transfers`)."""
+
+    def talk_of(self, agent_id: AgentId) -> OwnTalk:
+        """The agent's talk with a caller; raises `Conflict`."""
+        ...
+
+    def state_for_front(self, talk: OwnTalk) -> CallState:
+        """What the caller's channel carries on the way to the first place of his queue."""
         ...
 
 
 class Rejoining:
-    """What the page says of its phone."""
+    """What the page says of its phone, and what the exchange says of one that fell silent."""
 
-    def __init__(self, *, floor: TalkingFloor, line: RejoinLine) -> None:
+    def __init__(self, *, floor: TalkingFloor, talks: Talks, line: RejoinLine) -> None:
         self._floor = floor
+        self._talks = talks
         self._line = line
 
     async def away(self, agent_id: AgentId) -> None:
@@ -75,19 +84,27 @@ class Rejoining:
             raise Conflict(f"agent {agent_id} is in no talk over the phone in his browser", code="not_in_talk")
         await self._line.join(talk)
 
+    def lost(self, offer_id: OfferId) -> PartedTalk | None:
+        """The talk, over whatever phone, that the caller waits in, its phone having fallen silent; None without one."""
+        agent_id = self._floor.picture.talks.get(offer_id)
+        return self._parted(agent_id) if agent_id is not None else None
+
     def _talk_of(self, agent_id: AgentId) -> PartedTalk | None:
-        agent = self._floor.picture.agent(agent_id)
-        record = self._floor.interactions.get(agent.interaction_id) if agent.interaction_id is not None else None
-        caller = caller_leg(record) if record is not None else None
-        is_here = agent.in_talk and agent.phone.kind is PhoneKind.BROWSER
-        if not is_here or record is None or caller is None or agent.offer_id is None:
+        is_here = self._floor.picture.agent(agent_id).phone.kind is PhoneKind.BROWSER
+        return self._parted(agent_id) if is_here else None
+
+    def _parted(self, agent_id: AgentId) -> PartedTalk | None:
+        try:
+            talk = self._talks.talk_of(agent_id)
+        except Conflict:
             return None
         return PartedTalk(
-            offer_id=agent.offer_id,
-            interaction_id=record.interaction_id,
+            offer_id=talk.offer_id,
+            interaction_id=talk.record.interaction_id,
             agent_id=agent_id,
-            caller_id=caller.leg_id,
-            phone=agent.phone,
-            shown_number=record.ani.e164 or record.ani.raw,
-            shown_name=record.caller_name,
+            caller_id=talk.caller_leg_id,
+            phone=self._floor.picture.agent(agent_id).phone,
+            shown_number=talk.record.ani.e164 or talk.record.ani.raw,
+            shown_name=talk.record.caller_name,
+            next_state=self._talks.state_for_front(talk),
         )

@@ -131,6 +131,8 @@ class PbxConfig:
     """How long who is asked after the talk hears music while the server is away; then his call ends."""
     rejoin_limit_seconds: int = 30
     """How long a caller hears music while the phone of his agent, lost in the talk, is awaited."""
+    browser_silence_seconds: int = 15
+    """How long an agent's browser may send nothing in a talk until its phone counts as lost."""
     modules_present: frozenset[str] = frozenset()
 
     @property
@@ -163,6 +165,7 @@ def check(config: PbxConfig) -> None:
         ("agent_wait_limit_seconds", config.agent_wait_limit_seconds),
         ("survey_patience_seconds", config.survey_patience_seconds),
         ("rejoin_limit_seconds", config.rejoin_limit_seconds),
+        ("browser_silence_seconds", config.browser_silence_seconds),
         ("qualify_seconds", config.qualify_seconds),
         ("session_expires_seconds", config.session_expires_seconds),
     ):

@@ -1,10 +1,12 @@
 """Orders over AMI for an agent's phone that was lost in a talk: music for the caller, and the phone rung once more.
 
 Law: the new channel of the agent has the id of the old one, the offer's, so that all that knows the talk by it still
-does; it is ordered only when the old one is gone, for the exchange refuses an id twice.
+does; it is ordered only when the old one is gone, for the exchange refuses an id twice. What comes next should nobody
+be back is on the caller's channel before he waits, or, where his agent's phone fell silent, while he does.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -15,8 +17,10 @@ from callcenter.asterisk.ami import AmiClient
 from callcenter.asterisk.ami_codec import AmiMessage
 from callcenter.asterisk.errors import AmiActionFailed, AmiError
 from callcenter.asterisk.orders import ACTION_TIMEOUT, OutsideLine, caller_id_of, dial_string
-from callcenter.asterisk.translate import Translator
+from callcenter.asterisk.transfer_lines import NEXT_VARIABLE
+from callcenter.asterisk.translate import LOST, Translator
 from callcenter.domain.errors import Conflict
+from callcenter.domain.ids import OfferId
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +34,8 @@ class RejoinLines:
     """The port `RejoinLine`."""
 
     def __init__(self, client: AmiClient, outside: OutsideLine, translator: Translator) -> None:
+        self.lost: Callable[[OfferId], PartedTalk | None] = lambda _: None
+        """Tells the talk whose phone fell silent; to be set before there is one."""
         self._client = client
         self._outside = outside
         self._translator = translator
@@ -69,11 +75,19 @@ class RejoinLines:
                 raise _not_done(error) from error
 
     def hear(self, event: AmiMessage) -> None:
-        """A channel that was to end has ended."""
-        if event.get("Event") == "Hangup":
-            ending = self._ending.get(event.get("Uniqueid", ""))
-            if ending is not None:
-                ending.set()
+        """A channel that was to end has ended, or one has whose phone fell silent; to be told after the translator."""
+        if event.get("Event") != "Hangup":
+            return
+        leg_id = event.get("Uniqueid", "")
+        ending = self._ending.get(leg_id)
+        if ending is not None:
+            ending.set()
+        if event.variables().get("CC_CONNECT") == LOST and self._translator.is_parted(OfferId(leg_id)):
+            talk = self.lost(OfferId(leg_id))
+            log.warning("phone_fell_silent", offer_id=leg_id, known=talk is not None)
+            if talk is not None:
+                answer = self._client.send_nowait("Setvar", _next_of(talk), ACTION_TIMEOUT)
+                answer.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _turn(self, talk: PartedTalk) -> asyncio.Lock:
         """One order for a talk at a time: the page that goes and the one that comes may cross."""
@@ -88,6 +102,7 @@ class RejoinLines:
         ending = self._ending[talk.offer_id] = asyncio.Event()
         redirect = {"Channel": talk.caller_id, "Context": CONTEXT, "Exten": "wait", "Priority": "1"}
         try:
+            await self._client.action("Setvar", _next_of(talk), ACTION_TIMEOUT)
             await self._client.action("Redirect", redirect, ACTION_TIMEOUT)
             try:
                 await self._client.action("Hangup", {"Channel": talk.offer_id, "Cause": "16"}, ACTION_TIMEOUT)
@@ -105,6 +120,10 @@ class RejoinLines:
             log.warning("lost_phone_stays", offer_id=talk.offer_id)
         finally:
             del self._ending[talk.offer_id]
+
+
+def _next_of(talk: PartedTalk) -> dict[str, str]:
+    return {"Channel": talk.caller_id, "Variable": NEXT_VARIABLE, "Value": talk.next_state.encode()}
 
 
 def _not_done(error: AmiError) -> Conflict:

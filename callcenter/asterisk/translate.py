@@ -5,7 +5,7 @@ Law: pure; what is said here of a leg that has left is final, for a list of chan
 
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +25,8 @@ from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferCause
 
 REMEMBERED_DEPARTURES: Final = 10_000
+LOST: Final = "lost"
+"""In CC_CONNECT of an agent's channel whose phone fell silent in the talk."""
 
 _STOPPED: Final = 26
 #: Q.850 causes with which an agent's phone declines (docs/asterisk.md has them as they were seen).
@@ -171,6 +173,10 @@ class Translator:
             is_asked = decode(leg.call_state).stage is CallStage.AFTER
             known.talked = known.talked or leg.bridge_id is not None or is_asked
             known.transferred = known.transferred or (leg.transferred and leg.bridge_id is not None)
+            if leg.rejoined_by is None and self._rejoining.get(OfferId(leg.served_by)) == leg.interaction_id:
+                # His agent's phone was just lost, and the dialplan is about to let him wait for it.
+                leg = replace(leg, rejoined_by=OfferId(leg.served_by))
+                legs[-1] = leg
             if leg.rejoined_by is not None:
                 self.begin_rejoin(leg.rejoined_by, leg.interaction_id)
         alive = {leg.leg_id for leg in legs}
@@ -244,6 +250,8 @@ class Translator:
         cause = _number(event.get("Cause", ""))
         if cause == _PLAIN_BYE:
             cause = _NORMAL_CLEARING
+        if self._was_lost(leg, event) and leg.offer_id is not None:
+            self.begin_rejoin(leg.offer_id, leg.interaction_id)
         if leg.role is LegRole.AGENT and leg.offer_id in self._rejoining:
             # The phone comes back under the same id, and the talk has not ended.
             self._strike(leg_id)
@@ -267,6 +275,12 @@ class Translator:
             if customer is not None and customer.offer_id == leg.offer_id:
                 self._orphans.append(customer_id)
             yield cmd.ReportOfferFailed(offer_id=leg.offer_id, cause=_failure(leg, cause, event))
+
+    def _was_lost(self, leg: _Leg, event: AmiMessage) -> bool:
+        """Whether this agent's phone fell silent in the talk, so that the dialplan lets his caller wait for it."""
+        caller = self._caller_of(leg.interaction_id)
+        is_lost = leg.role is LegRole.AGENT and leg.talked and event.variables().get("CC_CONNECT") == LOST
+        return is_lost and caller is not None and not caller.hung_up_by_itself
 
     def _caller_gone(self, leg: _Leg, now: datetime, cause: int | None, *, was_up: bool) -> Iterator[Message]:
         """A callback's customer who never was in a talk, nor in his place, has not been reached."""
@@ -296,7 +310,7 @@ class Translator:
         if leg is not None and event.get("UserEvent") == "CcRejoinOver":
             offer_id = OfferId(event.get("Offer", ""))
             self.end_rejoin(offer_id)
-            yield cmd.ReportTalkEnded(offer_id=offer_id)
+            yield cmd.ReportTalkEnded(offer_id=offer_id, phone_lost=True)
             return
         if leg is None or leg.waits:
             return

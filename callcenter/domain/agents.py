@@ -142,5 +142,7 @@ class Reason(StrEnum):
     PHONE_BUSY = "phone_busy"
     PHONE_UNREACHABLE = "phone_unreachable"
     DESKTOP_LOST = "desktop_lost"
+    PHONE_LOST = "phone_lost"
+    """It was lost in a talk and did not come back."""
     FORCED = "forced"
     """A supervisor said so and gave no reason."""

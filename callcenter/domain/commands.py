@@ -242,6 +242,8 @@ class ReportTalkEnded:
 
     offer_id: OfferId
     side: Side | None = None
+    phone_lost: bool = False
+    """The agent's phone was lost in the talk and did not come back in time: nothing more is offered to him."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

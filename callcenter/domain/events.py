@@ -373,6 +373,8 @@ class TalkEnded:
     agent_id: AgentId
     offer_id: OfferId
     side: Side | None = None
+    phone_lost: bool = False
+    """The agent's phone was lost and did not come back in time: the caller waits again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

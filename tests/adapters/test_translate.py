@@ -127,6 +127,21 @@ def test_a_phone_that_is_awaited_ends_no_talk_and_its_return_is_the_same_talk() 
     assert [r.side for r in told if isinstance(r, cmd.ReportTalkEnded)][:1] == [ev.Side.AGENT]
 
 
+def test_a_phone_that_fell_silent_in_the_talk_does_not_end_it() -> None:
+    events = recorded("answered_agent_hangs_up")
+    [offer_id] = offers_in(events)
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    caller = next(e["Uniqueid"] for e in events if e.get("Context") == "cc-inbound")
+    translator.expect(OfferId(offer_id), InteractionId(caller), AgentId("1001"))
+    is_end = [e.get("Uniqueid") == offer_id and e.get("Event") in ("HangupRequest", "Hangup") for e in events]
+    for event in events[: is_end.index(True)]:
+        translator.handle(event, NOW)
+    hangup = next(e for e in events if e.get("Uniqueid") == offer_id and e.get("Event") == "Hangup")
+    kept = [pair for pair in hangup.headers if not pair[1].startswith("CC_CONNECT")]
+    assert translator.handle(AmiEvent((*kept, ("ChanVariable", "CC_CONNECT=lost"))), NOW) == []
+    assert translator.is_parted(OfferId(offer_id))
+
+
 def test_a_phone_that_does_not_come_back_ends_the_talk() -> None:
     events = recorded("answered_agent_hangs_up")
     [offer_id] = [OfferId(one) for one in offers_in(events)]
@@ -136,7 +151,7 @@ def test_a_phone_that_does_not_come_back_ends_the_talk() -> None:
         translator.handle(event, NOW)
     translator.begin_rejoin(offer_id, InteractionId(caller))
     over = AmiEvent((("Event", "UserEvent"), ("UserEvent", "CcRejoinOver"), ("Uniqueid", caller), ("Offer", offer_id)))
-    assert translator.handle(over, NOW) == [cmd.ReportTalkEnded(offer_id=offer_id)]
+    assert translator.handle(over, NOW) == [cmd.ReportTalkEnded(offer_id=offer_id, phone_lost=True)]
     assert not translator.is_parted(offer_id)
 
 

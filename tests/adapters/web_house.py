@@ -700,7 +700,7 @@ def furnish(
         supervisor=supervisor,
         monitoring=monitoring,
         transfers=transfers,
-        rejoining=Rejoining(floor=floor, line=FakeRejoinLine()),
+        rejoining=Rejoining(floor=floor, talks=transfers, line=FakeRejoinLine()),
         consulting=Consulting(
             floor=floor,
             line=transfer_line,

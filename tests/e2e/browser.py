@@ -7,10 +7,13 @@ Every screen has its own cookies. A screen notes what its page complained of; `C
 CALLCENTER_PICTURES names a folder for the pictures that are made on the way; without it none are made.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, TypeVar, cast
@@ -318,6 +321,7 @@ class Chromium:
 
     def __init__(self, web_url: str) -> None:
         self._web_url = web_url
+        self._mark = f"--callcenter-browser={uuid.uuid4().hex}"
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._screens: list[Screen] = []
@@ -330,7 +334,7 @@ class Chromium:
         expect.set_options(timeout=PATIENCE_MS)
         self._playwright = await async_playwright().start()
         try:
-            self._browser = await self._playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+            self._browser = await self._playwright.chromium.launch(executable_path=path, args=[*FLAGS, self._mark])
         except BaseException:
             await self._playwright.stop()
             raise
@@ -341,6 +345,15 @@ class Chromium:
         assert self._browser is not None
         await self._browser.close()
         await self._playwright.stop()
+
+    def kill(self) -> None:
+        """SIGKILL to the browser and all it has started, as when the power goes; its screens are forgotten."""
+        assert self._playwright is not None
+        mine = _processes_below(_process_with(self._mark))
+        for process in mine:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._screens.clear()
 
     async def close_screens(self) -> None:
         """Sign everybody out and close the windows; AssertionError with what their pages complained of."""
@@ -391,3 +404,22 @@ class Chromium:
         screen = kind(context, await context.new_page(), self._web_url)
         self._screens.append(screen)
         return screen
+
+
+def _process_with(argument: str) -> int:
+    """The first process that was started with this argument."""
+    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        with contextlib.suppress(OSError):
+            if argument.encode() in (entry / "cmdline").read_bytes():
+                return int(entry.name)
+    raise AssertionError(f"no process was started with {argument}")
+
+
+def _processes_below(process: int) -> list[int]:
+    """The process and all that came from it."""
+    found = [process]
+    for each in found:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{each}/task").iterdir():
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return found

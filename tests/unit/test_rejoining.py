@@ -2,18 +2,35 @@
 
 import pytest
 
+from callcenter.app.call_state import CallStage
+from callcenter.app.callback_choice import Numbers
 from callcenter.app.rejoining import Rejoining
+from callcenter.app.sent_callers import FRONT_PRIORITY
+from callcenter.app.transfers import Transfers
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import Phone, PhoneKind
+from callcenter.domain import events as ev
+from callcenter.domain.agents import AgentState, Phone, PhoneKind, Reason
 from callcenter.domain.errors import Conflict
-from tests.fakes import FakeRejoinLine
+from callcenter.domain.ids import OfferId, TransferId
+from tests.fakes import FakeRejoinLine, FakeTransferLine
 from tests.office import AGENT, CALL, Office
+
+
+def talks(office: Office) -> Transfers:
+    return Transfers(
+        floor=office.floor,
+        line=FakeTransferLine(),
+        journal=office.journal,
+        numbers=Numbers(region="CN"),
+        clock=office.clock,
+        new_id=lambda: TransferId("t-1"),
+    )
 
 
 async def test_the_talk_of_the_browser_s_phone_is_parted_and_joined_as_the_same_talk() -> None:
     async with Office() as office:
         line = FakeRejoinLine()
-        rejoining = Rejoining(floor=office.floor, line=line)
+        rejoining = Rejoining(floor=office.floor, talks=talks(office), line=line)
         await office.agent()
         await office.tell(cmd.ChangePhone(agent_id=AGENT, phone=Phone(kind=PhoneKind.BROWSER)))
         await office.caller()
@@ -24,12 +41,16 @@ async def test_the_talk_of_the_browser_s_phone_is_parted_and_joined_as_the_same_
         [talk] = line.joined
         assert (talk.offer_id, talk.interaction_id, talk.agent_id) == (offer, CALL, AGENT)
         assert talk.caller_id == CALL
+        # Should nobody come back: the first place of the queue he came from.
+        then = talk.next_state
+        assert (then.stage, then.queue_id, then.priority) == (CallStage.QUEUE, "sales", FRONT_PRIORITY)
+        assert (then.sent, then.traits.transferred) == (None, True)
 
 
 async def test_who_talks_over_another_phone_or_not_at_all_is_left_alone() -> None:
     async with Office() as office:
         line = FakeRejoinLine()
-        rejoining = Rejoining(floor=office.floor, line=line)
+        rejoining = Rejoining(floor=office.floor, talks=talks(office), line=line)
         await office.agent()
         await rejoining.away(AGENT)
         for phone in (Phone(kind=PhoneKind.BROWSER), Phone(kind=PhoneKind.SIP)):
@@ -40,3 +61,41 @@ async def test_who_talks_over_another_phone_or_not_at_all_is_left_alone() -> Non
             with pytest.raises(Conflict, match="in no talk"):
                 await rejoining.back(AGENT)
         assert (line.parted, line.joined) == ([], [])
+
+
+async def test_a_talk_whose_phone_fell_silent_is_told_over_whatever_phone() -> None:
+    async with Office() as office:
+        rejoining = Rejoining(floor=office.floor, talks=talks(office), line=FakeRejoinLine())
+        await office.agent()
+        await office.caller()
+        offer = await office.talk()
+        talk = rejoining.lost(offer)
+        assert talk is not None
+        assert (talk.offer_id, talk.next_state.priority) == (offer, FRONT_PRIORITY)
+        assert rejoining.lost(OfferId("another")) is None
+
+
+async def test_who_does_not_come_back_is_not_ready_for_that_reason_and_the_record_tells_it() -> None:
+    async with Office() as office:
+        await office.agent()
+        await office.caller()
+        offer = await office.talk()
+        await office.desk.desktop_lost(AGENT)
+        await office.tell(cmd.ReportTalkEnded(offer_id=offer, phone_lost=True))
+        await office.tell(cmd.EndWrapUp(agent_id=AGENT, then=None, reason=None))
+        agent = office.desk.agent(AGENT)
+        assert (agent.state, agent.reason) == (AgentState.NOT_READY, Reason.PHONE_LOST)
+        [ended] = [event for event in office.journal.events if isinstance(event, ev.TalkEnded)]
+        assert ended.phone_lost
+
+
+async def test_what_he_wished_himself_stands_above_the_lost_phone() -> None:
+    async with Office() as office:
+        await office.agent()
+        await office.caller()
+        offer = await office.talk()
+        await office.tell(cmd.LogOut(agent_id=AGENT))
+        await office.tell(cmd.ReportTalkEnded(offer_id=offer, phone_lost=True))
+        wish = office.floor.picture.agent(AGENT).wish
+        assert wish is not None
+        assert wish.state is AgentState.LOGGED_OUT

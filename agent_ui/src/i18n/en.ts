@@ -124,6 +124,7 @@ export const en = {
       phone_busy: 'phone busy',
       phone_unreachable: 'phone cannot be reached',
       desktop_lost: 'desk was lost',
+      phone_lost: 'phone was lost in a talk',
       forced: 'set by a supervisor',
       unspecified: 'no reason given',
     },

@@ -116,6 +116,7 @@ export const zh: Messages = {
       phone_busy: '话机忙',
       phone_unreachable: '话机无法接通',
       desktop_lost: '坐席台失去连接',
+      phone_lost: '通话中话机失去连接',
       forced: '由班长设置',
       unspecified: '未说明原因',
     },
