@@ -105,10 +105,18 @@ async def test_whose_agent_does_not_come_back_has_the_first_place(house: Browser
             await other.desktop.end_wrap_up("ready")
     await house.quiet()
     row = row_of(house, interaction_id)
-    print(row)
+    assert (row["outcome"], row["agent_id"]) == ("answered", "1002")
     offers = house.invariants().rows("SELECT * FROM offers WHERE interaction_id = ?", interaction_id)
     assert [offer["agent_id"] for offer in offers] == ["1001", "1002"]
     if not dead:
+        told = house.invariants().rows("SELECT * FROM events WHERE interaction_id = ?", interaction_id)
+        assert any("talk_ended" in str(row) and "phone_lost" in str(row) for row in told)
         asked = await house.desktop("super")
-        agent = asked.documents["agents"]["1001"]
-        assert (agent["state"], agent["reason"]) == ("not_ready", "phone_lost")
+        await asked.until(
+            lambda: (
+                asked.documents["agents"]["1001"]["state"] == "not_ready"
+                and asked.documents["agents"]["1001"]["reason"] == "phone_lost"
+            ),
+            "not ready when the wrap-up is over",
+            30.0,
+        )
