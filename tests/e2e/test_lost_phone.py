@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from tests.e2e.browser import Chromium, Desk
 from tests.e2e.house import PASSWORD
+from tests.e2e.phones import Tone
 from tests.e2e.test_browser import KNOWN_EN, BrowserHouse, row_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -54,7 +55,7 @@ async def is_logged(house: BrowserHouse, what: str) -> bool:
 
 
 async def test_a_browser_that_is_killed_is_noticed_and_a_new_one_has_the_talk_back(house: BrowserHouse) -> None:
-    async with Chromium(house.web_url) as doomed, house.caller("4001", KNOWN_EN) as caller:
+    async with Chromium(house.web_url) as doomed, house.caller("4001", KNOWN_EN, sound=Tone(hertz=700)) as caller:
         desk = await in_a_talk(doomed, "1001")
         # Muted and on hold a browser sends all the same: that is not taken for its end.
         await desk.at("phone-mute").click()
