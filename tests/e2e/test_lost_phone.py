@@ -4,6 +4,7 @@ After every test the invariants I1-I4 are checked over everything that has happe
 """
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -111,7 +112,8 @@ async def test_whose_agent_does_not_come_back_has_the_first_place(house: Browser
     assert [offer["agent_id"] for offer in offers] == ["1001", "1002"]
     if not dead:
         told = house.invariants().rows("SELECT * FROM events WHERE interaction_id = ?", interaction_id)
-        assert any("talk_ended" in str(row) and "phone_lost" in str(row) for row in told)
+        ends = [json.loads(event["data"])["phone_lost"] for event in told if event["name"] == "TalkEnded"]
+        assert ends == [True, False]
         asked = await house.desktop("super")
         await asked.until(
             lambda: (
