@@ -121,8 +121,8 @@ async def test_interactions_are_listed_by_queue_outcome_and_day(database: Databa
     assert first.queue_id is not None
     assert await listed(queue_id=first.queue_id) == ["4.2", "4.1"]
     assert await listed(queue_id=QueueId("nobody's")) == []
-    assert await listed(outcome=first.outcome) == ["4.2", "4.1"]
-    assert await listed(outcome=Outcome.LOST_PBX) == []
+    assert await listed(outcomes=(first.outcome,)) == ["4.2", "4.1"]
+    assert await listed(outcomes=(Outcome.LOST_PBX,)) == []
     assert await listed(since=second.started_at) == ["4.2"]
     assert await listed(until=second.started_at) == ["4.1"]
     assert await listed(since=first.started_at, until=second.started_at, before=InteractionId("4.2")) == ["4.1"]

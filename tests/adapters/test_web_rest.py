@@ -171,6 +171,20 @@ def test_the_agent_as_the_contract_has_him(li: TestClient) -> None:
         "resting_until": None,
         "chats": 0,
         "chat_limit": 0,
+        "queue_id": None,
+        "queue_ids": [],
+        "customer_name": None,
+        "today": {
+            "handled": 0,
+            "offers": 0,
+            "missed": 0,
+            "rejected": 0,
+            "talk_seconds": 0.0,
+            "hold_seconds": 0.0,
+            "wrap_up_seconds": 0.0,
+            "ready_seconds": 0.0,
+            "not_ready_seconds": 0.0,
+        },
     }
 
 
@@ -307,6 +321,8 @@ def test_an_interaction_with_its_timeline(li: TestClient, house: WebHouse) -> No
                 "language": "",
                 "last_agent_id": None,
                 "account_manager_id": None,
+                "transferred": False,
+                "segments": [],
             },
             "callback": None,
             "placed_at": None,
@@ -314,9 +330,14 @@ def test_an_interaction_with_its_timeline(li: TestClient, house: WebHouse) -> No
         },
     }
     assert "PJSIP" not in str(timeline)
+    handling = found.pop("handling")
+    assert [talk["agent_id"] for talk in handling["talks"]] == ["1001"]
+    assert (handling["transfers"], handling["consultations"]) == ([], [])
     assert found == {
         "interaction_id": record.interaction_id,
         "media_type": "voice",
+        "direction": "inbound",
+        "consulted_seconds": 0.0,
         "started_at": "2026-11-02T09:00:00Z",
         "ended_at": None,
         "stage": "talking",
