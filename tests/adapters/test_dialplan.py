@@ -95,6 +95,11 @@ class Script:
                     return message
                 await self._news.wait()
 
+    async def until_asked(self, enough: Callable[[], bool]) -> None:
+        """Wait for questions, while the phones of this very loop go on."""
+        async with asyncio.timeout(30), self._news:
+            await self._news.wait_for(enough)
+
     def named(self, name: str, **wanted: str) -> list[Message]:
         wanted["Event"] = name
         return [m for m in self.events if all(m.get(k) == v for k, v in wanted.items())]
@@ -128,7 +133,9 @@ class Script:
     async def _question(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\n\n")).decode()
         fields = dict(line.split(": ", 1) for line in head.strip().split("\n") if ": " in line)
-        self.questions.append([fields.get(f"agi_arg_{number}", "") for number in range(1, 15)])
+        async with self._news:
+            self.questions.append([fields.get(f"agi_arg_{number}", "") for number in range(1, 15)])
+            self._news.notify_all()
 
         async def command(line: str) -> str:
             writer.write(f"{line}\n".encode())
@@ -239,13 +246,15 @@ async def test_a_question_that_hangs_is_covered_by_music(script: Script) -> None
     script.answer = hang_later
     async with Caller(server=SERVER, dnis="4000", ani="+442079460000") as caller:
         await caller.answered()
-        async with asyncio.timeout(10):
-            while len(script.questions) < 3:
-                await caller.audio.hear_sound()
+        await script.until_asked(lambda: len(script.questions) >= 3)
         await caller.audio.hear_sound()
         assert len(script.questions) == 3
         release.set()
     assert [question[9] for question in script.questions[:3]] == ["1", "2", "3"]
+
+
+GAP_SECONDS = 0.25
+"""What a busy machine may hold packets up; music that is stopped and begun again has a longer gap."""
 
 
 async def pressed(script: Script, caller: Caller, keys: int) -> str:
@@ -254,9 +263,8 @@ async def pressed(script: Script, caller: Caller, keys: int) -> str:
     def reported() -> str:
         return "".join(question[13] for question in script.questions)
 
-    async with asyncio.timeout(30):
-        while len(reported()) < keys:
-            await caller.audio.hear_sound()
+    await script.until_asked(lambda: len(reported()) >= keys)
+    await caller.audio.hear_sound()
     return reported()
 
 
@@ -279,7 +287,7 @@ async def test_of_a_flood_of_keys_in_music_none_is_lost(script: Script, keys_by:
             await caller.press(key)
             await asyncio.sleep(chance.uniform(0.2, 0.3))
         assert await pressed(script, caller, len(keys)) == keys
-        assert silences(caller.audio.heard, answered_at + 1, time.monotonic(), longer_than=0.1) == []
+        assert silences(caller.audio.heard, answered_at + 1, time.monotonic(), longer_than=GAP_SECONDS) == []
 
 
 async def test_a_key_ends_the_music_at_once_and_any_other_is_passed_over(script: Script) -> None:
@@ -300,7 +308,7 @@ async def test_a_key_ends_the_music_at_once_and_any_other_is_passed_over(script:
         # What was pressed before it is told too: it may mean something where the server asks.
         assert await pressed(script, caller, 3) == "9#2"
         assert len(script.questions) == 2
-        assert silences(caller.audio.heard, answered_at + 1, time.monotonic(), longer_than=0.1) == []
+        assert silences(caller.audio.heard, answered_at + 1, time.monotonic(), longer_than=GAP_SECONDS) == []
         # An agent gets him out of it as out of any music, and keys of the talk are nobody's choice.
         leg = await script.offer(phone, await arrived(script, "+442079460000"), "one")
         await script.until(Event="BridgeEnter", Uniqueid=leg)
@@ -325,9 +333,7 @@ async def test_a_key_is_told_until_there_is_a_verdict_on_it(script: Script) -> N
         await caller.press("4")
         assert await pressed(script, caller, 3) == "334"
         count = len(script.questions)
-        async with asyncio.timeout(10):
-            while len(script.questions) < count + 3:
-                await caller.audio.hear_sound()
+        await script.until_asked(lambda: len(script.questions) >= count + 3)
         assert [question[13] for question in script.questions[count:]] == ["", "", ""]
 
 
@@ -384,9 +390,7 @@ async def test_the_caller_goes_on_waiting_when_the_agent_answers_for_nobody(scri
 async def test_no_caller_can_shift_the_arguments_of_the_question(script: Script, name: str, arrives: str) -> None:
     async with Caller(server=SERVER, dnis="+8640012345", ani="sales.team", display_name=name) as caller:
         await caller.answered()
-        async with asyncio.timeout(10):
-            while not script.questions:
-                await caller.audio.hear_sound()
+        await script.until_asked(lambda: bool(script.questions))
     question = script.questions[0]
     assert question[1:7] == ["stage=new", "%2B8640012345", "sales.team", arrives, "allowed_not_screened", "trunk-tests"]
     assert question[9:] == ["1", "", "", "", ""]
