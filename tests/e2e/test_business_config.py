@@ -102,7 +102,7 @@ def test_what_cannot_be_used_is_told_with_its_place_and_changes_nothing(office: 
     office.run("config", "apply", str(EXAMPLE))
     add = ("user", "add", "li", "--password-stdin", "--role")
     assert "has 5 characters; 10 to 1000" in office.run(*add, "administrator", said="short\n", status=2)
-    assert "needs --agent" in office.run(*add, "agent", said="long enough\n", status=2)
+    assert "needs the agent he is" in office.run(*add, "agent", said="long enough\n", status=2)
     assert "no agent 9; known: 1001" in office.run(*add, "agent", "--agent", "9", said="long enough\n", status=2)
     assert "no role 'king'" in office.run(*add, "king", said="long enough\n", status=2)
     assert "use --password-stdin" in office.run("user", "add", "li", "--role", "administrator", status=2)
