@@ -20,7 +20,7 @@ from callcenter.commands import configuration, flows, people, prompts, tables
 from callcenter.commands.running import EXIT_FAILED, ConfigOption, run_to_end, settings_from
 from callcenter.demo import demo_info_from_environment, run_demo
 from callcenter.doctor import Level, examine
-from callcenter.logs import configure_logs, silence_logs
+from callcenter.logs import configure_logs, show_where_it_stands, silence_logs
 from callcenter.operate import write_asterisk_files
 from callcenter.settings import Settings
 from callcenter.simulate.command import simulate_lines
@@ -67,6 +67,7 @@ def serve(
         if config is not None:
             command += ["--config", str(config)]
         raise typer.Exit(run_to_end(_watch(Watch(command))))
+    show_where_it_stands()
     raise typer.Exit(run_to_end(_serve(settings)))
 
 

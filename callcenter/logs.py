@@ -3,7 +3,9 @@
 Law: an error's traceback carries no values of variables, for among them are callers' names and numbers, and secrets.
 """
 
+import faulthandler
 import logging
+import signal
 import sys
 
 import structlog
@@ -15,6 +17,15 @@ def silence_logs() -> None:
     """For commands that say themselves what is to be said."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger().addHandler(logging.NullHandler())
+
+
+def show_where_it_stands() -> None:
+    """On SIGUSR1 print the lines of code where each thread is, on SIGABRT, as a watch sends it, before it ends.
+
+    Written by a signal handler in C: a server whose event loop stands still tells it as well.
+    """
+    faulthandler.enable(sys.stderr)
+    faulthandler.register(signal.SIGUSR1, sys.stderr, all_threads=True)
 
 
 def configure_logs(settings: Settings) -> None:

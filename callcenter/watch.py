@@ -27,6 +27,7 @@ EXIT_SETTINGS: Final = 2
 EXIT_TRY_LATER: Final = 75
 """The exit status of a server that something keeps from starting which may come back by itself: the database."""
 _FAREWELL_SECONDS: Final = 10.0
+_LAST_WORD_SECONDS: Final = 1.0
 
 
 class Notifier:
@@ -181,6 +182,7 @@ class Watch:
                 left = self._heard + limit.total_seconds() - time.monotonic()
                 if left <= 0:
                     log.error("server_frozen", silent_seconds=round(time.monotonic() - self._heard, 1))
+                    await _last_word(process)
                     await _kill(process)
                     return End.FROZEN, await exited
                 # The limit gets shorter when the server says that it is ready, so look again in time for that.
@@ -225,6 +227,15 @@ async def _farewell(process: asyncio.subprocess.Process) -> None:
             await process.wait()
     except TimeoutError:
         await _kill(process)
+
+
+async def _last_word(process: asyncio.subprocess.Process) -> None:
+    """Let a frozen server say where it stands, as systemd does (WatchdogSignal=SIGABRT); a stopped one cannot."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_SECONDS):
+                await process.wait()
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

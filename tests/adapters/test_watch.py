@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, Watch, WatchConfig
 
 CONFIG = WatchConfig(
@@ -73,6 +75,23 @@ async def test_a_frozen_server_is_killed_and_started_again(tmp_path: Path) -> No
         os.kill(frozen, signal.SIGSTOP)
         await until(lambda: starts(log) >= 2)
         assert watch.process.pid != frozen
+
+
+async def test_a_frozen_server_says_where_it_stands(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "log"
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom callcenter.logs import show_where_it_stands\n"
+        "from callcenter.watch import Notifier\nshow_where_it_stands()\n"
+        "with Path(sys.argv[1]).open('a') as log:\n    print('started', file=log)\n"
+        "Notifier.from_environment().ready()\n"
+        "def stands_still():\n    time.sleep(600)\nstands_still()"
+    )
+    watch = Watch([sys.executable, "-c", program, str(log)], CONFIG)
+    task = asyncio.create_task(watch.run())
+    await until(lambda: starts(log) >= 2)
+    watch.stop()
+    await task
+    assert "in stands_still" in capfd.readouterr().err
 
 
 async def test_a_server_that_lives_is_left_alone(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ PROJECT = Path(__file__).parents[2]
 RING_TIMEOUT = timedelta(seconds=3)
 WRAP_UP = timedelta(seconds=20)
 LANGUAGE_ZH, LANGUAGE_EN = "1", "2"
+STACK_LINES = 60
+"""So much of a log may be where the threads of a server stand."""
 GREETING_SECONDS = 0.3
 STRAIGHT = "4900"
 """A number of the tests' own: straight into the operator's queue, whom every agent serves, without a word."""
@@ -269,7 +271,18 @@ class House:
                 raise AssertionError(f"{error}; {self.log_tail()}") from None
 
     def log_tail(self, lines: int = 15) -> str:
-        """The end of the server's log."""
+        """Whether the server lives, where it stands, and the end of its log."""
+        server = self.server
+        state = "never started"
+        if server is not None:
+            state = "runs" if server.returncode is None else f"ended with {server.returncode}"
+            if server.returncode is None:
+                server.send_signal(signal.SIGUSR1)
+                time.sleep(0.5)  # There is no telling when it has said it, and this is after a failure.
+                lines += STACK_LINES
+        return f"the server {state}; its log ends:\n{self._log_end(lines)}"
+
+    def _log_end(self, lines: int) -> str:
         text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
@@ -374,8 +387,12 @@ class House:
                 self._desktops.remove(desktop)
 
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 15.0) -> None:
-        """Wait until the condition holds."""
-        await until(condition, what, seconds=seconds, every_seconds=0.05)
+        """Wait until the condition holds; when it does not, tell what the server does."""
+        try:
+            await until(condition, what, seconds=seconds, every_seconds=0.05)
+        except AssertionError as error:
+            error.add_note(self.log_tail())
+            raise
 
     # ---- afterwards
 
