@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,8 +22,8 @@ import structlog
 from sqlalchemy import Connection, select
 
 from callcenter.app.values import RunKind, RunState, ValueRun
-from callcenter.crm.appraisal import History
 from callcenter.crm.gathering import Gathering
+from callcenter.crm.histories import Histories
 from callcenter.crm.learning import Learnt, RunPicture, learn, picture_of, trial_by_time
 from callcenter.crm.purchases import summarise
 from callcenter.crm.value_rules import ValueRules
@@ -34,6 +35,7 @@ from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable
 from callcenter.store.value_rows import (
     ROWS_A_PIECE,
+    Row,
     Written,
     known_between,
     known_of,
@@ -49,11 +51,12 @@ from callcenter.store.values import StoredValues, beat, kept
 
 log = structlog.get_logger(__name__)
 
-ROWS_A_WRITE: Final = 500
-CUSTOMERS_A_WRITE: Final = 100
+ROWS_A_WRITE: Final = 4_000
+CUSTOMERS_A_WRITE: Final = 500
 """On SQLite whoever writes waits for one transaction: some tens of milliseconds."""
 PAUSE: Final = timedelta(milliseconds=5)
-"""Between two transactions, so that whoever waits for the database gets his turn."""
+PAUSE_SHARE: Final = 0.3
+"""Of the time of a transaction, between it and the next: who waits for the database looks again every so often."""
 BEAT_EVERY: Final = timedelta(seconds=5)
 READ_LIMIT: Final = timedelta(seconds=60)
 WRITE_LIMIT: Final = timedelta(seconds=30)
@@ -62,6 +65,8 @@ OVERLAP: Final = timedelta(minutes=10)
 TRIES: Final = 30
 TRY_AGAIN: Final = timedelta(seconds=2)
 NICE: Final = 10
+CACHE_KIBIBYTES: Final = 64 * 1024
+"""Of pages: the rows of a transaction stand in thousands of places of the indexes, of which each comes up again."""
 LEARNING_PART: Final = 0.4
 """Of the progress of a whole run, what the learning is."""
 START_AGAIN: Final = timedelta(seconds=5)
@@ -170,7 +175,7 @@ class _Work:
 
             def look(
                 connection: Connection,
-                found: Sequence[History] = histories,
+                found: Histories = histories,
                 behind: str = known_after,
                 to: str | None = until,
             ) -> Written:
@@ -209,7 +214,6 @@ class _Work:
             self._customers += len(ids)
             progress = {"step": "judging", "part": self._customers / len(wanted), "customers": self._customers}
             await self._transaction(judge, progress)
-            await asyncio.sleep(PAUSE.total_seconds())
 
     async def _learn(self, rules: ValueRules) -> Learnt:
         today = self._lease.today
@@ -229,10 +233,8 @@ class _Work:
         )
         return learnt
 
-    async def _piece(
-        self, after: str, as_of: date, currency: str, rules: ValueRules
-    ) -> tuple[tuple[History, ...], str | None]:
-        def look(connection: Connection) -> tuple[tuple[History, ...], str | None]:
+    async def _piece(self, after: str, as_of: date, currency: str, rules: ValueRules) -> tuple[Histories, str | None]:
+        def look(connection: Connection) -> tuple[Histories, str | None]:
             return read_piece(connection, after, as_of=as_of, currency=currency, rules=rules, rows=self._rows_a_piece)
 
         return await self._look(look)
@@ -241,26 +243,21 @@ class _Work:
 
     async def _write(self, written: Written, progress: dict[str, object]) -> None:
         """In transactions of so many rows; only the last one says that the piece is done."""
-        moves: dict[object, list[dict[str, object]]] = {}
+        moves: dict[object, list[Row]] = {}
         for move in written.moves:
-            moves.setdefault(move["customer_id"], []).append(move)
+            moves.setdefault(move[0], []).append(move)
         self._changed += len(written.changed)
         rows = written.rows
         told: dict[str, object] = {"customers": self._customers, "changed": self._changed}
         step = self._rows_a_write
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            theirs = [move for row in part for move in moves.pop(row["customer_id"], ())]
+            theirs = [move for row in part for move in moves.pop(row[0], ())]
 
-            def put(
-                connection: Connection,
-                some: Sequence[dict[str, object]] = part,
-                theirs: Sequence[dict[str, object]] = theirs,
-            ) -> None:
+            def put(connection: Connection, some: Sequence[Row] = part, theirs: Sequence[Row] = theirs) -> None:
                 write(connection, some, theirs)
 
             await self._transaction(put, told)
-            await asyncio.sleep(PAUSE.total_seconds())
         rest = [move for listed in moves.values() for move in listed]
 
         def close(connection: Connection) -> None:
@@ -274,12 +271,18 @@ class _Work:
         return await self._tried(lambda: self._database.look(work, READ_LIMIT))
 
     async def _transaction(self, work: Callable[[Connection], None], values: dict[str, object]) -> None:
+        took = 0.0
+
         async def attempt() -> None:
+            nonlocal took
             async with self._database.writing(WRITE_LIMIT) as connection:
+                began = time.monotonic()
                 await beat(connection, self._lease.run_id, self._lease.owner, {**values, "beat_at": datetime.now(UTC)})
                 await connection.run_sync(work)
+            took = time.monotonic() - began
 
         await self._tried(attempt)
+        await asyncio.sleep(max(PAUSE.total_seconds(), took * PAUSE_SHARE))
 
     async def _say(self, values: dict[str, object]) -> None:
         await self._transaction(lambda _: None, values)
@@ -352,7 +355,7 @@ class ValuingProcess:
 
 
 async def _do(job: dict[str, str]) -> None:
-    database = Database(job["database_url"], pool_size=3)
+    database = Database(job["database_url"], pool_size=3, cache=CACHE_KIBIBYTES)
     try:
         while await run_values(database, timezone=ZoneInfo(job["timezone"])) is not None:
             pass

@@ -122,7 +122,7 @@ def conditional_purchases(
 
 def purchases_if_alive(model: BgNbd, frequency: FloatArray, age: FloatArray, time: float) -> FloatArray:
     """Purchases in (T, T + time] of customers who are alive at T; equal (x, T) are reckoned once."""
-    _, first, back = _different(frequency, age)
+    first, back = different_pairs(frequency, age)
     x, t = frequency[first], age[first]
     return _expectation(model, x, t, np.full(len(x), time))[back]
 
@@ -178,12 +178,12 @@ class _Likelihood:
         return height, slope
 
 
-def _different(frequency: FloatArray, age: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
-    """The different pairs, the first place of each, and each row's pair."""
+def different_pairs(frequency: FloatArray, age: FloatArray) -> tuple[IntArray, IntArray]:
+    """The first place of each different pair, and each row's pair."""
     _, of_frequency = np.unique(frequency, return_inverse=True)
     ages, of_age = np.unique(age, return_inverse=True)
-    pairs, first, back = np.unique(of_frequency * max(len(ages), 1) + of_age, return_index=True, return_inverse=True)
-    return pairs, first, back
+    _, first, back = np.unique(of_frequency * max(len(ages), 1) + of_age, return_index=True, return_inverse=True)
+    return first, back
 
 
 def _expectation(model: BgNbd, frequency: FloatArray, age: FloatArray, time: FloatArray) -> FloatArray:

@@ -3,18 +3,21 @@
 Law: what is gathered does not depend on how the customers were cut into pieces.
 """
 
-from collections.abc import Sequence
 from datetime import date
+from typing import Final
 from zlib import crc32
 
 import numpy as np
 
-from callcenter.crm.appraisal import History
+from callcenter.crm.histories import TEN_THOUSANDTHS, Histories
 from callcenter.crm.learning import MOST_LEARNT_FROM, CohortRow, Everyone
 from callcenter.crm.purchases import FloatArray, IntArray, Purchases
 
 MOST_COHORTS = 36
 """Months, the latest that are over."""
+_MONTHS: Final = 1_000_000
+"""More than there are between two purchases."""
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 class Gathering:
@@ -30,19 +33,15 @@ class Gathering:
         self._cohorts: dict[tuple[int, int], int] = {}
         self.customers = 0
 
-    def add(self, histories: Sequence[History]) -> None:
+    def add(self, histories: Histories) -> None:
         """Some more customers."""
-        if not histories:
+        if not len(histories):
             return
-        days = np.array([day.toordinal() for one in histories for day in one.days], dtype=np.int64)
-        months = np.array([day.year * 12 + day.month - 1 for one in histories for day in one.days], dtype=np.int64)
-        amounts = np.array([amount for one in histories for amount in one.amounts], dtype=np.float64)
-        counts = np.array([len(one.days) for one in histories], dtype=np.int64)
-        begins = np.cumsum(counts) - counts
-        spent = np.add.reduceat(amounts, begins)
-        self._figures.append((days[begins], days[begins + counts - 1], counts, spent, amounts[begins]))
-        self._count_cohorts(np.repeat(np.arange(len(counts)), counts), months, np.repeat(months[begins], counts))
-        self._keep_sample(histories, counts, days, amounts)
+        self._figures.append(
+            (histories.first, histories.last, histories.counts, histories.spent, histories.first_spent)
+        )
+        self._count_cohorts(histories)
+        self._keep_sample(histories)
         self.customers += len(histories)
 
     def everyone(self) -> Everyone:
@@ -73,18 +72,24 @@ class Gathering:
             for first in begun
         )
 
-    def _count_cohorts(self, who: IntArray, months: IntArray, first: IntArray) -> None:
-        once = np.unique(np.column_stack((who, first, months - first)), axis=0)
-        pairs, counts = np.unique(once[:, 1:], axis=0, return_counts=True)
-        for (begun, offset), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+    def _count_cohorts(self, histories: Histories) -> None:
+        who, months = histories.who, _months_of(histories.days)
+        first = months[histories.begins]
+        # Each customer once a month: his days stand in their order, so that those of a month stand together.
+        key = who * _MONTHS + months - first[who]
+        once = key[np.append(True, key[1:] != key[:-1])]
+        keys, counts = np.unique(first[once // _MONTHS] * _MONTHS + once % _MONTHS, return_counts=True)
+        for both, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            begun, offset = divmod(both, _MONTHS)
             self._cohorts[begun, offset] = self._cohorts.get((begun, offset), 0) + count
 
-    def _keep_sample(self, histories: Sequence[History], counts: IntArray, days: IntArray, amounts: FloatArray) -> None:
-        marks = np.array([crc32(one.customer_id.encode("utf-8", "replace")) for one in histories], dtype=np.int64)
+    def _keep_sample(self, histories: Histories) -> None:
+        ids = histories.customer_ids
+        marks = np.array([crc32(one.encode("utf-8", "replace")) for one in ids], dtype=np.int64)
         kept = marks % self._one_of == 0
-        rows = np.repeat(kept, counts)
-        numbers = np.repeat(np.arange(self.customers, self.customers + len(histories)), counts)
-        self._sampled.append((np.repeat(marks, counts)[rows], numbers[rows], days[rows], amounts[rows]))
+        rows, who = np.repeat(kept, histories.counts), histories.who
+        amounts = histories.amounts / TEN_THOUSANDTHS
+        self._sampled.append((marks[who][rows], (who + self.customers)[rows], histories.days[rows], amounts[rows]))
         self._sample_size += int(kept.sum())
         while self._sample_size > self._most and self._one_of < 2**20:
             self._one_of *= 2
@@ -92,3 +97,9 @@ class Gathering:
             marks_, numbers_, days_, amounts_ = (np.concatenate(part) for part in zip(*thinned, strict=True))
             self._sampled = [(marks_, numbers_, days_, amounts_)]
             self._sample_size = len(np.unique(numbers_))
+
+
+def _months_of(days: IntArray) -> IntArray:
+    """Months since the year 0."""
+    since_1970 = (days - _EPOCH).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return since_1970 + 1970 * 12

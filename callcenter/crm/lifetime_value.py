@@ -72,15 +72,15 @@ def discounted_purchases(
 
     A purchase falls, on average, in the middle of its period.
     """
-    pairs, back = np.unique(np.column_stack((frequency, age)), axis=0, return_inverse=True)
-    x, t = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-    total = np.zeros(len(pairs))
-    before = np.zeros(len(pairs))
+    first, back = btyd.different_pairs(frequency, age)
+    x, t = frequency[first], age[first]
+    total = np.zeros(len(x))
+    before = np.zeros(len(x))
     for k in range(1, outlook.periods + 1):
         until = btyd.purchases_if_alive(model, x, t, k * outlook.period)
         total += (until - before) / (1.0 + outlook.discount_rate) ** (k - 0.5)
         before = until
-    value: FloatArray = total[back.reshape(-1)] * btyd.p_alive(model, frequency, recency, age)
+    value: FloatArray = total[back] * btyd.p_alive(model, frequency, recency, age)
     return value
 
 

@@ -34,12 +34,18 @@ T = TypeVar("T")
 class Database:
     """An address, its engine and the limits of waiting; opens nothing until it is used."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """Raise `InvalidDatabaseUrl` when `url` is no address of a SQLite file or a PostgreSQL database."""
+    def __init__(self, url: str, *, pool_size: int = 10, cache: int | None = None) -> None:
+        """Raise `InvalidDatabaseUrl` when `url` is no address of a SQLite file or a PostgreSQL database.
+
+        `cache` is how many KiB of pages each connection to a SQLite file keeps, for whoever writes many rows.
+        """
         self._url = _parse(url)
         self._engine = _make_engine(self._url, pool_size)
         self._writing_engine = self._engine.execution_options(**{WRITING: True})
         self._looking_engine = _make_looking_engine(self._url, pool_size)
+        if cache is not None and self.is_sqlite:
+            for engine in self.engines:
+                event.listen(engine, "connect", _caching(cache))
 
     @property
     def url_for_people(self) -> str:
@@ -215,6 +221,15 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _caching(kibibytes: int) -> Callable[[DBAPIConnection, ConnectionPoolEntry], None]:
+    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA cache_size=-{kibibytes}")
+        cursor.close()
+
+    return prepare
 
 
 def _fold(value: object) -> str | None:

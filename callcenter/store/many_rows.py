@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import Connection, Dialect, Table, insert, text
 
 Row = tuple[object, ...]
 _Encode = Callable[[object], object]
@@ -43,3 +43,39 @@ def _statement(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
 @lru_cache(64)
 def _encoders(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[_Encode | None, ...]:
     return tuple(table.c[name].type.bind_processor(dialect) for name in columns)
+
+
+def put_rows(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row], *, over: tuple[str, ...] = ()
+) -> None:
+    """Add rows as the database keeps them (days as ISO texts, documents as texts), in place of those with the same
+    `over`.
+
+    Past the types of columns: PostgreSQL gets one statement with an array a column, SQLite one prepared for all rows.
+    """
+    if not rows:
+        return
+    statement = _put_statement(table, columns, over, connection.dialect)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement, list(rows))
+        return
+    arrays = {f"c{place}": list(values) for place, values in enumerate(zip(*rows, strict=True))}
+    connection.execute(text(statement), arrays)
+
+
+@lru_cache(64)
+def _put_statement(table: Table, columns: tuple[str, ...], over: tuple[str, ...], dialect: Dialect) -> str:
+    quoted = [dialect.identifier_preparer.quote(name) for name in columns]
+    statement = f"INSERT INTO {table.name} ({', '.join(quoted)}) "
+    if dialect.name == "sqlite":
+        statement += f"VALUES ({', '.join('?' * len(columns))})"
+    else:
+        types = [table.c[name].type.compile(dialect) for name in columns]
+        arrays = ", ".join(f"CAST(:c{place} AS {type_}[])" for place, type_ in enumerate(types))
+        statement += f"SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our own tables and columns.
+    if over:
+        changed = ", ".join(
+            f"{one} = excluded.{one}" for one, name in zip(quoted, columns, strict=True) if name not in over
+        )
+        statement += f" ON CONFLICT ({', '.join(over)}) DO UPDATE SET {changed}"
+    return statement

@@ -1,48 +1,61 @@
 """Rows of what customers are worth: purchases read in pieces, appraisals written with what they changed.
 
-Laws: a piece is whole customers; an appraisal and the change it is are one transaction.
+Laws: a piece is whole customers; an appraisal and the change it is are one transaction. Rows are tuples as both
+databases keep them, days as ISO texts: a run reads and writes millions, past the types of columns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, cast
+from functools import lru_cache
+from math import isnan
+from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Row, Select, delete, func, insert, select, type_coerce
-from sqlalchemy.dialects import postgresql, sqlite
+import numpy as np
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Date,
+    Integer,
+    Select,
+    Text,
+    case,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
-from callcenter.crm.appraisal import History, Move, appraise, moves_of
+from callcenter.crm.appraisal import Appraisals, Move, appraise, pasts_of
+from callcenter.crm.histories import Histories, histories_of
 from callcenter.crm.learning import Learnt
 from callcenter.crm.lifecycle import Stage
+from callcenter.crm.purchases import FloatArray, IntArray
 from callcenter.crm.value_rules import ValueRules
+from callcenter.store.many_rows import put_rows
 from callcenter.store.sales_tables import orders
 from callcenter.store.value_tables import customer_values, value_changes
 
-ROWS_A_PIECE: Final = 20_000
+ROWS_A_PIECE: Final = 100_000
 """Orders."""
-_TEN_THOUSANDTHS: Final = 10_000.0
-_Purchase = tuple[str, date, int, str]
-"""Whose, when, how much in ten-thousandths, in which currency."""
+_JULIAN: Final = 1_721_424.5
+"""What SQLite's day numbers are ahead of Python's."""
 _table = customer_values
+Row = tuple[object, ...]
 COLUMNS: Final = tuple(column.name for column in customer_values.c)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is kept of a customer from before."""
-
-    stage: str
-    value_class: str | None
-    lost_on: date | None
-    row: tuple[object, ...]
+_MOVE_COLUMNS: Final = tuple(column.name for column in value_changes.c if column.name != "change_id")
+_STAGE, _CLASS, _LOST_ON = (COLUMNS.index(name) for name in ("stage", "value_class", "lost_on"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """Rows to be written: appraisals that say something new, moves, and whose row has to go."""
+    """Rows to be written: appraisals that say something new, moves in their order, and whose row has to go."""
 
-    rows: list[dict[str, object]]
-    moves: list[dict[str, object]]
+    rows: list[Row]
+    moves: list[Row]
     gone: list[str]
     changed: tuple[str, ...]
     """Whose stage or class is another."""
@@ -62,81 +75,77 @@ def main_currency(connection: Connection, rules: ValueRules) -> str:
 
 def read_piece(
     connection: Connection, after: str, *, as_of: date, currency: str, rules: ValueRules, rows: int = ROWS_A_PIECE
-) -> tuple[tuple[History, ...], str | None]:
+) -> tuple[Histories, str | None]:
     """The purchases of the next customers behind `after`, and the last of these; None at the end of the store."""
-    query = _purchases(as_of, rules).where(orders.c.customer_id > after)
+    query = _purchases(connection, as_of, currency, rules).where(orders.c.customer_id > after)
     while True:
-        found = _read(connection, query.limit(rows))
-        if len(found) < rows:
-            return tuple(_histories(found, currency)), None
-        last = found[-1][0]
-        if found[0][0] != last:
+        customers, days, amounts = _columns(connection, query.limit(rows))
+        if len(customers) < rows:
+            return histories_of(customers, days, amounts), None
+        last = customers[-1]
+        if customers[0] != last:
             break
         rows *= 2
     # The last one's orders may go on in the next piece.
-    whole = [row for row in found if row[0] != last]
-    return tuple(_histories(whole, currency)), whole[-1][0]
+    end = len(customers)
+    while customers[end - 1] == last:
+        end -= 1
+    return histories_of(customers[:end], days[:end], amounts[:end]), customers[end - 1]
 
 
 def read_of(
     connection: Connection, customers: Sequence[str], *, as_of: date, currency: str, rules: ValueRules
-) -> tuple[History, ...]:
+) -> Histories:
     """The purchases of these customers; who has none is left out."""
-    query = _purchases(as_of, rules).where(orders.c.customer_id.in_(customers))
-    return tuple(_histories(_read(connection, query), currency))
+    query = _purchases(connection, as_of, currency, rules).where(orders.c.customer_id.in_(customers))
+    return histories_of(*_columns(connection, query))
 
 
-def known_between(connection: Connection, after: str, last: str | None) -> dict[str, Known]:
-    """What is kept of the customers behind one up to another."""
-    query = _table.select().where(_table.c.customer_id > after)
+def known_between(connection: Connection, after: str, last: str | None) -> dict[str, Row]:
+    """The rows that are kept of the customers behind one up to another."""
+    query = _kept(connection).where(_table.c.customer_id > after)
     if last is not None:
         query = query.where(_table.c.customer_id <= last)
-    return _known(connection.execute(query).all())
+    return {str(row[0]): tuple(row) for row in connection.execute(query).all()}
 
 
-def known_of(connection: Connection, customers: Sequence[str]) -> dict[str, Known]:
-    """What is kept of these, who stay as they are until the transaction ends."""
-    query = _table.select().where(_table.c.customer_id.in_(customers)).with_for_update()
-    return _known(connection.execute(query).all())
+def known_of(connection: Connection, customers: Sequence[str]) -> dict[str, Row]:
+    """The rows that are kept of these, who stay as they are until the transaction ends."""
+    query = _kept(connection).where(_table.c.customer_id.in_(customers)).with_for_update()
+    return {str(row[0]): tuple(row) for row in connection.execute(query).all()}
 
 
-def plan(learnt: Learnt, histories: Sequence[History], known: dict[str, Known], *, today: date) -> Written:
+def plan(learnt: Learnt, histories: Histories, known: dict[str, Row], *, today: date) -> Written:
     """What is to be written of these histories; of who is known and has none any more the row goes."""
-    lost_on = {name: one.lost_on for name, one in known.items() if one.lost_on is not None}
-    rows, moves, changed = [], [], []
-    by_id = {one.customer_id: one for one in histories}
-    for now in appraise(learnt, histories, today=today, lost_on=lost_on):
-        before = known.get(now.customer_id)
-        row = {name: getattr(now, name) for name in COLUMNS}
-        if before is None or before.row != tuple(row.values()):
-            rows.append(row)
-        found = moves_of(
-            by_id[now.customer_id],
-            now,
-            was_stage=None if before is None else before.stage,
-            was_class=None if before is None else before.value_class,
-            is_first=before is None,
-            learnt=learnt,
-        )
-        moves += [_move_row(now.customer_id, move) for move in found]
-        if before is None or before.stage != now.stage or before.value_class != now.value_class:
-            changed.append(now.customer_id)
-    gone = [name for name in known if name not in by_id]
-    for name in gone:
-        left = Move(on=today, was_stage=known[name].stage, stage=Stage.PROSPECT, was_class=known[name].value_class)
-        moves.append(_move_row(name, left))
-    return Written(rows=rows, moves=moves, gone=gone, changed=(*changed, *gone))
+    ids = histories.customer_ids
+    now = appraise(learnt, histories, today=today, lost_on=_lost_on(ids, known))
+    rows = _rows_of(now)
+    pasts = dict(pasts_of(now, [place for place, one in enumerate(ids) if one not in known]))
+    written, moves, changed = [], [], []
+    for place, row in enumerate(rows):
+        name = ids[place]
+        before = known.get(name)
+        if before is None:
+            moves += [_move_row(name, move) for move in pasts[place]]
+        elif before == row:
+            continue
+        elif before[_STAGE] != row[_STAGE] or before[_CLASS] != row[_CLASS]:
+            moves.append(_move_row(name, _move_from(before, today, str(row[_STAGE]), str(row[_CLASS]))))
+        else:
+            written.append(row)
+            continue
+        written.append(row)
+        changed.append(name)
+    there = set(ids) if len(known) else set()
+    gone = [name for name in known if name not in there]
+    moves += [_move_row(name, _move_from(known[name], today, str(Stage.PROSPECT), None)) for name in gone]
+    return Written(rows=written, moves=moves, gone=gone, changed=(*changed, *gone))
 
 
-def write(connection: Connection, rows: Sequence[dict[str, object]], moves: Sequence[dict[str, object]]) -> None:
+def write(connection: Connection, rows: Sequence[Row], moves: Sequence[Row]) -> None:
     """Put appraisals in place of those before."""
-    if rows:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(_table)
-        others = {name: statement.excluded[name] for name in COLUMNS if name != "customer_id"}
-        connection.execute(statement.on_conflict_do_update(index_elements=["customer_id"], set_=others), rows)
-    if moves:
-        connection.execute(insert(value_changes), moves)
+    put_rows(connection, _table, COLUMNS, rows, over=("customer_id",))
+    put_rows(connection, value_changes, _MOVE_COLUMNS, moves)
 
 
 def remove(connection: Connection, customers: Sequence[str]) -> None:
@@ -144,57 +153,109 @@ def remove(connection: Connection, customers: Sequence[str]) -> None:
     connection.execute(delete(_table).where(_table.c.customer_id.in_(customers)))
 
 
-def _purchases(as_of: date, rules: ValueRules) -> Select[tuple[object, ...]]:
-    total = type_coerce(orders.c.total, BigInteger).label("total")
-    query = select(orders.c.customer_id, orders.c.placed_on, total, orders.c.currency)
+# ---- reading
+
+
+def _purchases(connection: Connection, as_of: date, currency: str, rules: ValueRules) -> Select[tuple[object, ...]]:
+    """Whose, on which day, how much of it counts."""
+    total = type_coerce(orders.c.total, BigInteger)
+    counts = case((orders.c.currency == currency, total), else_=literal_column("0"))
+    query = select(orders.c.customer_id, _ordinal(connection, orders.c.placed_on), counts)
     return query.order_by(orders.c.customer_id, orders.c.at).where(
         orders.c.placed_on <= as_of, orders.c.state.not_in(rules.not_counted)
     )
 
 
-def _read(connection: Connection, query: Select[tuple[object, ...]]) -> Sequence[_Purchase]:
-    return cast("Sequence[_Purchase]", connection.execute(query).all())
+def _ordinal(connection: Connection, day: ColumnElement[date]) -> ColumnElement[int]:
+    """The day as `date.toordinal`: texts of dates would take longer to read than the database takes to find them."""
+    if connection.dialect.name == "sqlite":
+        return cast(func.julianday(day) - literal_column(str(_JULIAN)), Integer)
+    return type_coerce(day - literal_column("DATE '0001-01-01'") + literal_column("1"), Integer)
 
 
-def _histories(found: Iterable[_Purchase], currency: str) -> Iterable[History]:
-    customer: str | None = None
-    days: dict[date, int] = {}
-    count = 0
-    for customer_id, placed_on, total, paid_in in found:
-        if customer_id != customer:
-            if customer is not None:
-                yield _history(customer, days, count)
-            customer, days, count = customer_id, {}, 0
-        days[placed_on] = days.get(placed_on, 0) + (total if paid_in == currency else 0)
-        count += 1
-    if customer is not None:
-        yield _history(customer, days, count)
+def _columns(
+    connection: Connection, query: Select[tuple[object, ...]]
+) -> tuple[Sequence[str], Sequence[int], Sequence[int]]:
+    found = connection.execute(query).all()
+    if not found:
+        return (), (), ()
+    customers, days, amounts = zip(*found, strict=True)
+    return customers, days, amounts
 
 
-def _history(customer: str, days: dict[date, int], count: int) -> History:
-    ordered = sorted(days)
-    return History(
-        customer_id=customer,
-        days=tuple(ordered),
-        amounts=tuple(days[day] / _TEN_THOUSANDTHS for day in ordered),
-        orders=count,
+def _kept(connection: Connection) -> Select[tuple[object, ...]]:
+    """Whole rows, days as texts."""
+    as_text = type_coerce if connection.dialect.name == "sqlite" else cast
+    return select(*(as_text(one, Text) if isinstance(one.type, Date) else one for one in _table.c))
+
+
+# ---- rows
+
+
+def _lost_on(ids: Sequence[str], known: dict[str, Row]) -> IntArray:
+    found = np.zeros(len(ids), dtype=np.int64)
+    if known:
+        for place, name in enumerate(ids):
+            row = known.get(name)
+            if row is not None and row[_LOST_ON] is not None:
+                found[place] = date.fromisoformat(str(row[_LOST_ON])).toordinal()
+    return found
+
+
+def _rows_of(now: Appraisals) -> list[Row]:
+    """In the order of `COLUMNS`."""
+    habits, many = now.habits, len(now)
+    return list(
+        zip(
+            now.customer_ids,
+            [_iso(now.as_of)] * many,
+            now.orders.tolist(),
+            habits.purchases.tolist(),
+            _isos(habits.first),
+            _isos(habits.last),
+            now.spent.tolist(),
+            [now.currency] * many,
+            now.recency_score.tolist(),
+            now.frequency_score.tolist(),
+            now.monetary_score.tolist(),
+            now.value_class.tolist(),
+            _numbers(now.p_alive),
+            _numbers(now.lifetime_value),
+            now.stage.tolist(),
+            now.why.tolist(),
+            habits.interval_days.tolist(),
+            _isos(now.lost_on),
+            _isos(now.look_again_on),
+            strict=True,
+        )
     )
 
 
-def _known(rows: Iterable[Row[tuple[object, ...]]]) -> dict[str, Known]:
-    return {
-        row.customer_id: Known(stage=row.stage, value_class=row.value_class, lost_on=row.lost_on, row=tuple(row))
-        for row in rows
-    }
+def _isos(days: IntArray) -> list[str | None]:
+    return [_iso(one) for one in days.tolist()]
 
 
-def _move_row(customer_id: str, move: Move) -> dict[str, object]:
-    return {
-        "customer_id": customer_id,
-        "on": move.on,
-        "was_stage": move.was_stage,
-        "stage": move.stage,
-        "was_class": move.was_class,
-        "value_class": move.value_class,
-        "step": move.step,
-    }
+@lru_cache(100_000)
+def _iso(day: int) -> str | None:
+    return date.fromordinal(day).isoformat() if day else None
+
+
+def _numbers(values: FloatArray) -> list[float | None]:
+    return [None if isnan(one) else one for one in values.tolist()]
+
+
+def _move_from(before: Row, on: date, stage: str, value_class: str | None) -> Move:
+    kept_class = before[_CLASS]
+    return Move(
+        on=on.toordinal(),
+        was_stage=str(before[_STAGE]),
+        stage=stage,
+        was_class=None if kept_class is None else str(kept_class),
+        value_class=value_class,
+    )
+
+
+def _move_row(customer_id: str, move: Move) -> Row:
+    """In the order of `_MOVE_COLUMNS`."""
+    was = None if move.was_stage is None else str(move.was_stage)
+    return (customer_id, _iso(move.on), was, str(move.stage), move.was_class, move.value_class, move.step)
