@@ -37,6 +37,7 @@ from callcenter.app.day import DayTurn, agents_today
 from callcenter.app.desk import Desk
 from callcenter.app.emergency_intake import EmergencyIntake
 from callcenter.app.erasure import Erasures
+from callcenter.app.exchange_accounts import ExchangeAccounts, ExchangeSilent, Known
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
@@ -99,6 +100,7 @@ from callcenter.domain.ids import (
 )
 from callcenter.domain.numbers import Number
 from callcenter.domain.privacy import Viewer
+from callcenter.exchange_files import PrivateFiles
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
 from callcenter.importing.process import ImportProcess
@@ -361,6 +363,13 @@ class _Server:
             today=self._figures.today,
             trunks=lambda: self._trunk_states(trunks),
             feed=feed,
+            clock=clock,
+        )
+        private = settings.asterisk.private_directory
+        self._accounts_there = ExchangeAccounts(
+            book=configuration,
+            files=None if private is None else PrivateFiles(settings, private),
+            known=self._accounts_known,
             clock=clock,
         )
         self._flow_figures = FlowFigures(clock=clock, timezone=ZoneInfo(settings.server.timezone))
@@ -643,6 +652,7 @@ class _Server:
                     book=book,
                     preview=BusinessPreview(book=book, picture=lambda: self._floor.picture, clock=clock),
                     lines=lambda: self._calls.lines,
+                    exchange_by_hand=private is None,
                 ),
                 office=OfficeParts(
                     users=UserBook(
@@ -653,6 +663,7 @@ class _Server:
                     ),
                     audit=StoredAudit(database),
                     trunks=Trunks(_trunks(settings), states=lambda: self._trunk_states(trunks)),
+                    accounts=self._accounts_there,
                 ),
                 flows=flows,
                 imports=self._imports,
@@ -708,6 +719,7 @@ class _Server:
                     tasks.create_task(self._make_prompts(self._lines), name="prompts"),
                     tasks.create_task(self._renewal.run(), name="renewal"),
                     tasks.create_task(self._day_turn.run(), name="turn of the day"),
+                    tasks.create_task(self._accounts_there.run(), name="accounts at the exchange"),
                     tasks.create_task(self._live(), name="sign of life"),
                     tasks.create_task(self._case_watch.run(), name="case watch"),
                     tasks.create_task(self._reminders.run(), name="reminders"),
@@ -770,6 +782,12 @@ class _Server:
             return await self._bridge.trunk_states(names)
         except AmiError as error:
             raise ExchangeAway(str(error)) from error
+
+    async def _accounts_known(self, names: Collection[str]) -> Known:
+        try:
+            return await self._bridge.accounts_known(names)
+        except AmiError as error:
+            raise ExchangeSilent(str(error)) from error
 
     async def _until(self, floor_task: "asyncio.Task[None]") -> None:
         """The floor never ends by itself; if it does, everything ends with its error."""

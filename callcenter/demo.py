@@ -19,21 +19,22 @@ from typing import Final
 import structlog
 
 from callcenter.app.sessions import hash_password
-from callcenter.asterisk.config_files import PhoneAccount as SipAccount
-from callcenter.asterisk.config_files import installed_modules
+from callcenter.asterisk.config_files import Directories, PbxConfig
 from callcenter.asterisk.errors import AsteriskError
-from callcenter.asterisk.installation import Installation, find_installation, private_directories
+from callcenter.asterisk.installation import private_directories
 from callcenter.asterisk.process import PrivateAsterisk, stop_left_over
 from callcenter.bootstrap import SystemClock, load_lines
+from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
+from callcenter.exchange_files import CALLERS_ADDRESS, PROJECT, private_installation, private_pbx_config
 from callcenter.listening import asterisk_ports, refuse_taken, server_ports
 from callcenter.logs import configure_logs
-from callcenter.operate import fallback_queues, install_emergency_script, pbx_config
-from callcenter.settings import Settings, SettingsError, TrunkSettings, load, make_data_directory
+from callcenter.operate import install_emergency_script
+from callcenter.settings import Settings, SettingsError, load, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
-from callcenter.store.demo import SUPERVISOR_AGENT, load_demo
+from callcenter.store.demo import load_demo
 from callcenter.store.demo_sales import DEMO_ACCOUNTS
 from callcenter.store.schema import upgrade_database
 from callcenter.traffic import Traffic, TrafficConfig
@@ -43,10 +44,8 @@ from callcenter.web.dependencies import DemoCaller, DemoInfo, DemoLogin, DemoNum
 
 log = structlog.get_logger(__name__)
 
-PROJECT: Final = Path(__file__).resolve().parents[1]
 DEFAULT_PASSWORD: Final = "demo"  # noqa: S105  The demo's, printed at its start, for loopback only.
 DEMO_CALLER: Final = "demo-caller"
-CALLERS_ADDRESS: Final = "127.0.0.2"
 AGENTS: Final = tuple(AgentId(str(number)) for number in range(1001, 1011))
 NUMBERS: Final = (
     DemoNumber(dnis="4000", label=Label(zh="主菜单", en="Main menu")),
@@ -156,6 +155,7 @@ def put_demo_defaults(environment: MutableMapping[str, str], base: Path) -> None
         "CALLCENTER_FLOWS_SOUND_DIRECTORY": str(base / "asterisk" / "data" / "sounds"),
         "CALLCENTER_ASTERISK_CHANNEL_LOG": str(base / "asterisk" / "log" / "cel-custom" / "callcenter.csv"),
         "CALLCENTER_ASTERISK_AMI_SECRET": secrets.token_urlsafe(24),
+        "CALLCENTER_ASTERISK_PRIVATE_DIRECTORY": str(base / "asterisk"),
     }
     for name, value in defaults.items():
         environment.setdefault(name, value)
@@ -192,7 +192,7 @@ def _alone_in(base: Path) -> Iterator[None]:
 
 async def _free_ports(settings: Settings, base: Path) -> None:
     """Refuse ports that cannot be had, after clearing away what a killed demo left in `base`."""
-    installation = _installation()
+    installation = private_installation()
     left_over = await stop_left_over(installation, private_directories(base / "asterisk", installation))
     if left_over:
         log.warning("stopped_left_over_asterisk")
@@ -208,16 +208,12 @@ async def _free_ports(settings: Settings, base: Path) -> None:
         await asyncio.sleep(0.2)
 
 
-def _installation() -> Installation:
-    return find_installation(Path(os.environ.get("CALLCENTER_TOOLS_DIR", PROJECT / ".tools")))
-
-
 async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
     """Make the database with its demo data, and the Asterisk that is to be started.
 
     An Asterisk that an earlier run left in `base` is stopped. Raises what stands in the way.
     """
-    installation = _installation()
+    installation = private_installation()
     directories = private_directories(base / "asterisk", installation)
     await stop_left_over(installation, directories)
     await asyncio.to_thread(make_data_directory, settings)
@@ -227,24 +223,24 @@ async def prepare_demo(settings: Settings, base: Path) -> DemoParts:
         await upgrade_database(database)
         password_hash = await asyncio.to_thread(hash_password, password)
         await load_demo(database, password_hash=password_hash, phone_secret=lambda _: password, now=SystemClock().now())
-        configuration = StoredConfiguration(database)
-        fallback = fallback_queues(await configuration.queues(), await configuration.agents())
+        pbx = await _private_pbx(settings, directories, database)
         # The server would refuse them too, but then Asterisk would have been started for nothing.
         await load_lines(settings, database)
     finally:
         await database.dispose()
-    demo_trunk = TrunkSettings(name="demo", match=(CALLERS_ADDRESS,))
-    with_trunk = settings.model_copy(update={"trunks": settings.trunks or (demo_trunk,)})
-    await asyncio.to_thread(install_emergency_script, with_trunk)
-    pbx = pbx_config(
-        with_trunk,
-        directories,
-        phones=tuple(SipAccount(agent_id=agent_id, secret=password) for agent_id in (SUPERVISOR_AGENT, *AGENTS)),
-        fallback=fallback,
-        demo_caller_secret=password,
-        modules_present=installed_modules(installation.modules_dir),
-    )
+    await asyncio.to_thread(install_emergency_script, settings)
     return DemoParts(asterisk=PrivateAsterisk(installation, pbx), base=base)
+
+
+async def _private_pbx(settings: Settings, directories: Directories, database: Database) -> PbxConfig:
+    configuration = StoredConfiguration(database)
+    return private_pbx_config(
+        settings,
+        directories,
+        await configuration.phone_secrets(),
+        await configuration.queues(),
+        await configuration.agents(),
+    )
 
 
 async def _serve(settings: Settings, parts: DemoParts, calls_a_minute: float, config: Path | None) -> int:
@@ -254,7 +250,7 @@ async def _serve(settings: Settings, parts: DemoParts, calls_a_minute: float, co
     announced = asyncio.Event()
     watch = Watch(command, on_ready=announced.set)
     helpers = [
-        asyncio.create_task(_keep_asterisk(parts.asterisk), name="asterisk"),
+        asyncio.create_task(_keep_asterisk(settings, parts), name="asterisk"),
         asyncio.create_task(_announce(settings, announced, calls_a_minute), name="announcement"),
     ]
     if calls_a_minute > 0:
@@ -277,13 +273,22 @@ async def _serve(settings: Settings, parts: DemoParts, calls_a_minute: float, co
     return status
 
 
-async def _keep_asterisk(asterisk: PrivateAsterisk) -> None:
-    """As a distribution's service would: an Asterisk that ended by itself is started again."""
+async def _keep_asterisk(settings: Settings, parts: DemoParts) -> None:
+    """As a distribution's service would: an Asterisk that ended is started again, with the accounts of now."""
+    asterisk = parts.asterisk
     while True:
         status = await asterisk.wait()
         log.error("asterisk_ended", status=status, log=str(asterisk.console_log))
         await asyncio.sleep(RESTART_PAUSE.total_seconds())
         await asterisk.stop()
+        database = Database(settings.database_url)
+        try:
+            asterisk.config = await _private_pbx(settings, asterisk.config.directories, database)
+        except CallcenterError as error:
+            # With the accounts of before, then: the server brings the others as soon as it can read them.
+            log.warning("accounts_not_read", code=error.code, error=str(error))
+        finally:
+            await database.dispose()
         await asterisk.start()
 
 

@@ -4,19 +4,10 @@ import asyncio
 from pathlib import Path
 
 from callcenter.app.business_checks import able_agents
-from callcenter.asterisk.config_files import (
-    Directories,
-    FallbackQueue,
-    PbxConfig,
-    PhoneAccount,
-    TrunkConfig,
-    render_includes,
-    write,
-)
-from callcenter.asterisk.emergency_spool import SCRIPT, write_emergency_script
+from callcenter.asterisk.config_files import Directories, render_includes, write
+from callcenter.asterisk.emergency_spool import write_emergency_script
 from callcenter.bootstrap import load_lines
-from callcenter.domain.agents import AgentConfig
-from callcenter.domain.queues import QueueConfig
+from callcenter.exchange_files import fallback_queues, pbx_config, phone_accounts
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
@@ -83,84 +74,16 @@ async def write_asterisk_files(settings: Settings, directory: Path) -> tuple[str
     try:
         await check_schema(database)
         configuration = StoredConfiguration(database)
-        secrets = await configuration.phone_secrets()
         config = pbx_config(
             settings,
             DEBIAN_DIRECTORIES,
-            phones=tuple(PhoneAccount(agent_id=agent, secret=secret) for agent, secret in sorted(secrets.items())),
+            phones=phone_accounts(await configuration.phone_secrets()),
             fallback=fallback_queues(await configuration.queues(), await configuration.agents()),
         )
     finally:
         await database.dispose()
     await asyncio.to_thread(install_emergency_script, settings)
     return write(render_includes(config), directory)
-
-
-def fallback_queues(queues: tuple[QueueConfig, ...], agents: tuple[AgentConfig, ...]) -> tuple[FallbackQueue, ...]:
-    """The plain queues that stand in when the server is away for long: whoever could serve them is a member."""
-    named = [
-        FallbackQueue(
-            name=queue.queue_id,
-            members=tuple(f"PJSIP/{agent.agent_id}" for agent in able_agents(queue, agents)),
-            music=queue.music_class,
-        )
-        for queue in queues
-    ]
-    everyone = FallbackQueue(name="default", members=tuple(f"PJSIP/{agent.agent_id}" for agent in agents))
-    return (*named, everyone)
-
-
-def pbx_config(
-    settings: Settings,
-    directories: Directories,
-    *,
-    phones: tuple[PhoneAccount, ...],
-    fallback: tuple[FallbackQueue, ...],
-    demo_caller_secret: str | None = None,
-    modules_present: frozenset[str] = frozenset(),
-) -> PbxConfig:
-    """Asterisk's configuration as the settings want it."""
-    sip, asterisk = settings.sip, settings.asterisk
-    return PbxConfig(
-        directories=directories,
-        ami_secret=asterisk.ami_secret,
-        system_name=asterisk.system_name,
-        language=settings.server.language,
-        sip_bind=sip.bind,
-        sip_port=sip.port,
-        http_bind=sip.http_bind,
-        http_port=sip.http_port,
-        ami_bind=asterisk.ami_host,
-        ami_port=asterisk.ami_port,
-        ami_user=asterisk.ami_user,
-        fastagi_host=asterisk.fastagi_bind,
-        fastagi_port=asterisk.fastagi_port,
-        rtp_start=sip.rtp_start,
-        rtp_end=sip.rtp_end,
-        media_address=sip.media_address or (sip.bind if sip.bind not in ("0.0.0.0", "::") else None),  # noqa: S104
-        external_address=sip.external_address,
-        local_nets=sip.local_networks,
-        trunks=tuple(
-            TrunkConfig(
-                name=trunk.name,
-                match=trunk.match,
-                trust_asserted_identity=trunk.trust_asserted_identity,
-                outbound_proxy=trunk.outbound_proxy,
-                contact=trunk.contact,
-                username=trunk.username,
-                secret=trunk.secret,
-            )
-            for trunk in settings.trunks
-        ),
-        phones=phones,
-        fallback_queues=fallback,
-        demo_caller_secret=demo_caller_secret,
-        emergency_agi=str(settings.emergency_directory.absolute() / SCRIPT),
-        apology_after_seconds=asterisk.apology_after_seconds,
-        fallback_after_seconds=asterisk.fallback_after_seconds,
-        fallback_limit_seconds=asterisk.fallback_limit_seconds,
-        modules_present=modules_present,
-    )
 
 
 def install_emergency_script(settings: Settings) -> Path:

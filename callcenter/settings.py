@@ -122,6 +122,7 @@ class AsteriskSettings(_Section):
     fastagi_allow: tuple[Network, ...] = ("127.0.0.0/8",)
     outside_trunk: str | None = None
     channel_log: Path | None = None
+    private_directory: Path | None = None
     apology_after_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     fallback_after_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     fallback_limit_seconds: Annotated[int, Field(ge=1, le=3600)] = 300

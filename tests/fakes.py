@@ -308,6 +308,9 @@ class FakeConfiguration:
     async def phone_secret(self, agent_id: AgentId) -> str | None:
         return self.secrets.get(agent_id)
 
+    async def phone_secrets(self) -> dict[AgentId, str]:
+        return dict(self.secrets)
+
 
 class FakeDesk:
     """`AgentDesk` and `Board` in memory: keeps the agents' table of states, routes nothing."""

@@ -80,6 +80,7 @@ class Action(StrEnum):
     WRITE_USERS = "write_users"
     READ_AUDIT = "read_audit"
     READ_TRUNKS = "read_trunks"
+    READ_PHONE_ACCOUNTS = "read_phone_accounts"
     READ_FLOWS = "read_flows"
     WRITE_FLOWS = "write_flows"
     READ_PROMPTS = "read_prompts"
@@ -181,6 +182,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.WRITE_USERS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_AUDIT: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_TRUNKS: _OVERSIGHT,
+    Action.READ_PHONE_ACCOUNTS: _OVERSIGHT,
     # To check and to try a text changes nothing.
     Action.READ_FLOWS: _OVERSIGHT,
     Action.WRITE_FLOWS: {Role.ADMINISTRATOR: Grant.ANY},

@@ -23,7 +23,7 @@ from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.caller_channel import AgiCallerChannel, question_of
 from callcenter.asterisk.channel_list import STATUS_VARIABLES
-from callcenter.asterisk.errors import AgiHangup, AmiError, AsteriskSetupError
+from callcenter.asterisk.errors import AgiHangup, AmiActionFailed, AmiError, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.monitor_lines import MonitorLines
@@ -46,6 +46,8 @@ _REACHED: Final[dict[str, bool | None]] = {"UNAVAILABLE": False, "INVALID": None
 """What a device's state says of a trunk; every other state is one of a trunk that answers."""
 SHORT_TIMEOUT: Final = timedelta(seconds=3)
 HEARTBEAT_VARIABLE: Final = "CC_HEARTBEAT"
+OUT_ENDPOINT: Final = "cc-out"
+"""An endpoint that our files always have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,20 @@ class Bridge:
             if technology == "PJSIP" and name in states:
                 states[name] = _REACHED.get(event.get("State", ""), True)
         return states
+
+    async def accounts_known(self, names: Collection[str]) -> dict[str, bool | None]:
+        """Of each SIP account whether the exchange has it, None where it does not say; raises `AmiError`."""
+        if not names or not await self._has_endpoint(OUT_ENDPOINT):
+            # Of our own files it has none, or its module of this function is not loaded: then silence says nothing.
+            return dict.fromkeys(names)
+        return {name: await self._has_endpoint(name) for name in names}
+
+    async def _has_endpoint(self, name: str) -> bool:
+        variable = f"PJSIP_ENDPOINT({name},context)"
+        try:
+            return bool((await self._client.action("Getvar", {"Variable": variable}, SHORT_TIMEOUT)).get("Value"))
+        except AmiActionFailed:
+            return False
 
     async def run(self, floor: Floor, calls: Calls, memory: Memory) -> None:
         """Look after the exchange until cancelled; raises when the FastAGI address cannot be bound."""

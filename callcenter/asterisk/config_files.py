@@ -36,6 +36,7 @@ __all__ = (
     "PbxConfig",
     "PhoneAccount",
     "TrunkConfig",
+    "differing",
     "installed_modules",
     "render",
     "render_includes",
@@ -124,19 +125,27 @@ def write(files: Mapping[str, str], directory: Path) -> tuple[str, ...]:
     Returns the names of the files that changed, so that only their modules need a reload.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    changed = []
-    for name, text in sorted(files.items()):
-        target = directory / name
-        mode = 0o600 if name in _SECRET_FILES else 0o644
-        try:
-            same = target.read_text(encoding="utf-8") == text and target.stat().st_mode & 0o777 == mode
-        except (FileNotFoundError, UnicodeDecodeError):
-            same = False
-        if same:
-            continue
-        _write_atomically(target, text, mode)
-        changed.append(name)
-    return tuple(changed)
+    changed = differing(files, directory)
+    for name in changed:
+        _write_atomically(directory / name, files[name], _mode(name))
+    return changed
+
+
+def differing(files: Mapping[str, str], directory: Path) -> tuple[str, ...]:
+    """The names of the files that are not there as they should be, in order."""
+    return tuple(name for name, text in sorted(files.items()) if not _is_there(directory / name, text))
+
+
+def _is_there(target: Path, text: str) -> bool:
+    try:
+        mode = target.stat().st_mode & 0o777
+        return mode == _mode(target.name) and target.read_text(encoding="utf-8") == text
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
+
+
+def _mode(name: str) -> int:
+    return 0o600 if name in _SECRET_FILES else 0o644
 
 
 _INCLUDED: Final = (

@@ -14,9 +14,9 @@ import signal
 import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 from callcenter.asterisk.config_files import Directories, PbxConfig, render, write
+from callcenter.asterisk.console import CONSOLE_TIMEOUT, console, run_program
 from callcenter.asterisk.errors import AsteriskProcessError, AsteriskSetupError
 from callcenter.asterisk.installation import (
     OLDEST_MAJOR,
@@ -26,8 +26,7 @@ from callcenter.asterisk.installation import (
     make_run_directory,
     parse_version,
 )
-
-_CLI_TIMEOUT: Final = timedelta(seconds=10)
+from callcenter.asterisk.live_files import LiveFiles, forget_unread
 
 
 class PrivateAsterisk:
@@ -62,7 +61,7 @@ class PrivateAsterisk:
 
     async def version(self) -> tuple[int, int, int]:
         """Asks the binary itself; AsteriskSetupError when it is older than we accept."""
-        code, text = await _run([str(self.installation.launcher), "-V"], _CLI_TIMEOUT)
+        code, text = await run_program([str(self.installation.launcher), "-V"], CONSOLE_TIMEOUT)
         if code != 0:
             raise AsteriskSetupError(f"{self.installation.launcher} -V failed: {text[:200]}")
         version = parse_version(text)
@@ -140,19 +139,14 @@ class PrivateAsterisk:
             raise AsteriskProcessError("there is no Asterisk to wait for; start it first")
         return await self._process.wait()
 
-    async def cli(self, command: str, *, within: timedelta = _CLI_TIMEOUT) -> str:
+    async def cli(self, command: str, *, within: timedelta = CONSOLE_TIMEOUT) -> str:
         """Runs one console command and returns what it prints."""
-        return await _console(self.installation, self.config.directories, command, within)
+        return await console(self.installation, self.config.directories, command, within)
 
     async def apply(self, config: PbxConfig) -> tuple[str, ...]:
-        """Writes the files of a changed configuration and reloads what they concern; returns their names.
-
-        Endpoints, queues, dialplan and music change without a break; ports, directories and modules need a restart.
-        """
-        changed = await asyncio.to_thread(write, render(config), config.directories.etc)
+        """Writes the files of a changed configuration and has them read (`LiveFiles`); returns their names."""
+        changed = await LiveFiles(self.installation).apply(config)
         self.config = config
-        for module in dict.fromkeys(_RELOADS[name] for name in changed if name in _RELOADS):
-            await self.cli(f"module reload {module}")
         return changed
 
     def _prepare(self, files: dict[str, str]) -> None:
@@ -163,6 +157,7 @@ class PrivateAsterisk:
         make_run_directory(places.run)
         link_data(self.installation.data_dir, places.data, self._prompts)
         write(files, places.etc)
+        forget_unread(self.config)
 
     def _refuse_second(self) -> None:
         path = self.config.directories.run / SOCKET_NAME
@@ -235,7 +230,7 @@ async def stop_left_over(installation: Installation, directories: Directories) -
     if pid is None or not _is_ours(pid, directories):
         return False
     with contextlib.suppress(AsteriskProcessError):
-        await _console(installation, directories, "core stop now", timedelta(seconds=5))
+        await console(installation, directories, "core stop now", timedelta(seconds=5))
     for number in (signal.SIGTERM, signal.SIGKILL):
         # Not our child, so it cannot be awaited, only looked at.
         for _ in range(50):
@@ -244,48 +239,6 @@ async def stop_left_over(installation: Installation, directories: Directories) -
             await asyncio.sleep(0.1)
         _signal_group(pid, number)
     return True
-
-
-#: Which module reads a file; a file that is not here needs a restart.
-_RELOADS: Final = {
-    "pjsip_callcenter.conf": "res_pjsip.so",
-    "queues_callcenter.conf": "app_queue.so",
-    "extensions_callcenter.conf": "pbx_config.so",
-    "musiconhold.conf": "res_musiconhold.so",
-    "manager_callcenter.conf": "manager",
-}
-
-
-async def _console(installation: Installation, places: Directories, command: str, within: timedelta) -> str:
-    code, text = await _run(
-        [str(installation.launcher), "-C", str(places.etc / "asterisk.conf"), "-rx", command], within
-    )
-    if code != 0:
-        raise AsteriskProcessError(f"Asterisk's console did not take {command!r}: {text.strip()[:200]}")
-    return text
-
-
-async def _run(arguments: list[str], within: timedelta) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(within.total_seconds()):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        raise AsteriskProcessError(
-            f"{' '.join(arguments[-2:])!r} took longer than {within.total_seconds():.0f} s; Asterisk may be stuck"
-        ) from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    return process.returncode or 0, output.decode("utf-8", "replace")
 
 
 async def _ended(process: asyncio.subprocess.Process, seconds: float) -> bool:

@@ -24,6 +24,7 @@ from callcenter.app.customer_export import ExportedIds
 from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
 from callcenter.app.erasure import Erasures
+from callcenter.app.exchange_accounts import ExchangeAccounts
 from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.hooks import HookBook
@@ -163,11 +164,12 @@ class BusinessParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficeParts:
-    """What the pages of users, of the audit log and of trunks are made of."""
+    """What the pages of users, of the audit log, of trunks and of the phones' accounts are made of."""
 
     users: UserBook
     audit: AuditBook
     trunks: Trunks
+    accounts: ExchangeAccounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Users, the audit log and the trunks over REST: who may sign in, what was done, and where calls come from."""
+"""Users, the audit log, trunks and phones' accounts over REST: who may sign in, what was done, who is reached how."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
 from callcenter.app.audit_log import AuditLine, AuditWanted
+from callcenter.app.exchange_accounts import AccountList
 from callcenter.app.permissions import Action
 from callcenter.app.ports import User
 from callcenter.app.trunks import TrunkList
@@ -26,6 +27,7 @@ HIGHEST_LINE = 2**62
 reading_users = [Depends(Require(Action.READ_USERS))]
 reading_audit = [Depends(Require(Action.READ_AUDIT))]
 reading_trunks = [Depends(Require(Action.READ_TRUNKS))]
+reading_accounts = [Depends(Require(Action.READ_PHONE_ACCOUNTS))]
 Writer = Annotated[Principal, Depends(Require(Action.WRITE_USERS))]
 UserPath = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 RoleWord = Literal["agent", "supervisor", "administrator"]
@@ -197,6 +199,12 @@ async def read_actions(deps: Deps) -> Response:
 async def read_trunks(deps: Deps) -> Response:
     """The trunks of the operator's settings, and whether they answer."""
     return document(await deps.office.trunks.list())
+
+
+@router.get("/phone-accounts", response_model=AccountList, dependencies=reading_accounts)
+async def read_phone_accounts(deps: Deps) -> Response:
+    """Which SIP accounts the exchange knows, who brings them there, and why the last change did not get there."""
+    return document(await deps.office.accounts.view())
 
 
 def _account(user: User, sessions: int) -> UserAccount:

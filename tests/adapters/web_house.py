@@ -10,7 +10,7 @@ import math
 import shutil
 import tempfile
 import wave
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
@@ -33,6 +33,7 @@ from callcenter.app.calling_out import CallingOut, CallOutRules
 from callcenter.app.consulting import Consulting
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import Erasures
+from callcenter.app.exchange_accounts import ExchangeAccounts
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Message as FloorMessage
@@ -269,6 +270,11 @@ def no_figures(queue_id: QueueId) -> TodayView:
 async def no_trunks() -> TrunkStates:
     """There are none."""
     return {}
+
+
+async def every_account(names: Collection[str]) -> dict[str, bool | None]:
+    """The exchange has them all."""
+    return dict.fromkeys(names, True)
 
 
 async def at_once() -> bool:
@@ -794,6 +800,7 @@ def furnish(
             ),
             audit=StoredAudit(database),
             trunks=Trunks(TRUNKS, states=no_trunks),
+            accounts=ExchangeAccounts(book=configuration, files=None, known=every_account, clock=clock),
         ),
         flows=office.book,
         imports=imports,

@@ -8,7 +8,8 @@ export interface Told {
   readonly version: number
   readonly text: string
   readonly warnings: readonly string[]
-  readonly byHand: boolean
+  /** It concerns the exchange too: accounts of phones, or queues. */
+  readonly atExchange: boolean
   /** How it is taken back; null where it cannot be. */
   readonly undo: (() => Promise<void>) | null
 }
@@ -16,6 +17,10 @@ export interface Told {
 const told = shallowRef<Told | null>(null)
 /** Grows with every change, so that pages read anew. */
 const count = ref(0)
+
+function concernsExchange(done: Applied): boolean {
+  return done.changes.some((change) => change.part === 'agents' || change.part === 'queues')
+}
 
 function show(next: Told): void {
   told.value = next
@@ -25,20 +30,20 @@ function show(next: Told): void {
 export function useChanges() {
   function applied(done: Applied, undoNote: string): void {
     if (done.changes.length === 0) {
-      show({ kind: 'said', version: done.version, text: 'nothing', warnings: [], byHand: false, undo: null })
+      show({ kind: 'said', version: done.version, text: 'nothing', warnings: [], atExchange: false, undo: null })
       return
     }
     const undo = async (): Promise<void> => {
       const back = await adminApi.undo(done.version, undoNote)
-      show({ kind: 'undone', version: back.version, text: '', warnings: [], byHand: back.exchange_by_hand, undo: null })
+      show({ kind: 'undone', version: back.version, text: '', warnings: [], atExchange: concernsExchange(back), undo: null })
     }
-    const { version, warnings, exchange_by_hand: byHand } = done
-    show({ kind: 'applied', version, text: '', warnings, byHand, undo })
+    const { version, warnings } = done
+    show({ kind: 'applied', version, text: '', warnings, atExchange: concernsExchange(done), undo })
   }
 
   /** Of changes that have no version: a text in the page's language, and how it is taken back. */
   function said(text: string, undo: (() => Promise<void>) | null = null): void {
-    show({ kind: 'said', version: 0, text, warnings: [], byHand: false, undo })
+    show({ kind: 'said', version: 0, text, warnings: [], atExchange: false, undo })
   }
 
   function close(): void {

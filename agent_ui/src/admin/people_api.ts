@@ -6,6 +6,7 @@ type Schemas = components['schemas']
 
 export type Account = Schemas['UserAccount']
 export type AuditLine = Schemas['AuditLine']
+export type AccountList = Schemas['AccountList']
 export type TrunkList = Schemas['TrunkList']
 export type RoleWord = 'agent' | 'supervisor' | 'administrator'
 
@@ -56,6 +57,7 @@ export const peopleApi = {
   },
   auditActions: async () => (await call<{ items: string[] }>('GET', '/audit/actions')).items,
 
+  phoneAccounts: () => call<AccountList>('GET', '/phone-accounts'),
   trunks: () => call<TrunkList>('GET', '/trunks'),
 
   putCode: (list: 'complaint-reasons' | 'remedies', code: string, body: { label: { zh: string; en: string }; retired: boolean }) =>

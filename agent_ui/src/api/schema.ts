@@ -30,6 +30,21 @@ export interface components {
             items: components["schemas"]["Access"][];
             next_before: number | null;
         };
+        /** @description An agent's SIP account, and whether the exchange has it; None: it does not say. */
+        Account: {
+            agent_id: string;
+            known: boolean | null;
+        };
+        /** @description How it stands with the accounts at the exchange. */
+        AccountList: {
+            exchange_answers: boolean;
+            items: components["schemas"]["Account"][];
+            /** @enum {string} */
+            kept_by: "server" | "operator";
+            problem: string | null;
+            problem_since: string | null;
+            version: number;
+        };
         /** @description Agents of a queue by state. */
         AgentCounts: {
             hold: number;

@@ -91,8 +91,6 @@ export const en = {
   undoFailed: 'Cannot be undone: {problem}',
   close: 'Close',
   warnings: 'Done, but perhaps not meant so:',
-  byHand:
-    'Asterisk must learn of this: run “callcenter asterisk-config DIRECTORY”, then “core reload” in its console. Routing follows at once.',
   level: 'Level',
   addSkill: 'Add skill',
   name: 'Name',
@@ -377,7 +375,6 @@ export const zh: typeof en = {
   undoFailed: '无法撤销：{problem}',
   close: '关闭',
   warnings: '已完成，但可能并非本意：',
-  byHand: 'Asterisk 还需要知道：运行 “callcenter asterisk-config 目录”，再在其控制台执行 “core reload”。路由立即生效。',
   level: '等级',
   addSkill: '添加技能',
   name: '名称',

@@ -1,5 +1,6 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
 import { en as admin } from './admin'
+import { en as accounts } from './accounts'
 import { en as alerts } from './alerts'
 import { en as callOut } from './callout'
 import { en as calls } from './calls'
@@ -20,6 +21,7 @@ import { en as surveys } from './surveys'
 import { en as transfer } from './transfer'
 
 export const en = {
+  accounts,
   alerts,
   calls,
   customers,

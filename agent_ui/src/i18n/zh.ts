@@ -1,6 +1,7 @@
 /** The Chinese words of the page, with the keys of `en.ts`. */
 import type { Messages } from './en'
 import { zh as admin } from './admin'
+import { zh as accounts } from './accounts'
 import { zh as alerts } from './alerts'
 import { zh as callOut } from './callout'
 import { zh as calls } from './calls'
@@ -21,6 +22,7 @@ import { zh as surveys } from './surveys'
 import { zh as transfer } from './transfer'
 
 export const zh: Messages = {
+  accounts,
   alerts,
   calls,
   customers,
