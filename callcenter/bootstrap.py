@@ -49,6 +49,7 @@ from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.hook_delivery import HookDelivery
 from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import Imports
+from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
@@ -92,6 +93,7 @@ from callcenter.domain.ids import (
     AgentId,
     CustomerId,
     InteractionId,
+    InternalCallId,
     MonitoringId,
     NoticeId,
     OfferId,
@@ -499,6 +501,14 @@ class _Server:
             new_id=lambda: InteractionId(f"out-{uuid.uuid4().hex}"),
         )
         self._floor.watch(calling_out.watch)
+        internal_calls = InternalCalls(
+            floor=self._floor,
+            line=self._bridge.internal_lines,
+            feed=feed,
+            clock=clock,
+            new_id=lambda: InternalCallId(f"int-{uuid.uuid4().hex}."),
+        )
+        self._bridge.internal_lines.reports = internal_calls
         self._notices = NoticeBoard(
             notices=StoredNotices(database),
             feed=feed,
@@ -610,6 +620,7 @@ class _Server:
                 rejoining=rejoining,
                 consulting=consulting,
                 calling_out=calling_out,
+                internal_calls=internal_calls,
                 notices=self._notices,
                 records=self._records,
                 customers=customers,

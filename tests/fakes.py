@@ -10,6 +10,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from callcenter.acd.why import WaitingReason
 from callcenter.app.call_state import CallState
 from callcenter.app.customer_book import Merge
+from callcenter.app.internal_port import InternalCall, Shown
 from callcenter.app.monitor_port import MonitorCall
 from callcenter.app.ports import (
     AgentStatus,
@@ -29,7 +30,7 @@ from callcenter.domain.customers import Case, Customer
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.events import Event, Outcome
 from callcenter.domain.hours import OpeningHours
-from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId, UserId
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, InternalCallId, QueueId, UserId
 from callcenter.domain.interactions import Interaction
 from callcenter.domain.labels import Label
 from callcenter.domain.monitoring import MonitorMode
@@ -590,6 +591,23 @@ class FakeRejoinLine:
 
     async def join(self, talk: PartedTalk) -> None:
         self.joined.append(talk)
+
+
+class FakeInternalLine:
+    """`InternalLine` that keeps what was ordered; `refusal` is raised at the next call."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[InternalCall, Phone, Phone, Shown]] = []
+        self.hung_up: list[InternalCallId] = []
+        self.refusal: CallcenterError | None = None
+
+    def call(self, call: InternalCall, caller: Phone, called: Phone, shown: Shown) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.called.append((call, caller, called, shown))
+
+    def hang_up(self, call_id: InternalCallId) -> None:
+        self.hung_up.append(call_id)
 
 
 class FakeMonitorLine:

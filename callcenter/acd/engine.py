@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from callcenter.acd import estimate, overflow
 from callcenter.acd.calls_out import CallsOut
 from callcenter.acd.deadlines import DeadlineKind, Deadlines
+from callcenter.acd.internal_calls import InternalCalls
 from callcenter.acd.matching import Matching
 from callcenter.acd.overflow import Due
 from callcenter.acd.picture import Picture, QueueRecord
@@ -46,6 +47,7 @@ class AcdEngine:
         self._matching = Matching(self.picture, self._steps)
         self._queueing = Queueing(self.picture, self._steps, self._matching)
         self._calls_out = CallsOut(self.picture, self._steps, self._matching, self._queueing)
+        self._internal_calls = InternalCalls(self.picture, self._steps)
         self._texts = Texts(self.picture, self._steps)
         self._handlers: dict[type, Callable[..., list[Output]]] = {
             kind: getattr(self, name) for kind, name in _HANDLERS.items()
@@ -336,7 +338,7 @@ class AcdEngine:
 
     def _log_out(self, message: cmd.LogOut, now: datetime) -> list[Output]:
         agent = self.picture.agent(message.agent_id)
-        if not agent.in_talk and message.by is None:
+        if not agent.occupied and message.by is None:
             self._require_no_chats(agent)
         return self._go_away(message.agent_id, AgentState.LOGGED_OUT, None, now, message.by or "")
 
@@ -350,7 +352,7 @@ class AcdEngine:
         agent = self._require_logged_in(message.agent_id)
         if agent.state is AgentState.READY:
             return []
-        if agent.in_talk or agent.state is AgentState.OFFERED:
+        if agent.occupied or agent.state is AgentState.OFFERED:
             return self._steps.wish(agent, None, now)
         agent.misses = 0
         return self._steps.become(agent, AgentState.READY, now, by=message.by or "")
@@ -400,7 +402,7 @@ class AcdEngine:
         if agent is None:
             return []
         status = message.status
-        if status is PhoneStatus.BUSY and (agent.state is AgentState.OFFERED or agent.in_talk):
+        if status is PhoneStatus.BUSY and (agent.state is AgentState.OFFERED or agent.occupied):
             status = PhoneStatus.FREE  # It is our own call that occupies it.
         if status is agent.phone_status:
             return []
@@ -585,6 +587,12 @@ class AcdEngine:
     def _call_out(self, message: cmd.CallOut, now: datetime) -> list[Output]:
         return self._calls_out.begin(message, now)
 
+    def _begin_internal_call(self, message: cmd.BeginInternalCall, now: datetime) -> list[Output]:
+        return self._internal_calls.begin(message, now)
+
+    def _end_internal_call(self, message: cmd.EndInternalCall, now: datetime) -> list[Output]:
+        return self._internal_calls.end(message.call_id, now)
+
     # ---- agents whom colleagues ask
 
     def _ask_agent(self, message: cmd.AskAgent, now: datetime) -> list[Output]:
@@ -632,7 +640,7 @@ class AcdEngine:
         agent = self.picture.agent(agent_id)
         if agent.state is state is AgentState.LOGGED_OUT:
             return []
-        if agent.in_talk:
+        if agent.occupied:
             return self._steps.wish(agent, Wish(state=state, reason=reason, by=by), now)
         check_agent_transition(agent_id, agent.state, state)
         out: list[Output] = []
@@ -684,4 +692,6 @@ _HANDLERS: Mapping[type, str] = {
     cmd.AskAgent: "_ask_agent",
     cmd.EndAsking: "_end_asking",
     cmd.CallOut: "_call_out",
+    cmd.BeginInternalCall: "_begin_internal_call",
+    cmd.EndInternalCall: "_end_internal_call",
 }

@@ -108,6 +108,11 @@ class AgentRecord:
         return self.state in IN_TALK
 
     @property
+    def occupied(self) -> bool:
+        """On the phone with a customer or with a colleague: what he asks for holds afterwards."""
+        return self.in_talk or self.state is AgentState.INTERNAL_CALL
+
+    @property
     def offerable(self) -> bool:
         """Ready and rested, with a phone that is not known to be busy or away, and not kept by chats."""
         return (
@@ -131,7 +136,7 @@ class AgentRecord:
         """Takes interactions now, or will after the present one."""
         if self.state is AgentState.READY:
             return self.phone_status is not PhoneStatus.UNREACHABLE
-        return self.state in AT_WORK and self.wish is None
+        return (self.state in AT_WORK or self.state is AgentState.INTERNAL_CALL) and self.wish is None
 
     def delay_in(self, queue_id: QueueId) -> timedelta:
         """How long a caller of this queue must have waited before this agent takes him."""

@@ -29,6 +29,7 @@ KINDS: dict[str, Label] = {
     "talking": Label(zh="通话中", en="talking"),
     "hold": Label(zh="通话保持中", en="with a caller on hold"),
     "wrap_up": Label(zh="话后处理", en="in wrap-up"),
+    "internal_call": Label(zh="与同事通话中", en="on the phone with a colleague"),
     "not_ready": Label(zh="未就绪", en="not ready"),
     "resting": Label(zh="漏接后暂不分配", en="passed over for a moment after a miss"),
     "phone_unreachable": Label(zh="话机无法接通", en="with a phone that cannot be reached"),

@@ -57,6 +57,7 @@ class AgentFigures:
             wrap_up_seconds=float(round(figures.wrap_up.total_seconds())),
             ready_seconds=float(round(figures.ready.total_seconds())),
             not_ready_seconds=float(round(figures.not_ready.total_seconds())),
+            internal_seconds=float(round(figures.internal.total_seconds())),
         )
 
     def _fold(self, event: Event) -> None:

@@ -153,6 +153,7 @@ def _counts(queue: QueueRecord) -> AgentCounts:
         talking=counts[AgentState.TALKING],
         hold=counts[AgentState.HOLD],
         wrap_up=counts[AgentState.WRAP_UP],
+        internal_call=counts[AgentState.INTERNAL_CALL],
     )
 
 

@@ -156,7 +156,7 @@ class Monitoring:
                 code="no_agent_phone",
             )
         own = self._floor.picture.agent(own_agent_id)
-        if own.in_talk or own.state is AgentState.OFFERED:
+        if own.occupied or own.state is AgentState.OFFERED:
             raise Conflict(f"agent {own_agent_id} is {own.state}; he can have one caller at a time", code="own_talk")
         self._check_same_talk(session)
         self._line.take_over(session.call)
@@ -252,7 +252,7 @@ class Monitoring:
                     f"a phone of kind {chosen.kind} belongs to an agent, and you are none", code="no_phone"
                 )
             return chosen, None
-        if own.in_talk or own.state is AgentState.OFFERED:
+        if own.occupied or own.state is AgentState.OFFERED:
             raise Conflict(f"you are {own.state} yourself; end that talk first", code="own_talk")
         if is_own and own.phone_status is PhoneStatus.UNREACHABLE:
             raise Conflict(

@@ -43,6 +43,7 @@ class Action(StrEnum):
     TRANSFER_CALLS = "transfer_calls"
     CALL_OUT = "call_out"
     CALL_DESPITE_REFUSAL = "call_despite_refusal"
+    CALL_COLLEAGUES = "call_colleagues"
     SET_PHONE = "set_phone"
     READ_PHONE_ACCOUNT = "read_phone_account"
     READ_CODES = "read_codes"
@@ -137,6 +138,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.CALL_OUT: _OWN_DESK,
     # A customer who must not be called, for example because he has asked for this very call.
     Action.CALL_DESPITE_REFUSAL: {Role.SUPERVISOR: Grant.OWN, Role.ADMINISTRATOR: Grant.OWN},
+    # Whoever has a phone here, and sees therefore who of the house is there.
+    Action.CALL_COLLEAGUES: _OWN_DESK,
     Action.SET_PHONE: _OWN_DESK,
     Action.READ_PHONE_ACCOUNT: _OWN_DESK,
     Action.READ_CODES: _SIGNED_IN,

@@ -57,6 +57,8 @@ class AgentTodayView:
     wrap_up_seconds: float = 0.0
     ready_seconds: float = 0.0
     not_ready_seconds: float = 0.0
+    internal_seconds: float = 0.0
+    """With colleagues on the phone, the ringing included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +224,7 @@ class AgentCounts:
     talking: int
     hold: int
     wrap_up: int
+    internal_call: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from callcenter.asterisk.channel_list import STATUS_VARIABLES
 from callcenter.asterisk.errors import AgiHangup, AmiActionFailed, AmiError, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
 from callcenter.asterisk.installation import require_version
+from callcenter.asterisk.internal_lines import InternalLines
 from callcenter.asterisk.monitor_lines import MonitorLines
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
 from callcenter.asterisk.rejoin_lines import RejoinLines
@@ -136,6 +137,7 @@ class Bridge:
         )
         self.monitor_lines = MonitorLines(self._client, config.outside, self._translator)
         self.transfer_lines = TransferLines(self._client, config.outside, self._translator, clock)
+        self.internal_lines = InternalLines(self._client, config.outside)
         self.rejoin_lines = RejoinLines(self._client, config.outside, self._translator)
 
     @property
@@ -283,6 +285,7 @@ class Bridge:
         heard = [*self.monitor_lines.hear(event, now), *self.transfer_lines.hear(event)]
         reports = [*heard, *self._translator.handle(event, now)]
         self.rejoin_lines.hear(event)
+        self.internal_lines.hear(event)
         self._end_orphans()
         return reports
 
@@ -345,6 +348,7 @@ class Bridge:
         await self._tell(floor, messages)
         await self.monitor_lines.find(channels, taken_at)
         await self.transfer_lines.find(channels)
+        await self.internal_lines.find(channels)
 
     async def _keep_reconciling(self, floor: Floor, memory: Memory) -> None:
         while True:

@@ -23,6 +23,8 @@ class AgentState(StrEnum):
     HOLD = "hold"
     """In a talk, with the caller on hold."""
     WRAP_UP = "wrap_up"
+    INTERNAL_CALL = "internal_call"
+    """He calls a colleague, or is called by one: from the first ring to the end."""
 
 
 IN_TALK = frozenset({AgentState.TALKING, AgentState.HOLD})
@@ -32,12 +34,13 @@ _S = AgentState
 
 AGENT_TRANSITIONS: Mapping[AgentState, frozenset[AgentState]] = {
     _S.LOGGED_OUT: frozenset({_S.NOT_READY, _S.TALKING}),
-    _S.NOT_READY: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED}),
-    _S.READY: frozenset({_S.OFFERED, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
+    _S.NOT_READY: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED, _S.INTERNAL_CALL}),
+    _S.READY: frozenset({_S.OFFERED, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.INTERNAL_CALL}),
     _S.OFFERED: frozenset({_S.TALKING, _S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.WRAP_UP}),
     _S.TALKING: frozenset({_S.HOLD, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
     _S.HOLD: frozenset({_S.TALKING, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
     _S.WRAP_UP: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED}),
+    _S.INTERNAL_CALL: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
 }
 """From each state, the states an agent may go to. `* -> talking` is what a live bridge found at a resync says.
 

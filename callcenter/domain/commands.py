@@ -7,7 +7,7 @@ from callcenter.domain.agents import VOICE, AgentConfig, AgentState, NotReadyRea
 from callcenter.domain.callbacks import Callback, CustomerAnswer
 from callcenter.domain.callers import A_STRANGER, CallerTraits
 from callcenter.domain.events import Side
-from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.ids import AgentId, InteractionId, InternalCallId, OfferId, QueueId
 from callcenter.domain.offers import Offer, OfferCause
 from callcenter.domain.queues import QueueConfig
 from callcenter.domain.skills import SkillRequirement
@@ -267,6 +267,26 @@ class EndAsking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeginInternalCall:
+    """An agent calls a colleague: from here on nothing is offered to either of them.
+
+    `found` says that the call is there already, and the two are put into the state it means, if they can be.
+    """
+
+    call_id: InternalCallId
+    caller_id: AgentId
+    called_id: AgentId
+    found: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndInternalCall:
+    """That call is over, or never came about; each becomes what he was before, or what he has asked for since."""
+
+    call_id: InternalCallId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreAgent:
     """What the store knew of an agent before a restart."""
 
@@ -351,6 +371,8 @@ Command = (
     | ReportTalkEnded
     | AskAgent
     | EndAsking
+    | BeginInternalCall
+    | EndInternalCall
     | CallOut
     | RestoreAgent
     | RestoreOffer

@@ -21,4 +21,6 @@ OpportunityId = NewType("OpportunityId", str)
 TransferId = NewType("TransferId", str)
 MonitoringId = NewType("MonitoringId", str)
 """Also the unique id of the supervisor's channel; and of his offer, when he takes the caller over."""
+InternalCallId = NewType("InternalCallId", str)
+"""Also the unique id of the caller's channel."""
 NoticeId = NewType("NoticeId", str)

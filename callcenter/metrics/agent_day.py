@@ -44,6 +44,7 @@ class AgentFigures:
     ready: timedelta
     not_ready: timedelta
     offered: timedelta
+    internal: timedelta
     signed_in: timedelta
     not_ready_by_reason: Mapping[str, timedelta]
     occupancy: float | None
@@ -98,6 +99,7 @@ def figures(state: AgentDay, now: datetime) -> AgentFigures:
     wrap_up = times.get(AgentState.WRAP_UP, _ZERO)
     ready, not_ready = times.get(AgentState.READY, _ZERO), times.get(AgentState.NOT_READY, _ZERO)
     offered = times.get(AgentState.OFFERED, _ZERO)
+    internal = times.get(AgentState.INTERNAL_CALL, _ZERO)
     busy = talk + hold + wrap_up
     return AgentFigures(
         talk=talk,
@@ -106,7 +108,8 @@ def figures(state: AgentDay, now: datetime) -> AgentFigures:
         ready=ready,
         not_ready=not_ready,
         offered=offered,
-        signed_in=busy + ready + not_ready + offered,
+        internal=internal,
+        signed_in=busy + ready + not_ready + offered + internal,
         not_ready_by_reason=closed.not_ready_by_reason,
         occupancy=busy / (busy + ready) if busy + ready else None,
         handled=state.handled,

@@ -23,6 +23,7 @@ _ACTIVITY = {
     AgentState.TALKING: "talking",
     AgentState.HOLD: "talking",
     AgentState.WRAP_UP: "wrap_up",
+    AgentState.INTERNAL_CALL: None,
 }
 
 

@@ -29,6 +29,7 @@ from callcenter.app.feed import Feed
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.hooks import HookBook
 from callcenter.app.imports import Imports
+from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.lines import Lines
 from callcenter.app.management import Management
 from callcenter.app.message_box import MessageBox
@@ -221,6 +222,7 @@ class WebDependencies:
     rejoining: Rejoining
     consulting: Consulting
     calling_out: CallingOut
+    internal_calls: InternalCalls
     notices: NoticeBoard
     records: Records
     customers: Customers

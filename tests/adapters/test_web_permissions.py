@@ -119,6 +119,7 @@ BODIES: dict[str, object] = {
     "/api/v1/agents/me/transfer": {"kind": "queue", "to": "sales"},
     "/api/v1/agents/me/call-out": {"number": "13700000021"},
     "/api/v1/agents/me/call-out/despite-refusal": {"number": "13700000021"},
+    "/api/v1/agents/me/internal-call": {"agent_id": "1002"},
     "/api/v1/agents/me/consultation": {"kind": "queue", "to": "sales"},
     "/api/v1/notices": {"to": "all", "text": "x"},
     "/api/v1/imports/{import_id}/preview": {},

@@ -45,6 +45,7 @@ from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.flow_texts import QUEUE_PROMPTS, FlowText
 from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import Imports
+from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.lines import Lines
 from callcenter.app.message_box import MessageBox, MessageCount
 from callcenter.app.monitoring import Monitoring
@@ -75,6 +76,7 @@ from callcenter.domain.ids import (
     AgentId,
     CustomerId,
     InteractionId,
+    InternalCallId,
     MonitoringId,
     NoticeId,
     OfferId,
@@ -147,6 +149,7 @@ from tests.fakes import (
     FakeConfiguration,
     FakeCustomers,
     FakeDesk,
+    FakeInternalLine,
     FakeMonitorLine,
     FakeRecords,
     FakeRejoinLine,
@@ -417,6 +420,7 @@ class StillFloor:
         self.engine = AcdEngine()
         self.interactions: dict[InteractionId, Interaction] = {}
         self.told: list[FloorMessage] = []
+        self.routing = True
         for queue_id in ("sales", "support"):
             config = QueueConfig(queue_id=QueueId(queue_id), label=Label(zh=queue_id, en=queue_id))
             self.engine.handle(cmd.ConfigureQueue(config=config), START)
@@ -726,6 +730,13 @@ def furnish(
             rules=CallOutRules(dial=DialRules(region="CN"), can_call_out=False),
             clock=clock,
             new_id=lambda: InteractionId(f"out-{next(numbers)}"),
+        ),
+        internal_calls=InternalCalls(
+            floor=floor,
+            line=FakeInternalLine(),
+            feed=feed,
+            clock=clock,
+            new_id=lambda: InternalCallId(f"int-{next(numbers)}"),
         ),
         notices=notices,
         records=records,

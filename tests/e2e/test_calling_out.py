@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.e2e.house import Agent
 from tests.e2e.phones import Answer, Reject, Ring
 from tests.e2e.routing_house import AGENTS_HERTZ, OUTSIDE_HERTZ, RoutingHouse
 
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 CUSTOMER, KNOWN, WAITER = "+8613700000021", "+8613800138000", "+8613700000022"
 SHOWN = "+862112345678"
 QUEUES = {"ordinary": "skills: {billing: 1}"}
-AGENTS = {"1001": "skills: {billing: 8}"}
+AGENTS = {"1001": "skills: {billing: 8}", "1002": "skills: {tech: 8}"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -135,3 +136,80 @@ async def test_killed_in_the_talk_it_goes_on_and_there_is_one_record(house: Rout
         await customer.hang_up()
         record = await house.ended(begun["interaction_id"], seconds=30)
     assert (record["direction"], record["outcome"], record["agent_id"]) == ("outbound", "answered", "1001")
+
+
+def internal(agent: Agent) -> dict[str, Any]:
+    """What the agent's desk shows of his latest internal call."""
+    shown: dict[str, Any] = agent.desktop.documents["me"].get("internal_call", {})
+    return shown
+
+
+async def ends(agent: Agent, end: str) -> None:
+    """His desk says how it ended, and he is ready again."""
+    await agent.desktop.until(lambda: internal(agent).get("end") == end, f"an internal call that ended {end}")
+    await agent.desktop.state_becomes("ready")
+
+
+async def test_a_colleague_is_called_sees_who_calls_and_no_customer_comes_meanwhile(house: RoutingHouse) -> None:
+    async with house.agent("1001") as one, house.agent("1002", Ring()) as two:
+        rows = (await one.desktop.get("/agents/me/colleagues"))["items"]
+        assert (rows[0]["agent_id"], rows[0]["state"], rows[0]["can_be_called"]) == ("1002", "ready", True)
+        assert {row["refusal"] for row in rows[1:]} == {"colleague_signed_out"}
+        begun = await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
+        assert (begun["incoming"], begun["state"]) == (False, "ringing_caller")
+        await two.desktop.until(lambda: internal(two).get("name") == "Agent 1001", "who calls")
+        first = await one.phone.talking(20)
+        rung = await two.phone.ringing(20)
+        assert '"Agent 1001"' in (rung.invite.header("from") or "")
+        await one.desktop.until(lambda: internal(one).get("state") == "ringing", "ringing")
+        async with house.dialled("ordinary", WAITER):
+            await house.waiting("ordinary", 1)
+            await rung.answer()
+            await rung.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
+            await first.audio.hear_tone(AGENTS_HERTZ["1002"], timeout_seconds=15)
+            for agent in (one, two):
+                await agent.desktop.until(lambda: internal(agent).get("state") == "talking", "talking")  # noqa: B023
+                assert agent.desktop.state["state"] == "internal_call"
+            await house.waiting("ordinary", 1)
+            # The server dies in the talk: it goes on, both are busy afterwards as before, and nobody gets the caller.
+            await house.kill_server()
+            await house.start_server()
+            await house.renew_board()
+            for agent in (one, two):
+                await agent.desktop.until(lambda: internal(agent).get("state") == "talking", "talking")  # noqa: B023
+                assert agent.desktop.state["state"] == "internal_call"
+            await rung.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
+            await house.waiting("ordinary", 1)
+            await rung.hang_up()
+            await first.ended(20)
+            await two.desktop.state_becomes("ready")
+            # Now the caller who has waited has his agent.
+            await one.desktop.state_becomes("talking")
+
+
+async def test_why_a_colleague_is_not_reached_is_told_plainly(house: RoutingHouse) -> None:
+    async with house.agent("1001") as one, house.agent("1002", Reject()) as two:
+        await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
+        await one.phone.talking(20)
+        await two.phone.ringing(20)
+        await ends(one, "rejected")
+        await ends(two, "rejected")
+        assert two.desktop.state["misses"] == 0
+        two.phone.behaviour = Ring()
+        await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
+        await one.phone.talking(20)
+        rung = await two.phone.ringing(20)
+        # On his desk, without touching the phone.
+        await two.desktop.send("DELETE", "/agents/me/internal-call", None)
+        await rung.ended(20)
+        await ends(one, "rejected")
+        await two.desktop.state_becomes("ready")
+        await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
+        call = await one.phone.talking(20)
+        rung = await two.phone.ringing(20)
+        await call.hang_up()
+        await rung.ended(20)
+        await ends(two, "called_off")
+        two.phone.behaviour = Reject(status=480)
+        await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
+        await ends(one, "no_answer")

@@ -131,3 +131,18 @@ def test_folding_in_parts_is_folding_in_one_go_and_the_times_add_up(
         first = events[0]
         assert isinstance(first, ev.AgentStateChanged)
         assert logged_out == first.at - START
+
+
+def test_a_colleague_on_the_phone_is_time_of_its_own_and_no_occupancy() -> None:
+    events: list[ev.Event] = [
+        became(S.LOGGED_OUT, S.NOT_READY, 0, "signed_in"),
+        became(S.NOT_READY, S.READY, 10),
+        became(S.READY, S.INTERNAL_CALL, 40),
+        became(S.INTERNAL_CALL, S.READY, 100),
+        became(S.READY, S.TALKING, 110),
+    ]
+    read = figures(fold_all(day(), events), at(150))
+    assert (read.internal, read.ready, read.talk) == (seconds(60), seconds(40), seconds(40))
+    assert read.signed_in == seconds(150)
+    assert read.occupancy == pytest.approx(40 / 80)
+    assert (read.handled, read.offers) == (0, 0)

@@ -48,6 +48,8 @@ export interface components {
         /** @description Agents of a queue by state. */
         AgentCounts: {
             hold: number;
+            /** @default 0 */
+            internal_call: number;
             not_ready: number;
             offered: number;
             ready: number;
@@ -75,6 +77,8 @@ export interface components {
             handled: number;
             /** @default 0 */
             hold_seconds: number;
+            /** @default 0 */
+            internal_seconds: number;
             /** @default 0 */
             missed: number;
             /** @default 0 */
@@ -133,6 +137,7 @@ export interface components {
              * @default {
              *       "handled": 0,
              *       "hold_seconds": 0,
+             *       "internal_seconds": 0,
              *       "missed": 0,
              *       "not_ready_seconds": 0,
              *       "offers": 0,
@@ -628,6 +633,22 @@ export interface components {
         CohortRow: {
             bought: number[];
             month: string;
+        };
+        /** @description The directory. */
+        Colleagues: {
+            items: components["schemas"]["ColleagueView"][];
+        };
+        /** @description One of the house in the directory; `refusal` says why he cannot be called now, as the order would. */
+        ColleagueView: {
+            agent_id: string;
+            can_be_called: boolean;
+            groups: string[];
+            name: string;
+            reason: string | null;
+            refusal: string | null;
+            /** Format: date-time */
+            since: string;
+            state: string;
         };
         /**
          * @description What each column is (None: nothing), in the file's order; what a customer is recognised by, and of which system
@@ -1537,6 +1558,33 @@ export interface components {
             typed: components["schemas"]["TypedView"][];
             verified: boolean;
             waited_seconds: number;
+        };
+        /** @description Whom to call. */
+        InternalCallBody: {
+            agent_id: string;
+        };
+        /**
+         * @description How an internal call ended.
+         * @enum {string}
+         */
+        InternalCallEnd: "talked" | "rejected" | "no_answer" | "unreachable" | "own_phone" | "called_off" | "lost";
+        /**
+         * @description How far an internal call is.
+         * @enum {string}
+         */
+        InternalCallState: "ringing_caller" | "ringing" | "talking" | "ended";
+        /** @description An agent's latest internal call, as his desk shows it; `agent_id` and `name` are the other's. */
+        InternalCallView: {
+            agent_id: string;
+            answered_at: string | null;
+            /** Format: date-time */
+            began_at: string;
+            call_id: string;
+            end: components["schemas"]["InternalCallEnd"] | null;
+            ended_at: string | null;
+            incoming: boolean;
+            name: string;
+            state: components["schemas"]["InternalCallState"];
         };
         JsonValue: unknown;
         /**

@@ -50,7 +50,7 @@ export interface components {
     }
     Session: { token?: string; user: components['schemas']['User']; expires_at: string }
 
-    AgentState: 'logged_out' | 'ready' | 'not_ready' | 'offered' | 'talking' | 'hold' | 'wrap_up'
+    AgentState: 'logged_out' | 'ready' | 'not_ready' | 'offered' | 'talking' | 'hold' | 'wrap_up' | 'internal_call'
     WantedState: 'ready' | 'not_ready' | 'logged_out'
     PhoneKind: 'sip' | 'browser' | 'address' | 'outside'
     AgentPhone: {
@@ -202,7 +202,7 @@ export interface components {
       waiting: number
       longest_wait_since: string | null
       expected_wait_seconds: number | null
-      agents: { ready: number; not_ready: number; offered: number; talking: number; hold: number; wrap_up: number }
+      agents: { ready: number; not_ready: number; offered: number; talking: number; hold: number; wrap_up: number; internal_call: number }
       today: {
         offered: number
         answered: number

@@ -8,7 +8,7 @@ export interface AgentFilter {
 }
 export type AgentOrder = 'name' | 'state' | 'since' | 'handled'
 
-const RANK: Readonly<Record<string, number>> = { talking: 0, hold: 1, offered: 2, wrap_up: 3, ready: 4, not_ready: 5, logged_out: 6 }
+const RANK: Readonly<Record<string, number>> = { talking: 0, hold: 1, offered: 2, wrap_up: 3, internal_call: 4, ready: 5, not_ready: 6, logged_out: 7 }
 
 /** Those who are signed in; `talking` finds who has a caller on hold too, as the queues' figures count them. */
 export function matching(agents: readonly Agent[], filter: AgentFilter): Agent[] {

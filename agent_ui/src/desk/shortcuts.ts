@@ -13,8 +13,8 @@ export interface Shortcut {
 }
 
 export const SHORTCUTS: readonly Shortcut[] = [
-  { code: 'KeyA', key: 'A', name: 'answer', press: ['phone-answer', 'bar-answer'] },
-  { code: 'KeyX', key: 'X', name: 'hangUp', press: ['phone-reject', 'bar-reject', 'phone-hangup'] },
+  { code: 'KeyA', key: 'A', name: 'answer', press: ['phone-answer', 'bar-answer', 'internal-answer'] },
+  { code: 'KeyX', key: 'X', name: 'hangUp', press: ['phone-reject', 'bar-reject', 'internal-reject', 'phone-hangup', 'internal-end'] },
   { code: 'KeyM', key: 'M', name: 'mute', press: ['phone-mute'] },
   { code: 'KeyH', key: 'H', name: 'hold', press: ['phone-hold'] },
   { code: 'KeyK', key: 'K', name: 'keypad', press: ['phone-keypad'] },
@@ -24,6 +24,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { code: 'KeyJ', key: 'J', name: 'disposition', go: 'disposition' },
   { code: 'KeyW', key: 'W', name: 'endWrapUp', press: ['end-wrap-up'] },
   { code: 'KeyL', key: 'L', name: 'extend', press: ['extend-wrap-up'] },
+  { code: 'KeyC', key: 'C', name: 'colleagues', go: 'colleague-search' },
   { code: 'KeyG', key: 'G', name: 'desk', press: ['nav-desk'] },
 ]
 

@@ -7,6 +7,7 @@ export const STATE_TONES: Readonly<Record<AgentState, '' | 'good' | 'warn' | 'in
   talking: 'info',
   hold: 'warn',
   wrap_up: 'info',
+  internal_call: 'info',
   not_ready: '',
   logged_out: '',
 }

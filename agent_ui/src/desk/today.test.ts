@@ -13,6 +13,7 @@ const TODAY = {
   wrap_up_seconds: 120,
   ready_seconds: 220,
   not_ready_seconds: 999,
+  internal_seconds: 0,
 }
 
 it('counts the present state on and works out occupancy and handle time by their formulas', () => {

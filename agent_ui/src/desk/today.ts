@@ -6,6 +6,8 @@ export interface TodayFigures {
   readonly talkSeconds: number
   readonly holdSeconds: number
   readonly wrapUpSeconds: number
+  /** With colleagues on the phone; no part of the occupancy. */
+  readonly internalSeconds: number
   /** (talk + hold + wrap-up) / (the same + ready); null before there is any of it. */
   readonly occupancy: number | null
   /** (talk + hold + wrap-up) / handled; null before the first. */
@@ -26,6 +28,7 @@ export function todayOf(agent: Pick<Agent, 'today' | 'state' | 'since'>, nowMs: 
     talkSeconds,
     holdSeconds,
     wrapUpSeconds,
+    internalSeconds: during('internal_call', agent.today.internal_seconds),
     occupancy: busy + readySeconds > 0 ? busy / (busy + readySeconds) : null,
     handleSeconds: agent.today.handled > 0 ? busy / agent.today.handled : null,
   }

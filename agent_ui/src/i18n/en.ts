@@ -8,6 +8,7 @@ import { en as customers } from './customers'
 import { en as desk } from './desk'
 import { en as flows } from './flows'
 import { en as listening } from './listening'
+import { en as internal, enErrors as internalErrors } from './internal'
 import { en as hooks } from './hooks'
 import { en as imports } from './imports'
 import { en as management } from './management'
@@ -37,6 +38,7 @@ export const en = {
   admin,
   transfer,
   callOut,
+  internal,
   management,
   segments,
   imports,
@@ -63,6 +65,7 @@ export const en = {
     serverError: 'The live feed reports: {detail}',
   },
   errors: {
+    ...internalErrors,
     phone_unreachable: 'Your phone is not registered. Switch it on, or choose another.',
     phone_busy: 'Your phone is busy. Hang up first, or choose another.',
     not_in_talk: 'The talk is over.',
@@ -104,6 +107,7 @@ export const en = {
     talking: 'In a talk',
     hold: 'Caller on hold',
     wrap_up: 'Wrap-up',
+    internal_call: 'Internal call',
     unknown: 'Unknown',
     since: 'for {duration}',
     afterCall: 'After this call: {state}',
@@ -337,6 +341,7 @@ export const en = {
     agents: 'Agents',
     agentsOf: { ready: 'ready', offered: 'ringing', talking: 'talking', wrap_up: 'wrap-up', not_ready: 'not ready' },
     onHold: '{count} on hold',
+    internalCalls: '{count} in internal calls',
     today: 'Today',
     offered: 'Offered',
     answered: 'Answered',

@@ -9,6 +9,7 @@ import { zh as customers } from './customers'
 import { zh as desk } from './desk'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
+import { zh as internal, zhErrors as internalErrors } from './internal'
 import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
 import { zh as management } from './management'
@@ -38,6 +39,7 @@ export const zh: Messages = {
   admin,
   transfer,
   callOut,
+  internal,
   management,
   segments,
   imports,
@@ -55,6 +57,7 @@ export const zh: Messages = {
     serverError: '实时通道报告：{detail}',
   },
   errors: {
+    ...internalErrors,
     phone_unreachable: '您的话机未注册,请开机或另选话机。',
     phone_busy: '您的话机忙线,请先挂断或另选话机。',
     not_in_talk: '通话已经结束。',
@@ -96,6 +99,7 @@ export const zh: Messages = {
     talking: '通话中',
     hold: '通话保持',
     wrap_up: '话后处理',
+    internal_call: '内部通话',
     unknown: '未知',
     since: '已持续 {duration}',
     afterCall: '本次通话后：{state}',
@@ -329,6 +333,7 @@ export const zh: Messages = {
     agents: '坐席',
     agentsOf: { ready: '就绪', offered: '振铃', talking: '通话', wrap_up: '话后', not_ready: '未就绪' },
     onHold: '{count} 位保持',
+    internalCalls: '内部通话 {count}',
     today: '今日',
     offered: '来电',
     answered: '接听',

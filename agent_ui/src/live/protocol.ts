@@ -2,10 +2,11 @@
 import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, Trend, WaitingRow } from '@/api/documents'
 import type { CallOut } from '@/callout/call_out_api'
 import type { Consultation } from '@/desk/transfer/transfer_api'
+import type { InternalCall } from '@/internal/internal_api'
 
 /** The documents each topic holds, by key. */
 export interface Topics {
-  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList; consultation?: Consultation; call_out?: CallOut }
+  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList; consultation?: Consultation; call_out?: CallOut; internal_call?: InternalCall }
   queues: Readonly<Record<string, QueueRow>>
   agents: Readonly<Record<string, Agent>>
   waiting: Readonly<Record<string, WaitingRow>>

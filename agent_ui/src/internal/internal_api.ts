@@ -1,0 +1,57 @@
+/** Internal calls: who of the house is there, the orders, and how the latest call stands. */
+import { call } from '@/api/client'
+import type { AgentState } from '@/api/documents'
+
+export type InternalEnd = 'talked' | 'rejected' | 'no_answer' | 'unreachable' | 'own_phone' | 'called_off' | 'lost'
+
+export interface InternalCall {
+  readonly call_id: string
+  /** The other began it. */
+  readonly incoming: boolean
+  readonly agent_id: string
+  readonly name: string
+  readonly state: 'ringing_caller' | 'ringing' | 'talking' | 'ended'
+  readonly began_at: string
+  readonly answered_at: string | null
+  readonly ended_at: string | null
+  readonly end: InternalEnd | null
+}
+
+export interface Colleague {
+  readonly agent_id: string
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly state: AgentState
+  readonly reason: string | null
+  readonly since: string
+  readonly can_be_called: boolean
+  readonly refusal: string | null
+}
+
+export const internalApi = {
+  colleagues: async () => (await call<{ items: Colleague[] }>('GET', '/agents/me/colleagues')).items,
+  begin: (agentId: string) => call<InternalCall>('POST', '/agents/me/internal-call', { agent_id: agentId }),
+  end: () => call<InternalCall>('DELETE', '/agents/me/internal-call'),
+}
+
+/** Those that fit what was typed, in the server's order. */
+export function colleaguesFor(typed: string, rows: readonly Colleague[]): readonly Colleague[] {
+  const wanted = typed.trim().toLocaleLowerCase()
+  if (wanted === '') return rows
+  return rows.filter((row) => [row.name, row.agent_id, ...row.groups].some((text) => text.toLocaleLowerCase().includes(wanted)))
+}
+
+export type Told = 'incoming' | 'calling' | 'own_phone' | 'talking' | 'not_reached' | 'missed' | null
+
+/** What the bar tells of a call; null: there is nothing to tell, or no more. */
+export function toldOf(call: InternalCall): Told {
+  if (call.state === 'talking') return 'talking'
+  if (call.state !== 'ended') {
+    if (call.incoming) return 'incoming'
+    return call.state === 'ringing' ? 'calling' : 'own_phone'
+  }
+  if (call.end === 'talked' || call.end === null) return null
+  if (!call.incoming) return call.end === 'called_off' ? null : 'not_reached'
+  // Who rejected it knows it; whose phone never rang has missed nothing.
+  return call.end === 'no_answer' || call.end === 'called_off' || call.end === 'unreachable' ? 'missed' : null
+}
