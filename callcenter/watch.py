@@ -208,8 +208,13 @@ def on_stop_signals(stop: Callable[[], None]) -> Iterator[None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
+
+    def told(number: signal.Signals) -> None:
+        log.info("told_to_stop", signal=number.name)
+        stop()
+
     for number in numbers:
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, told, number)
     try:
         yield
     finally:
