@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.business import Business, Change, ChangeKind, Part, changes, combine
+from callcenter.app.business_best_offers import KnownConditions
 from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import read_business as read_file
 from callcenter.app.business_text import write_business
@@ -23,6 +24,7 @@ from callcenter.app.sessions import hash_password
 from callcenter.app.user_book import check_password, check_user
 from callcenter.asterisk.pbx_config import check_secret
 from callcenter.bootstrap import SystemClock, flow_shelf
+from callcenter.crm.segment_fields import segment_fields
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, UserId
 from callcenter.ivr.faults import Fault, FlowError
@@ -39,9 +41,11 @@ from callcenter.store.business import (
     users_of,
 )
 from callcenter.store.configuration import put_phone_secret
+from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_numbers import StoredCustomerNumbers
 from callcenter.store.database import Database
 from callcenter.store.schema import check_schema
+from callcenter.store.segments import StoredSegments
 from callcenter.store.users import end_sessions_of, list_users, put_password_hash, put_user, remove_user
 
 SECRET_MIN_CHARACTERS: Final = 12
@@ -71,6 +75,7 @@ async def apply_configuration(
     """
     wanted = read_file(text, filename)
     async with _database(settings) as database:
+        conditions = await _conditions(database)
         look = database.reading() if dry_run else database.writing()
         async with look as connection:
             if not dry_run:
@@ -86,9 +91,9 @@ async def apply_configuration(
                 faults.extend(error.faults)
             try:
                 if lines is None:
-                    wanted.check(after, flows=None)
+                    wanted.check(after, flows=None, conditions=conditions)
                 else:
-                    wanted.check(after, flows=lines.flows, prompts=lines.waiting_prompts)
+                    wanted.check(after, flows=lines.flows, prompts=lines.waiting_prompts, conditions=conditions)
             except FlowError as error:
                 faults.extend(error.faults)
             if faults:
@@ -104,6 +109,12 @@ async def apply_configuration(
                 told.append(f"applied as version {version}; a running server follows within seconds")
             told += await _left_to_do(connection, found)
     return told
+
+
+async def _conditions(database: Database) -> KnownConditions:
+    """What conditions may name."""
+    segments = frozenset(segment.segment_id for segment in await StoredSegments(database).segments())
+    return KnownConditions(fields=segment_fields(await StoredCustomerBook(database).custom_fields()), segments=segments)
 
 
 async def _warnings(connection: AsyncConnection, after: Business, found: Sequence[Change]) -> list[str]:

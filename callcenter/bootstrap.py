@@ -24,6 +24,7 @@ from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
+from callcenter.app.best_offers import BestOffers
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
@@ -113,6 +114,7 @@ from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.audit import StoredAudit
+from callcenter.store.best_offers import StoredBestOffers
 from callcenter.store.board import StoredWalls, StoredWishes
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
@@ -517,7 +519,12 @@ class _Server:
             clock=clock,
             new_id=lambda: NoticeId(uuid.uuid4().hex),
         )
-        book = BusinessBook(store=StoredBusiness(database, new_secret=new_secret), shelf=shelf, clock=clock)
+        book = BusinessBook(
+            store=StoredBusiness(database, new_secret=new_secret),
+            shelf=shelf,
+            conditions=lambda: self._segments.known(),
+            clock=clock,
+        )
         flows = FlowBook(
             shelf=shelf,
             published=StoredFlows(database),
@@ -540,7 +547,8 @@ class _Server:
             region=settings.server.region,
             new_id=lambda: uuid.uuid4().hex,
         )
-        self._house = HouseRules(StoredHouseRules(database))
+        house_rules = StoredHouseRules(database)
+        self._house = HouseRules(house_rules)
         self._floor.shown_to_agents = self._shown_to_agents
         self._hook_delivery = HookDelivery(
             outbox=hooks,
@@ -585,6 +593,7 @@ class _Server:
             store=StoredSegments(database),
             book=relations.book,
             configuration=configuration,
+            rules=house_rules,
             clock=clock,
             timezone=timezone,
         )
@@ -681,6 +690,14 @@ class _Server:
                 values=self._values,
                 segments=self._segments,
                 management=StoredManagement(database, timezone),
+                best_offers=BestOffers(
+                    store=StoredBestOffers(database),
+                    rules=self._house,
+                    segments=self._segments,
+                    clock=clock,
+                    timezone=timezone,
+                    new_id=lambda: uuid.uuid4().hex,
+                ),
                 sessions=self._sessions,
                 feed=feed,
                 health=ServerHealth(self._bridge, database, self._journal),

@@ -3,7 +3,7 @@
 Law: nothing here reads or writes; the same two values give the same changes in the same order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from callcenter.app.business_tables import FieldChange, differences
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.alerts import AlertRule
+from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, QueueId, SkillId
@@ -43,6 +44,7 @@ class Part(StrEnum):
     ROLES = "roles"
     RETENTION = "retention"
     CONNECTORS = "connectors"
+    BEST_OFFERS = "best_offers"
 
 
 ONE_OF: Mapping[Part, str] = {
@@ -57,6 +59,7 @@ ONE_OF: Mapping[Part, str] = {
     Part.ROLES: "role",
     Part.RETENTION: "retention of",
     Part.CONNECTORS: "connector",
+    Part.BEST_OFFERS: "best offer",
 }
 
 
@@ -79,6 +82,7 @@ class Business:
     roles: Mapping[str, RoleRule] = field(default_factory=dict)
     retention: Mapping[str, RetentionRule] = field(default_factory=dict)
     connectors: Mapping[str, ConnectorRule] = field(default_factory=dict)
+    best_offers: Mapping[str, BestOffer] = field(default_factory=dict)
 
     def part(self, part: Part) -> Mapping[str, object]:
         """One part, by the ids of its items."""
@@ -94,6 +98,7 @@ class Business:
             Part.ROLES: self.roles,
             Part.RETENTION: self.retention,
             Part.CONNECTORS: self.connectors,
+            Part.BEST_OFFERS: self.best_offers,
         }
         return parts[part]
 
@@ -176,6 +181,7 @@ def combine(present: Business, wanted: Wanted, *, remove_missing: bool) -> Busin
         roles=_over(present.roles, ours.roles, clear=Part.ROLES in gone),
         retention=_over(present.retention, ours.retention, clear=Part.RETENTION in gone),
         connectors=_over(present.connectors, ours.connectors, clear=Part.CONNECTORS in gone),
+        best_offers=_over(present.best_offers, ours.best_offers, clear=Part.BEST_OFFERS in gone),
     )
 
 
@@ -201,29 +207,7 @@ def changes(before: Business, after: Business) -> tuple[Change, ...]:
 
 def with_item(business: Business, part: Part, item: str, source: Business) -> Business:
     """The same with one item as `source` has it, or without it where `source` has none; orders stay."""
-    match part:
-        case Part.SKILLS:
-            return replace(business, skills=_put(business.skills, SkillId(item), source.skills))
-        case Part.HOURS:
-            return replace(business, hours=_put(business.hours, item, source.hours))
-        case Part.QUEUES:
-            return replace(business, queues=_put(business.queues, QueueId(item), source.queues))
-        case Part.AGENTS:
-            return replace(business, agents=_put(business.agents, AgentId(item), source.agents))
-        case Part.NUMBERS:
-            return replace(business, numbers=_put(business.numbers, item, source.numbers))
-        case Part.REASONS:
-            return replace(business, reasons=_put(business.reasons, item, source.reasons))
-        case Part.DISPOSITIONS:
-            return replace(business, dispositions=_put(business.dispositions, item, source.dispositions))
-        case Part.ALERTS:
-            return replace(business, alerts=_put(business.alerts, item, source.alerts))
-        case Part.ROLES:
-            return replace(business, roles=_put(business.roles, item, source.roles))
-        case Part.RETENTION:
-            return replace(business, retention=_put(business.retention, item, source.retention))
-        case Part.CONNECTORS:
-            return replace(business, connectors=_put(business.connectors, item, source.connectors))
+    return _WITH_ITEM[part](business, item, source)
 
 
 def in_order(business: Business, part: Part, order: Sequence[str]) -> Business:
@@ -261,3 +245,37 @@ def _put(present: Mapping[Key, Item], key: Key, source: Mapping[Key, Item]) -> d
 def _ordered(present: Mapping[str, Item], order: Sequence[str]) -> dict[str, Item]:
     first = {key: present[key] for key in order if key in present}
     return first | {key: value for key, value in present.items() if key not in first}
+
+
+_WITH_ITEM: Mapping[Part, Callable[[Business, str, Business], Business]] = {
+    Part.SKILLS: lambda business, item, source: replace(
+        business, skills=_put(business.skills, SkillId(item), source.skills)
+    ),
+    Part.HOURS: lambda business, item, source: replace(business, hours=_put(business.hours, item, source.hours)),
+    Part.QUEUES: lambda business, item, source: replace(
+        business, queues=_put(business.queues, QueueId(item), source.queues)
+    ),
+    Part.AGENTS: lambda business, item, source: replace(
+        business, agents=_put(business.agents, AgentId(item), source.agents)
+    ),
+    Part.NUMBERS: lambda business, item, source: replace(
+        business, numbers=_put(business.numbers, item, source.numbers)
+    ),
+    Part.REASONS: lambda business, item, source: replace(
+        business, reasons=_put(business.reasons, item, source.reasons)
+    ),
+    Part.DISPOSITIONS: lambda business, item, source: replace(
+        business, dispositions=_put(business.dispositions, item, source.dispositions)
+    ),
+    Part.ALERTS: lambda business, item, source: replace(business, alerts=_put(business.alerts, item, source.alerts)),
+    Part.ROLES: lambda business, item, source: replace(business, roles=_put(business.roles, item, source.roles)),
+    Part.RETENTION: lambda business, item, source: replace(
+        business, retention=_put(business.retention, item, source.retention)
+    ),
+    Part.CONNECTORS: lambda business, item, source: replace(
+        business, connectors=_put(business.connectors, item, source.connectors)
+    ),
+    Part.BEST_OFFERS: lambda business, item, source: replace(
+        business, best_offers=_put(business.best_offers, item, source.best_offers)
+    ),
+}

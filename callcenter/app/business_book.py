@@ -5,7 +5,7 @@ where somebody else changed the same meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -23,6 +23,7 @@ from callcenter.app.business import (
     in_order,
     with_item,
 )
+from callcenter.app.business_best_offers import KnownConditions
 from callcenter.app.business_checks import warnings
 from callcenter.app.business_file import BusinessFile, read_business
 from callcenter.app.business_item import BusinessFaulty, FieldFault, ItemFile, Json, item_document, tag_of
@@ -116,8 +117,17 @@ class Applied:
 class BusinessBook:
     """The use cases of the pages of configuration."""
 
-    def __init__(self, *, store: BusinessStore, shelf: FlowShelf, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: BusinessStore,
+        shelf: FlowShelf,
+        conditions: Callable[[], Awaitable[KnownConditions]],
+        clock: Clock,
+    ) -> None:
+        """`conditions` tells what conditions may name at that moment."""
         self._store = store
+        self._conditions = conditions
         self._shelf = shelf
         self._clock = clock
         self._changing = asyncio.Lock()
@@ -265,7 +275,8 @@ class BusinessBook:
                 if based_on is not None and based_on != version:
                     raise Outdated(f"the newest version is {version} by now, not {based_on}; look at what changed")
                 after = wanted(before)
-                found, doubts, text = await asyncio.to_thread(self._checked, before, after, source)
+                conditions = await self._conditions() if after.best_offers else None
+                found, doubts, text = await asyncio.to_thread(self._checked, before, after, source, conditions)
                 if found or dry_run:
                     try:
                         version = await self._store.put(
@@ -282,19 +293,29 @@ class BusinessBook:
         raise AssertionError("the last try returns or raises")
 
     def _checked(
-        self, before: Business, after: Business, source: "ItemFile | BusinessFile | None"
+        self,
+        before: Business,
+        after: Business,
+        source: "ItemFile | BusinessFile | None",
+        conditions: KnownConditions | None,
     ) -> tuple[tuple[Change, ...], tuple[str, ...], str]:
         """What changes, what may not be meant so, and the new text; raises `BusinessFaulty`."""
         found = changes(before, after)
         if found:
-            self._check(before, after, source)
+            self._check(before, after, source, conditions)
         if not found:
             return (), (), ""
         # What was doubtful before is not this change's doing.
         known = set(warnings(before))
         return found, tuple(line for line in warnings(after) if line not in known), write_business(after)
 
-    def _check(self, before: Business, after: Business, source: "ItemFile | BusinessFile | None") -> None:
+    def _check(
+        self,
+        before: Business,
+        after: Business,
+        source: "ItemFile | BusinessFile | None",
+        conditions: KnownConditions | None,
+    ) -> None:
         faults: list[Fault] = []
         lines: Lines | None = None
         try:
@@ -306,9 +327,9 @@ class BusinessBook:
             file = read_business("alerts: {}\n", "")
         try:
             if lines is None:
-                file.check(after, flows=None)
+                file.check(after, flows=None, conditions=conditions)
             else:
-                file.check(after, flows=lines.flows, prompts=lines.waiting_prompts)
+                file.check(after, flows=lines.flows, prompts=lines.waiting_prompts, conditions=conditions)
         except FlowError as error:
             faults += error.faults
         if not faults:

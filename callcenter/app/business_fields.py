@@ -1,12 +1,13 @@
 """Fields that several parts of the business's file have in common; on a fault each reader returns a harmless value."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from callcenter.domain.ids import SkillId
 from callcenter.domain.labels import Label
 from callcenter.domain.overflows import Overflow, OverflowKind
+from callcenter.domain.scripts import SCRIPT_FIELDS, SCRIPT_MAX_CHARACTERS, unknown_fields
 from callcenter.domain.skills import HIGHEST_LEVEL, LOWEST_LEVEL
 from callcenter.ivr.document import Section
 
@@ -17,6 +18,8 @@ NAME_RULE: Final = "use letters, digits, _ and -, at most 64"
 TELEPHONE: Final = re.compile(r"\+?[0-9*#]{3,32}")
 TELEPHONE_RULE: Final = "write a telephone number, best with its country code (+8613800138000)"
 
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY_RULE: Final = 'write a day such as "2026-12-25"'
 _WITHOUT_TARGET: Final = (OverflowKind.CALLBACK, OverflowKind.MESSAGE, OverflowKind.CLOSED)
 
 
@@ -64,6 +67,36 @@ def optional_seconds(fields: Section, name: str, low: int) -> timedelta | None:
 def optional_whole(fields: Section, name: str, low: int, high: int) -> int | None:
     """A whole number, None when it is not there."""
     return fields.whole(name, low, high, usual=low) if fields.has(name) else None
+
+
+def day(fields: Section, text: str, name: str) -> date | None:
+    """The day that `text` is; None after a fault at `name`."""
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    fields.fault("bad_day", f"{fields.path}: {text!r} is no day", _DAY_RULE, name)
+    return None
+
+
+def optional_day(fields: Section, name: str) -> date | None:
+    """A day, None when it is not there."""
+    return day(fields, fields.text(name, at_most=10), name) if fields.has(name) else None
+
+
+def script(fields: Section, name: str, *, needed: bool = False) -> Label | None:
+    """What agents say, in both languages, with no fields in braces but those of `SCRIPT_FIELDS`."""
+    section = fields.section(name, needed=needed)
+    if section is None:
+        return None
+    section.only("zh", "en")
+    texts = {language: section.text(language, at_most=SCRIPT_MAX_CHARACTERS) for language in ("zh", "en")}
+    for language, text in texts.items():
+        for unknown in unknown_fields(text):
+            what = f"{section.path}.{language} has {unknown}, which is no field"
+            section.fault("bad_script", what, f"known fields: {', '.join(SCRIPT_FIELDS)}, each in braces", language)
+    return Label(zh=texts["zh"], en=texts["en"])
 
 
 def overflow(fields: Section, name: str) -> Overflow | None:

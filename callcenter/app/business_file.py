@@ -10,6 +10,7 @@ from typing import Final
 
 from callcenter.app.business import Business, Part, Wanted
 from callcenter.app.business_alerts import read_alert
+from callcenter.app.business_best_offers import KnownConditions, best_offer_faults, read_best_offer
 from callcenter.app.business_checks import Place, faults
 from callcenter.app.business_fields import (
     NAME,
@@ -68,14 +69,21 @@ class BusinessFile:
         self._document = document
 
     def check(
-        self, result: Business, *, flows: Mapping[str, Flow] | None, prompts: WaitingPrompts | None = None
+        self,
+        result: Business,
+        *,
+        flows: Mapping[str, Flow] | None,
+        prompts: WaitingPrompts | None = None,
+        conditions: KnownConditions | None = None,
     ) -> None:
         """Raise FlowError with every fault of `result`, what there will be.
 
-        `flows` are the flows there are, `prompts` the queues' prompts; of None nothing is missed.
+        `flows` are the flows there are, `prompts` the queues' prompts, `conditions` what conditions may name; of None
+        nothing is missed.
         """
         queues = (entry.config for entry in result.queues.values())
-        for fault in (*faults(result), *name_faults(queues, prompts=prompts, flows=flows)):
+        named = name_faults(queues, prompts=prompts, flows=flows)
+        for fault in (*faults(result), *named, *best_offer_faults(result, conditions)):
             self._document.fault(fault.code, fault.what, fault.right, self._path(fault.places))
         for route in result.numbers.values():
             if flows is not None and route.flow not in flows:
@@ -141,6 +149,7 @@ def read_tables(document: Document, root: Section) -> BusinessFile:
         roles={name: read_role(name, fields) for name, fields in _items(root, Part.ROLES)},
         retention={name: read_retention(name, fields) for name, fields in _items(root, Part.RETENTION)},
         connectors={name: read_connector(name, fields) for name, fields in _items(root, Part.CONNECTORS)},
+        best_offers={name: read_best_offer(name, fields) for name, fields in _items(root, Part.BEST_OFFERS)},
     )
     for name, fields in _items(root, Part.QUEUES):
         if name == FALLBACK_OF_ALL:

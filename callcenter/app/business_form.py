@@ -12,6 +12,7 @@ from typing import Final
 from callcenter.app.business import Part
 from callcenter.app.business_fields import A_DAY_SECONDS
 from callcenter.app.business_file import MOST
+from callcenter.app.business_form_best_offers import BEST_OFFER_FIELDS, BEST_OFFER_GROUPS
 from callcenter.app.business_form_fields import Choice, Field, FieldKind, Group, words
 from callcenter.app.business_form_privacy import CONNECTORS, PRIVACY, RETENTION, ROLES
 from callcenter.app.business_form_queue import queue_form
@@ -45,6 +46,7 @@ def forms() -> Mapping[Part, Form]:
         Part.ROLES: Form(part=Part.ROLES, groups=(PRIVACY,), fields=ROLES),
         Part.RETENTION: Form(part=Part.RETENTION, groups=(PRIVACY,), fields=RETENTION),
         Part.CONNECTORS: Form(part=Part.CONNECTORS, groups=(PRIVACY,), fields=CONNECTORS),
+        Part.BEST_OFFERS: Form(part=Part.BEST_OFFERS, groups=BEST_OFFER_GROUPS, fields=BEST_OFFER_FIELDS),
     }
 
 

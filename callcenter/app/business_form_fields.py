@@ -53,6 +53,10 @@ class FieldKind(StrEnum):
     HOLIDAYS = "holidays"
     DAYS = "days"
     SPECIAL_DAYS = "special_days"
+    DAY = "day"
+    SEGMENT = "segment"
+    CONDITION = "condition"
+    """As a segment's (crm/segment_text.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from datetime import date, time
 from itertools import pairwise
 from typing import Final
 
+from callcenter.app.business_fields import day as read_day
 from callcenter.app.business_items import HoursEntry
 from callcenter.app.opening_hours import public_holidays
 from callcenter.domain.errors import InvalidValue
@@ -17,8 +18,6 @@ HOURS_FIELDS: Final = ("timezone", "week", "holidays", "closed", "special")
 ANY_ZONE: Final = "UTC"
 
 _INTERVAL: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DAY_RULE: Final = 'write a day such as "2026-12-25"'
 
 
 def read_hours(fields: Section) -> HoursEntry:
@@ -115,7 +114,7 @@ def _holidays(fields: Section) -> str:
 def _closed(fields: Section) -> tuple[date, ...]:
     if not fields.has("closed"):
         return ()
-    found = [_day(fields, text, "closed") for text in fields.texts("closed", at_most=10)]
+    found = [read_day(fields, text, "closed") for text in fields.texts("closed", at_most=10)]
     return tuple(sorted({day for day in found if day is not None}))
 
 
@@ -125,17 +124,7 @@ def _special(fields: Section) -> Mapping[date, tuple[Interval, ...]]:
         return {}
     found: dict[date, tuple[Interval, ...]] = {}
     for name in section.names(pattern=None):
-        day = _day(section, name, name)
+        day = read_day(section, name, name)
         if day is not None:
             found[day] = _intervals(section, name)
     return dict(sorted(found.items()))
-
-
-def _day(fields: Section, text: str, name: str) -> date | None:
-    try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    fields.fault("bad_day", f"{fields.path}: {text!r} is no day", _DAY_RULE, name)
-    return None

@@ -14,6 +14,7 @@ from callcenter.app.business_fields import (
     optional_seconds,
     optional_whole,
     overflow,
+    script,
     seconds,
 )
 from callcenter.app.business_items import QueueEntry
@@ -31,7 +32,6 @@ from callcenter.domain.queues import (
 )
 from callcenter.domain.rule_text import RULE_MAX_CHARACTERS, RuleTextError, parse_rule
 from callcenter.domain.rules import EVERYBODY, Rule
-from callcenter.domain.scripts import SCRIPT_FIELDS, SCRIPT_MAX_CHARACTERS, unknown_fields
 from callcenter.domain.skills import SkillRequirement
 from callcenter.domain.surveys import MOST_PERCENT, USUAL_REST, SurveyRules
 from callcenter.ivr.document import NAME as WORD
@@ -117,7 +117,7 @@ def read_queue(name: str, fields: Section) -> QueueEntry:
         waiting=read_waiting(fields),
         monitoring=_choice(fields, "monitoring", USUAL.monitoring),
         auto_answer=_auto_answer(fields),
-        script=_script(fields),
+        script=script(fields, "script"),
         rona_limit=fields.whole("rona_limit", 1, MAX_MISSES, usual=USUAL.rona_limit),
         rest_after_miss=seconds(fields, "rest_after_miss_seconds", 0, USUAL.rest_after_miss),
         ring_timeout=seconds(fields, "ring_timeout_seconds", 1, USUAL.ring_timeout, high=RINGING_MAX_SECONDS),
@@ -285,19 +285,6 @@ def _callback(fields: Section) -> CallbackRules | None:
 def _auto_answer(fields: Section) -> timedelta | None:
     name = "auto_answer_seconds"
     return fields.seconds(name, 0, AUTO_ANSWER_MAX_SECONDS, usual=0) if fields.has(name) else None
-
-
-def _script(fields: Section) -> Label | None:
-    section = fields.section("script", needed=False)
-    if section is None:
-        return None
-    section.only("zh", "en")
-    texts = {language: section.text(language, at_most=SCRIPT_MAX_CHARACTERS) for language in ("zh", "en")}
-    for language, text in texts.items():
-        for unknown in unknown_fields(text):
-            what = f"{section.path}.{language} has {unknown}, which is no field"
-            section.fault("bad_script", what, f"known fields: {', '.join(SCRIPT_FIELDS)}, each in braces", language)
-    return Label(zh=texts["zh"], en=texts["en"])
 
 
 def _survey(fields: Section) -> SurveyRules | None:

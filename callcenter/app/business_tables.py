@@ -15,6 +15,7 @@ from callcenter.app.business_waiting import NONE
 from callcenter.app.ports import CodeLabel, NumberRoute
 from callcenter.domain.agents import AgentConfig, Phone, PhoneKind
 from callcenter.domain.alerts import EVERYBODY, WITH_THRESHOLD, AlertRule, usual_margin
+from callcenter.domain.best_offers import USUAL_REST_DAYS, BestOffer
 from callcenter.domain.callbacks import USUAL_CALLBACK, CallbackRules
 from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.ids import AgentId
@@ -190,6 +191,20 @@ def connector_table(rule: ConnectorRule) -> Table:
     return table
 
 
+def best_offer_table(offer: BestOffer) -> Table:
+    """A next best offer."""
+    table: Table = {"label": label_table(offer.label), "text": label_table(offer.text)}
+    told = {"segment": offer.segment, "condition": offer.condition}
+    days = {"from": offer.first_on, "until": offer.last_on}
+    table |= {name: text for name, text in told.items() if text}
+    if offer.priority:
+        table["priority"] = offer.priority
+    table |= {name: day.isoformat() for name, day in days.items() if day is not None}
+    if offer.rest_days != USUAL_REST_DAYS:
+        table["rest_days"] = offer.rest_days
+    return table
+
+
 def seconds(duration: timedelta) -> int | float:
     """To the millisecond, as files are read."""
     found = round(duration.total_seconds(), 3)
@@ -360,7 +375,8 @@ def _words(item: object) -> dict[str, str]:
             return _told(retention_table(item))
         case ConnectorRule():
             return _told(connector_table(item))
-
+        case BestOffer():
+            return _told(best_offer_table(item), item.label)
         case NumberRoute():
             return _told(number_table(item), item.label)
         case CodeLabel(label=label) | (Label() as label):

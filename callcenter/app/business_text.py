@@ -5,7 +5,7 @@ Law: reading the text again gives the same configuration, and the same configura
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ruamel.yaml import YAML
@@ -18,6 +18,7 @@ from callcenter.app.business_tables import (
     Value,
     agent_table,
     alert_table,
+    best_offer_table,
     connector_table,
     hours_table,
     label_table,
@@ -57,35 +58,34 @@ EXPLAINED: Final[Mapping[Part, str]] = {
     Part.ROLES: "\n角色 / Roles (agent, supervisor, administrator, hooks) that may not see numbers: docs/privacy.md.",
     Part.RETENTION: "\n保留期限 / How many days what is kept; else it is for good: docs/privacy.md.",
     Part.CONNECTORS: "\n外部系统 / Systems outside that know customers too: docs/connectors.md.",
+    Part.BEST_OFFERS: "\n推荐 / Next best offers: what agents propose, to whom, how often: docs/customer-value.md.",
     Part.ALERTS: "\n告警 / Alerts: what is told to supervisors' boards and to web hooks, and when: docs/operating.md.",
 }
 
 
 def tables_of(business: Business, part: Part) -> dict[str, Table]:
     """The items of one part as plain tables, in the order in which they are written."""
-    match part:
-        case Part.SKILLS:
-            return {key: label_table(label) for key, label in sorted(business.skills.items())}
-        case Part.HOURS:
-            return {key: hours_table(hours) for key, hours in sorted(business.hours.items())}
-        case Part.QUEUES:
-            return {key: queue_table(queue) for key, queue in sorted(business.queues.items())}
-        case Part.AGENTS:
-            return {key: agent_table(agent) for key, agent in sorted(business.agents.items())}
-        case Part.NUMBERS:
-            return {key: number_table(route) for key, route in sorted(business.numbers.items())}
-        case Part.REASONS:
-            return {code: reason_table(reason) for code, reason in business.reasons.items()}
-        case Part.DISPOSITIONS:
-            return {code: label_table(entry.label) for code, entry in business.dispositions.items()}
-        case Part.ALERTS:
-            return {key: alert_table(rule) for key, rule in sorted(business.alerts.items())}
-        case Part.ROLES:
-            return {key: role_table(rule) for key, rule in sorted(business.roles.items())}
-        case Part.RETENTION:
-            return {key: retention_table(rule) for key, rule in sorted(business.retention.items())}
-        case Part.CONNECTORS:
-            return {key: connector_table(rule) for key, rule in sorted(business.connectors.items())}
+    return _TABLES[part](business)
+
+
+_TABLES: Final[Mapping[Part, Callable[[Business], dict[str, Table]]]] = {
+    Part.SKILLS: lambda business: {key: label_table(label) for key, label in sorted(business.skills.items())},
+    Part.HOURS: lambda business: {key: hours_table(hours) for key, hours in sorted(business.hours.items())},
+    Part.QUEUES: lambda business: {key: queue_table(queue) for key, queue in sorted(business.queues.items())},
+    Part.AGENTS: lambda business: {key: agent_table(agent) for key, agent in sorted(business.agents.items())},
+    Part.NUMBERS: lambda business: {key: number_table(route) for key, route in sorted(business.numbers.items())},
+    Part.REASONS: lambda business: {code: reason_table(reason) for code, reason in business.reasons.items()},
+    Part.DISPOSITIONS: lambda business: {
+        code: label_table(entry.label) for code, entry in business.dispositions.items()
+    },
+    Part.ALERTS: lambda business: {key: alert_table(rule) for key, rule in sorted(business.alerts.items())},
+    Part.ROLES: lambda business: {key: role_table(rule) for key, rule in sorted(business.roles.items())},
+    Part.RETENTION: lambda business: {key: retention_table(rule) for key, rule in sorted(business.retention.items())},
+    Part.CONNECTORS: lambda business: {key: connector_table(rule) for key, rule in sorted(business.connectors.items())},
+    Part.BEST_OFFERS: lambda business: {
+        key: best_offer_table(offer) for key, offer in sorted(business.best_offers.items())
+    },
+}
 
 
 def write_business(business: Business) -> str:

@@ -193,6 +193,8 @@ class TimelineKind(StrEnum):
     OPPORTUNITY = "opportunity"
     SURVEY = "survey"
     """He was asked after a talk; `data` has what he answered."""
+    BEST_OFFER = "best_offer"
+    """Something was proposed to him; `data` has what and his answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

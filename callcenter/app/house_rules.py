@@ -1,4 +1,6 @@
-"""The rules of privacy in force: who sees numbers, how long things are kept; read anew every few seconds.
+"""The rules of the house in force: who sees numbers, how long things are kept, systems outside, what is offered.
+
+They are read anew every few seconds.
 
 Law: where they cannot be read, those that were read last count.
 """
@@ -10,6 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.privacy import KEPT_USUALLY, Kept, RetentionRule, RoleRule, Viewer
@@ -34,6 +37,10 @@ class RuleBook(Protocol):
         """Which systems outside are asked."""
         ...
 
+    async def best_offers(self) -> Sequence[BestOffer]:
+        """What agents propose."""
+        ...
+
 
 class HouseRules:
     """The rules as they were read last; `run` is owned by one task."""
@@ -43,12 +50,14 @@ class HouseRules:
         self._roles: Mapping[Viewer, RoleRule] = {}
         self._retention: Mapping[Kept, RetentionRule] = {}
         self.connectors: tuple[ConnectorRule, ...] = ()
+        self.best_offers: tuple[BestOffer, ...] = ()
 
     async def load(self) -> None:
         """Read them; before anybody is served."""
         self._roles = {rule.viewer: rule for rule in await self._book.roles()}
         self._retention = {rule.kept: rule for rule in await self._book.retention()}
         self.connectors = tuple(await self._book.connectors())
+        self.best_offers = tuple(await self._book.best_offers())
 
     async def run(self) -> None:
         """Read them again and again until cancelled."""

@@ -10,6 +10,7 @@ from callcenter.crm.churn import Recovery
 from callcenter.crm.management import Movement, Satisfaction
 from callcenter.crm.periods import Period
 from callcenter.crm.value_rules import ValueRules
+from callcenter.domain.labels import Label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,29 @@ class SatisfactionFigures:
     classes: dict[str, Satisfaction]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRow:
+    """One next best offer: how often it was made, and what was answered; the label is that of the last time."""
+
+    best_offer_id: str
+    label: Label
+    customers: int
+    """Different ones it was made to."""
+    accepted: int
+    declined: int
+    not_now: int
+
+    @property
+    def offered(self) -> int:
+        """How often it was made: each time has one answer."""
+        return self.accepted + self.declined + self.not_now
+
+    @property
+    def acceptance_rate(self) -> float | None:
+        """accepted / offered."""
+        return self.accepted / self.offered if self.offered else None
+
+
 class Listed(StrEnum):
     """Lists behind the figures."""
 
@@ -55,6 +79,7 @@ class Listed(StrEnum):
     SATISFACTION_CLASS = "satisfaction_class"
     COHORT = "cohort"
     TOP = "top"
+    BEST_OFFER = "best_offer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +112,10 @@ class Management(Protocol):
 
     async def complaints(self, period: Period) -> dict[str, Recovery]:
         """By reason, of the complaints opened in a period, the most frequent first."""
+        ...
+
+    async def best_offers(self, period: Period) -> tuple[OfferRow, ...]:
+        """By offer, of the answers in a period, the most often made first."""
         ...
 
     async def listed(

@@ -1,7 +1,7 @@
 """Segments: saved conditions over customers, versioned; whom they hold for routing is worked out in the background.
 
 Laws: the routing path asks no segment anything, it finds the names of a customer's segments beside his card; what a
-queue names is not removed.
+queue or a best offer names is not removed.
 """
 
 import asyncio
@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from callcenter.app.business_best_offers import KnownConditions
 from callcenter.app.customer_book import CustomerBook
 from callcenter.app.ports import Clock, Configuration
 from callcenter.crm.segment_fields import segment_fields
 from callcenter.crm.segment_text import parse_segment
 from callcenter.crm.segments import Condition, Fields
+from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Overloaded
 from callcenter.domain.ids import CustomerId
@@ -111,6 +113,29 @@ class SegmentStore(Protocol):
         ...
 
 
+class NamingRules(Protocol):
+    """Rules of the house that name segments."""
+
+    async def best_offers(self) -> Sequence[BestOffer]:
+        """What agents propose."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentUse:
+    """Who names a segment: queues for their boosts, best offers for whom they are."""
+
+    queues: tuple[str, ...]
+    best_offers: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.queues or self.best_offers)
+
+    def __str__(self) -> str:
+        told = [f"queue {name}" for name in self.queues] + [f"best offer {name}" for name in self.best_offers]
+        return ", ".join(told)
+
+
 class Segments:
     """Saves, answers and keeps; `run` is owned by one task."""
 
@@ -120,10 +145,12 @@ class Segments:
         store: SegmentStore,
         book: CustomerBook,
         configuration: Configuration,
+        rules: NamingRules,
         clock: Clock,
         timezone: ZoneInfo,
     ) -> None:
         self.store = store
+        self._rules = rules
         self._book = book
         self._configuration = configuration
         self._clock = clock
@@ -136,6 +163,11 @@ class Segments:
     async def fields(self) -> Fields:
         """What a condition may name."""
         return segment_fields(await self._book.custom_fields())
+
+    async def known(self) -> KnownConditions:
+        """What conditions of the business's configuration may name."""
+        names = frozenset(segment.segment_id for segment in await self.store.segments())
+        return KnownConditions(fields=await self.fields(), segments=names)
 
     async def ask(self, condition: str) -> Asked:
         """Read a condition; `SegmentError` says where and what is wrong."""
@@ -183,12 +215,12 @@ class Segments:
         return kept
 
     async def remove(self, segment_id: str, *, by: str) -> None:
-        """Take it away; its versions stay. `Conflict` while a queue names it."""
+        """Take it away; its versions stay. `Conflict` while a queue or a best offer names it."""
         known = await self.find(segment_id)
-        users = await self.used_by(segment_id)
+        users = (await self.uses([segment_id]))[segment_id]
         if users:
             raise Conflict(
-                f"the boosts of {', '.join(users)} name segment {segment_id}; take it out there first",
+                f"segment {segment_id} is named by {users}; take it out there first",
                 code="segment_in_use",
             )
         await self._keep(segment_id, known.label, known.condition, expected=known.version, by=by, removed=True)
@@ -205,10 +237,16 @@ class Segments:
         self._wake.set()
         return kept
 
-    async def used_by(self, segment_id: str) -> tuple[str, ...]:
-        """The queues whose boosts name it."""
-        queues = await self._configuration.queues()
-        return tuple(str(queue.queue_id) for queue in queues if segment_id in queue.boosts.segments)
+    async def uses(self, names: Sequence[str]) -> dict[str, SegmentUse]:
+        """Who names each of these."""
+        queues, offers = await self._configuration.queues(), await self._rules.best_offers()
+        return {
+            name: SegmentUse(
+                queues=tuple(str(queue.queue_id) for queue in queues if name in queue.boosts.segments),
+                best_offers=tuple(offer.best_offer_id for offer in offers if offer.segment == name),
+            )
+            for name in names
+        }
 
     # ---- for routing
 

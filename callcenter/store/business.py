@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callcenter.app.business import Business, BusinessInUse, Change, ChangeKind, ConfigurationVersion, Part
 from callcenter.app.business_text import write_business
 from callcenter.domain.agents import AgentState
+from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, QueueId, SkillId
@@ -60,6 +61,7 @@ async def read_business(connection: AsyncConnection) -> Business:
         roles=await read_house_rules(connection, Part.ROLES, RoleRule),
         retention=await read_house_rules(connection, Part.RETENTION, RetentionRule),
         connectors=await read_house_rules(connection, Part.CONNECTORS, ConnectorRule),
+        best_offers=await read_house_rules(connection, Part.BEST_OFFERS, BestOffer),
     )
 
 

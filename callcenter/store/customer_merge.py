@@ -18,6 +18,7 @@ from callcenter.domain.hooks import HookEvent, HookFact
 from callcenter.domain.ids import CustomerId, InteractionId, MergeId
 from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.audit import add_audit
+from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.changes import add_change, differences
 from callcenter.store.customers import FIELDS, by_id, lock_customer, put_contact_points, rewrite_customer
 from callcenter.store.database import Database
@@ -60,6 +61,7 @@ REFERENCES = (
     _Reference("number", sales_tables.customer_numbers, "number_id"),
     _Reference("order", sales_tables.orders, "order_id"),
     _Reference("opportunity", sales_tables.opportunities, "opportunity_id"),
+    _Reference("best_offer", best_offer_answers, "answer_id"),
     _Reference("merged", tables.customers, "customer_id", "merged_into"),
 )
 """Everything that refers to customers; the history of changes stays with whom it was written for (changes.py)."""

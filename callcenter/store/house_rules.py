@@ -1,4 +1,4 @@
-"""The business's rules about people's data and systems outside: a document each, in one table."""
+"""The business's rules about people's data, systems outside and offers: a document each, in one table."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.business import Part
+from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.connectors import ConnectorRule
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.privacy import RetentionRule, RoleRule
@@ -19,7 +20,7 @@ from callcenter.store.upsert import upsert_into
 
 T = TypeVar("T")
 
-HOUSE_PARTS = frozenset({Part.ROLES, Part.RETENTION, Part.CONNECTORS})
+HOUSE_PARTS = frozenset({Part.ROLES, Part.RETENTION, Part.CONNECTORS, Part.BEST_OFFERS})
 
 
 class StoredHouseRules:
@@ -42,6 +43,11 @@ class StoredHouseRules:
         """Which systems outside are asked."""
         async with self._database.reading() as connection:
             return tuple((await read_house_rules(connection, Part.CONNECTORS, ConnectorRule)).values())
+
+    async def best_offers(self) -> Sequence[BestOffer]:
+        """What agents propose."""
+        async with self._database.reading() as connection:
+            return tuple((await read_house_rules(connection, Part.BEST_OFFERS, BestOffer)).values())
 
 
 async def read_house_rules(connection: AsyncConnection, part: Part, type_: type[T]) -> Mapping[str, T]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Double,
     Executable,
     Subquery,
+    case,
     cast,
     func,
     literal,
@@ -24,13 +25,16 @@ from sqlalchemy import (
     union_all,
 )
 
-from callcenter.app.management import Listed, ListRow, ProfitRow, SatisfactionFigures
+from callcenter.app.management import Listed, ListRow, OfferRow, ProfitRow, SatisfactionFigures
 from callcenter.crm.churn import Recovery
 from callcenter.crm.lifecycle import Stage
 from callcenter.crm.management import Movement, Satisfaction
 from callcenter.crm.periods import Period
 from callcenter.crm.value_rules import ValueRules
+from callcenter.domain.best_offers import OfferAnswer
 from callcenter.domain.cases import CaseKind, CaseOutcome
+from callcenter.domain.labels import Label
+from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.database import Database
 from callcenter.store.management_lists import listed
 from callcenter.store.sales_tables import orders
@@ -135,6 +139,47 @@ class StoredManagement:
             reason: _recovery(counts[reason], *times.get(reason, (0, 0.0)))
             for reason in sorted(counts, key=lambda one: (-counts[one].total(), one))
         }
+
+    async def best_offers(self, period: Period) -> tuple[OfferRow, ...]:
+        """By offer, of the answers in a period."""
+        begin, end = self._moments(period)
+        answers = best_offer_answers.c
+        in_period = (answers.at >= begin, answers.at < end)
+        counted = (
+            select(
+                answers.best_offer_id,
+                func.count(func.distinct(answers.customer_id)).label("customers"),
+                *(func.count(case((answers.answer == answer, 1))).label(answer.value) for answer in OfferAnswer),
+                func.count().label("offered"),
+            )
+            .where(*in_period)
+            .group_by(answers.best_offer_id)
+            .order_by(func.count().desc(), answers.best_offer_id)
+        )
+        place = func.row_number().over(
+            partition_by=answers.best_offer_id, order_by=(answers.at.desc(), answers.answer_id)
+        )
+        named = select(answers.best_offer_id, answers.label_zh, answers.label_en, place.label("place"))
+        last = named.where(*in_period).subquery()
+
+        def look(connection: Connection) -> tuple[OfferRow, ...]:
+            labels = {
+                row.best_offer_id: Label(zh=row.label_zh, en=row.label_en)
+                for row in connection.execute(select(last).where(last.c.place == 1)).all()
+            }
+            return tuple(
+                OfferRow(
+                    best_offer_id=row.best_offer_id,
+                    label=labels[row.best_offer_id],
+                    customers=row.customers,
+                    accepted=row.accepted,
+                    declined=row.declined,
+                    not_now=row.not_now,
+                )
+                for row in connection.execute(counted).all()
+            )
+
+        return await self._database.look(look, LIMIT)
 
     async def listed(
         self, what: Listed, period: Period, *, key: str, rules: ValueRules, currency: str, limit: int, offset: int

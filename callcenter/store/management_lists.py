@@ -9,6 +9,7 @@ from callcenter.app.management import Listed, ListRow
 from callcenter.crm.periods import Period
 from callcenter.crm.value_rules import ValueRules
 from callcenter.domain.cases import CaseKind
+from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.survey_tables import survey_answers
 from callcenter.store.tables import cases, customers
 from callcenter.store.value_moves import NOTHING, changed_in, value_class
@@ -47,6 +48,8 @@ def listed(
             query = query.order_by(customer_values.c.spent.desc(), customers.c.customer_id)
         case Listed.TOP:
             query = _worth().order_by(customer_values.c.spent.desc(), customers.c.customer_id)
+        case Listed.BEST_OFFER:
+            query = _offered(key, begin, end)
     # Figures count whom an erasure left as an empty row; a list of people does not show him.
     query = query.where(customers.c.erased_at.is_(None))
     rows = connection.execute(query.limit(limit).offset(offset)).all()
@@ -136,6 +139,19 @@ def _answers(what: Listed, key: str, begin: datetime, end: datetime) -> _Query:
         .select_from(joined)
         .where(answers.at >= begin, answers.at < end, of == key)
         .order_by(answers.at.desc(), answers.interaction_id, answers.question)
+    )
+
+
+def _offered(key: str, begin: datetime, end: datetime) -> _Query:
+    answers = best_offer_answers.c
+    joined = best_offer_answers.join(customers, customers.c.customer_id == answers.customer_id).outerjoin(
+        customer_values, customer_values.c.customer_id == answers.customer_id
+    )
+    return (
+        _select(answers.customer_id, answers.at, answers.answer, customer_values.c.spent, answers.interaction_id)
+        .select_from(joined)
+        .where(answers.at >= begin, answers.at < end, answers.best_offer_id == key)
+        .order_by(answers.at.desc(), answers.answer_id)
     )
 
 

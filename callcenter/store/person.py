@@ -18,6 +18,7 @@ from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import CustomerId
 from callcenter.store import (
     alert_tables,
+    best_offer_tables,
     crm_tables,
     import_tables,
     privacy_tables,
@@ -140,6 +141,7 @@ HOLDINGS: Sequence[Holding] = (
     Holding(table=value_tables.segment_members, column="customer_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(table=value_tables.customer_values, column="customer_id", of=Of.CUSTOMER, fate=Fate.KEPT),
     Holding(table=value_tables.value_changes, column="customer_id", of=Of.CUSTOMER, fate=Fate.KEPT),
+    Holding(table=best_offer_tables.best_offer_answers, column="customer_id", of=Of.CUSTOMER, fate=Fate.KEPT),
     Holding(table=privacy_tables.accesses, column="customer_id", of=Of.CUSTOMER, fate=Fate.KEPT),
     Holding(table=privacy_tables.erasures, column="customer_id", of=Of.CUSTOMER, fate=Fate.KEPT),
 )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 # The migrations are compared with all tables.
 from callcenter.store import (  # noqa: F401
     alert_tables,
+    best_offer_tables,
     board_tables,
     hook_tables,
     import_tables,

@@ -14,6 +14,7 @@ from callcenter.app.customer_book import StoryEntry, StoryPage, TimelineKind
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, sales_tables, tables
+from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.changes import family_of
 from callcenter.store.survey_tables import surveys
 from callcenter.store.surveys import scores_of
@@ -57,6 +58,12 @@ _SHOWN: Mapping[TimelineKind, tuple[Table, str, str, tuple[str, ...]]] = {
         ("opened_by", "title", "stage", "state", "amount", "currency", "probability", "owner_id", "closed_at"),
     ),
     TimelineKind.SURVEY: (surveys, "interaction_id", "asked_at", ("flow", "queue_id", "agent_id")),
+    TimelineKind.BEST_OFFER: (
+        best_offer_answers,
+        "answer_id",
+        "at",
+        ("best_offer_id", "label_zh", "label_en", "answer", "by", "agent_id", "interaction_id"),
+    ),
 }
 """Of each kind: its table, the column of its id, that of its time, and what is shown of it."""
 LONGEST_NUMBER = 18

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from callcenter.web import (
     alerts,
+    best_offers,
     board,
     calls_out,
     cases,
@@ -99,6 +100,7 @@ _PARTS = (
     values,
     segments,
     management,
+    best_offers,
     hooks,
     privacy,
     alerts,

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from callcenter.app.access_log import Accesses, AccessLog
 from callcenter.app.alerts import Alert, AlertBook
 from callcenter.app.audit_log import AuditBook
+from callcenter.app.best_offers import BestOffers
 from callcenter.app.board_wishes import WishBook
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
@@ -249,6 +250,7 @@ class WebDependencies:
     values: Values
     segments: Segments
     management: Management
+    best_offers: BestOffers
     sessions: Sessions
     feed: Feed
     health: Health

@@ -44,7 +44,7 @@ async def read_interaction(
     interaction_id: PathId, principal: Annotated[Principal, Depends(Require(Action.READ_INTERACTION))], deps: Deps
 ) -> Response:
     """One interaction with its timeline."""
-    record = await _find(deps, InteractionId(interaction_id))
+    record = await find_interaction(deps, InteractionId(interaction_id))
     deps.privacy.log.note(
         by=principal.user.name,
         kind=AccessKind.INTERACTION,
@@ -101,9 +101,9 @@ async def annotate_interaction(
     deps: Deps,
 ) -> Response:
     """Write disposition, notes or customer; the same again changes nothing, so notes can be saved as they are typed."""
-    record = await _find(deps, InteractionId(interaction_id))
+    record = await find_interaction(deps, InteractionId(interaction_id))
     if principal.grant is Grant.OWN:
-        _check_own(deps, record, principal.own_agent())
+        check_own(deps, record, principal.own_agent())
     _check_annotation(body)
     record = await deps.desk.annotate(
         record.interaction_id,
@@ -116,14 +116,15 @@ async def annotate_interaction(
     return document(view_interaction(record, deps.clock.now()))
 
 
-async def _find(deps: WebDependencies, interaction_id: InteractionId) -> Interaction:
+async def find_interaction(deps: WebDependencies, interaction_id: InteractionId) -> Interaction:
+    """One interaction, alive or past; raises `NotFound`."""
     record = deps.desk.interaction(interaction_id) or await deps.records.interaction(interaction_id)
     if record is None:
         raise NotFound(f"there is no interaction {interaction_id}", code="unknown_interaction")
     return record
 
 
-def _check_own(deps: WebDependencies, record: Interaction, agent_id: AgentId) -> None:
+def check_own(deps: WebDependencies, record: Interaction, agent_id: AgentId) -> None:
     """His is what he was offered and holds now, or what ended within the last day."""
     was_offered = record.agent_id == agent_id or any(offer.agent_id == agent_id for offer in record.offers)
     if not was_offered:

@@ -17,6 +17,7 @@ from callcenter.crm.periods import Period, PeriodKind, periods_between
 from callcenter.crm.value_rules import ValueRules
 from callcenter.domain.cases import CodeList
 from callcenter.domain.errors import InvalidValue
+from callcenter.domain.labels import Label
 from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.documents import document
@@ -35,7 +36,7 @@ Exporter = Annotated[Principal, Depends(Require(Action.EXPORT_RECORDS))]
 From = Annotated[Day, Query(alias="from")]
 To = Annotated[Day, Query()]
 By = Annotated[PeriodKind, Query()]
-Figure = Literal["movements", "profits", "satisfaction", "complaints", "curve", "retention"]
+Figure = Literal["movements", "profits", "satisfaction", "complaints", "best_offers", "curve", "retention"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,27 @@ class ComplaintView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BestOfferView:
+    """How often one next best offer was made, and what was answered."""
+
+    best_offer_id: str
+    label: Label
+    customers: int
+    offered: int
+    accepted: int
+    declined: int
+    not_now: int
+    acceptance_rate: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferFigures:
+    """The offer that was made most often first."""
+
+    items: tuple[BestOfferView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Movements:
     """Period by period."""
 
@@ -172,6 +194,12 @@ async def read_satisfaction(deps: Deps, begin: From, to: To) -> Response:
 async def read_complaints(deps: Deps, begin: From, to: To) -> Response:
     """Why customers complained, and how many stayed."""
     return document(Complaints(items=await _complaints(deps, _whole(begin, to))))
+
+
+@router.get("/management/best-offers", response_model=OfferFigures, dependencies=_READ)
+async def read_offer_figures(deps: Deps, begin: From, to: To) -> Response:
+    """What was proposed to customers, and what they answered."""
+    return document(OfferFigures(items=await _offers(deps, _whole(begin, to))))
 
 
 @router.get("/management/models", response_model=ValueModels, dependencies=_READ)
@@ -264,6 +292,16 @@ async def _table(deps: WebDependencies, figure: Figure, begin: date, to: date, b
         case "complaints":
             rows = _rows(ComplaintView, await _complaints(deps, _whole(begin, to)))
             return [[cell for place, cell in enumerate(row) if place != 1] for row in rows]
+        case "best_offers":
+            offers = await _offers(deps, _whole(begin, to))
+            counted = ("customers", "offered", "accepted", "declined", "not_now", "acceptance_rate")
+            return [
+                ["best_offer_id", "label_zh", "label_en", *counted],
+                *(
+                    [one.best_offer_id, one.label.zh, one.label.en, *(_cell(getattr(one, name)) for name in counted)]
+                    for one in offers
+                ),
+            ]
         case "curve":
             learnt = await deps.values.store.learnt()
             points = () if learnt is None else learnt.picture.curve
@@ -358,6 +396,22 @@ async def _complaints(deps: WebDependencies, period: Period) -> tuple[ComplaintV
         )
 
     return tuple(view(reason, one) for reason, one in found.items())
+
+
+async def _offers(deps: WebDependencies, period: Period) -> tuple[BestOfferView, ...]:
+    return tuple(
+        BestOfferView(
+            best_offer_id=one.best_offer_id,
+            label=one.label,
+            customers=one.customers,
+            offered=one.offered,
+            accepted=one.accepted,
+            declined=one.declined,
+            not_now=one.not_now,
+            acceptance_rate=one.acceptance_rate,
+        )
+        for one in await deps.management.best_offers(period)
+    )
 
 
 async def _listed(

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 from starlette.responses import Response
 
 from callcenter.app.permissions import Action
-from callcenter.app.segments import Segment, SegmentPage
+from callcenter.app.segments import Segment, SegmentPage, SegmentUse
 from callcenter.crm.import_columns import RecordKind, fields_of
 from callcenter.crm.import_rows import cells_of
 from callcenter.crm.segment_text import LONGEST_TEXT
@@ -51,10 +51,11 @@ class ConditionBody(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentView:
-    """A segment, and the queues that name it."""
+    """A segment, and the queues and next best offers that name it."""
 
     segment: Segment
     used_by: tuple[str, ...]
+    best_offers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +99,8 @@ class SegmentHistory:
 async def list_segments(deps: Deps) -> Response:
     """All segments."""
     found = await deps.segments.store.segments()
-    queues = await deps.configuration.queues()
-    items = tuple(
-        SegmentView(
-            segment=one,
-            used_by=tuple(str(queue.queue_id) for queue in queues if one.segment_id in queue.boosts.segments),
-        )
-        for one in found
-    )
+    uses = await deps.segments.uses([one.segment_id for one in found])
+    items = tuple(_view(one, uses[one.segment_id]) for one in found)
     return document(SegmentList(items=items))
 
 
@@ -137,7 +132,7 @@ async def list_condition(body: ConditionBody, principal: Reader, deps: Deps) -> 
 async def read_segment(segment_id: SegmentName, deps: Deps) -> Response:
     """One segment."""
     found = await deps.segments.find(segment_id)
-    return versioned(SegmentView(segment=found, used_by=await deps.segments.used_by(segment_id)), found.version)
+    return versioned(_view(found, (await deps.segments.uses([segment_id]))[segment_id]), found.version)
 
 
 @router.put("/segments/{segment_id}", response_model=Segment)
@@ -201,6 +196,10 @@ async def export_segment(
     """Its customers with all that an import takes, as CSV or XLSX."""
     found = await deps.segments.find(segment_id)
     return await table_out(_rows(deps, found.condition), f"segment-{segment_id}", format, principal, deps)
+
+
+def _view(segment: Segment, use: SegmentUse) -> SegmentView:
+    return SegmentView(segment=segment, used_by=use.queues, best_offers=use.best_offers)
 
 
 async def _rows(deps: WebDependencies, condition: str) -> AsyncIterator[Rows]:

@@ -17,7 +17,7 @@ from callcenter.domain.customers import (
     CustomerKind,
 )
 from callcenter.domain.ids import CustomerId
-from callcenter.store import crm_tables, sales_tables, tables
+from callcenter.store import best_offer_tables, crm_tables, sales_tables, tables
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.interaction_rows import write_interactions
@@ -60,6 +60,7 @@ WHOLE: Sequence[Table] = (
     tables.customers,
     tables.contact_points,
     tables.cases,
+    best_offer_tables.best_offer_answers,
     crm_tables.customer_notes,
     crm_tables.tasks,
     crm_tables.memberships,

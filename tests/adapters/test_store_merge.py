@@ -16,6 +16,7 @@ from callcenter.domain.customers import Channel, ConsentState, CustomerKind
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.ids import CustomerId, InteractionId, MergeId
 from callcenter.store import crm_tables, sales_tables, schema, tables
+from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.changes import read_changes
 from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customer_numbers import add_number
@@ -96,6 +97,7 @@ async def furnish(database: Database, prefix: str = "") -> None:
             await add_number(connection, CustomerId(one), own_number, pin_hash=None, at=NOON, by="1001")
             await connection.execute(sales_tables.orders.insert().values(order_row(one)))
             await connection.execute(sales_tables.opportunities.insert().values(opportunity_row(one)))
+            await connection.execute(best_offer_answers.insert().values(answer_row(one)))
         await connection.execute(
             crm_tables.memberships.insert(),
             [
@@ -126,6 +128,20 @@ def order_row(owner: str) -> dict[str, object]:
         "at": NOON,
         "created_at": NOON,
         "created_by": "1001",
+    }
+
+
+def answer_row(owner: str) -> dict[str, object]:
+    return {
+        "answer_id": f"{owner}-a",
+        "customer_id": owner,
+        "best_offer_id": "upgrade",
+        "label_zh": "升级",
+        "label_en": "Upgrade",
+        "interaction_id": f"{owner}.1",
+        "answer": "declined",
+        "at": NOON,
+        "by": "1001",
     }
 
 

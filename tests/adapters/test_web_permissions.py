@@ -150,6 +150,7 @@ BODIES: dict[str, object] = {
     "/api/v1/segment-preview/customers": {"condition": "orders > 3"},
     "/api/v1/hooks": {"url": "https://crm.example.org/hook", "events": ["case.due"]},
     "/api/v1/hooks/{hook_id}": {"description": "x"},
+    "/api/v1/interactions/{interaction_id}/best-offers/{best_offer_id}": {"answer": "accepted"},
 }
 
 
@@ -204,7 +205,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     names |= {"run_id": "nothing", "segment_id": "gold", "what": "new", "figure": "movements"}
     names |= {"user_id": "nobody"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
-    names |= {"erasure_id": "nothing"}
+    names |= {"erasure_id": "nothing", "best_offer_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")
     if method == "DELETE" and path == "/api/v1/flows/{name}/published":
         address += "?based_on=1"

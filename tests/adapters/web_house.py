@@ -26,6 +26,7 @@ from callcenter.app.access_log import AccessLog
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
+from callcenter.app.best_offers import BestOffers
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
@@ -96,6 +97,7 @@ from callcenter.ivr.reader import parse_prompts
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.audit import StoredAudit
+from callcenter.store.best_offers import StoredBestOffers
 from callcenter.store.board import StoredWalls, StoredWishes
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
@@ -340,6 +342,7 @@ class WebHouse:
     lines: FakeMonitorLine
     directory: Path
     sight: FakeSight
+    rules: HouseRules
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def talk(self, agent_id: AgentId, *, ani: str = KNOWN_NUMBER, customer_id: CustomerId | None = None) -> Interaction:
@@ -657,11 +660,14 @@ def furnish(
         clock=clock,
     )
     store = StoredBusiness(database, new_secret=lambda: "secret of a new phone")
-    business = BusinessBook(store=store, shelf=office.shelf, clock=clock)
+    rules = StoredHouseRules(database)
+    house_rules = HouseRules(rules)
+    business = BusinessBook(store=store, shelf=office.shelf, conditions=lambda: segments.known(), clock=clock)
     segments = Segments(
         store=StoredSegments(database),
         book=StoredCustomerBook(database),
         configuration=configuration,
+        rules=rules,
         clock=clock,
         timezone=UTC_ZONE,
     )
@@ -762,7 +768,7 @@ def furnish(
             sight=sight,
             retention=Retention(
                 store=StoredRetention(database),
-                rules=HouseRules(StoredHouseRules(database)),
+                rules=house_rules,
                 audit=users,
                 recordings=directory / "recordings",
                 clock=clock,
@@ -818,6 +824,14 @@ def furnish(
         values=values,
         segments=segments,
         management=StoredManagement(database, UTC_ZONE),
+        best_offers=BestOffers(
+            store=StoredBestOffers(database),
+            rules=house_rules,
+            segments=segments,
+            clock=clock,
+            timezone=UTC_ZONE,
+            new_id=lambda: f"answer-{next(numbers)}",
+        ),
         sessions=sessions,
         feed=feed,
         health=health,
@@ -853,6 +867,7 @@ def furnish(
             lines=lines,
             directory=directory,
             sight=sight,
+            rules=house_rules,
         )
     finally:
         sessions.close()

@@ -6,6 +6,7 @@ import pytest
 
 from callcenter.app.business import Part
 from callcenter.app.business_alerts import FIELDS as ALERT_FIELDS
+from callcenter.app.business_best_offers import FIELDS as BEST_OFFER_FIELDS
 from callcenter.app.business_file import AGENT_FIELDS
 from callcenter.app.business_form import forms
 from callcenter.app.business_form_fields import Field, FieldKind, Group
@@ -23,6 +24,7 @@ NEEDED: Mapping[Part, Mapping[str, object]] = {
     Part.REASONS: LABEL,
     Part.SKILLS: LABEL,
     Part.DISPOSITIONS: LABEL,
+    Part.BEST_OFFERS: {"label": LABEL, "text": LABEL},
 }
 
 
@@ -43,6 +45,7 @@ def described(part: Part) -> list[str]:
         (Part.ROLES, ("see_numbers",)),
         (Part.RETENTION, ("days",)),
         (Part.CONNECTORS, CONNECTOR_FIELDS),
+        (Part.BEST_OFFERS, BEST_OFFER_FIELDS),
         (Part.DISPOSITIONS, ("zh", "en")),
     ],
 )

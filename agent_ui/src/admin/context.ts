@@ -1,6 +1,8 @@
 /** What the fields of a form may name: read once for a page, given to every field of it. */
 import { inject, type InjectionKey, provide, shallowReactive } from 'vue'
 
+import { segmentApi } from '@/segments/segment_api'
+
 import { adminApi, type Choices, type Item, type Part } from './admin_api'
 
 export interface Named {
@@ -13,6 +15,7 @@ export interface Context {
   queues: readonly Named[]
   hours: readonly Named[]
   groups: readonly string[]
+  segments: readonly { readonly id: string; readonly label: string }[]
   choices: Choices
 }
 
@@ -30,18 +33,20 @@ export function provideContext(): { context: Context; load: () => Promise<void> 
     queues: [],
     hours: [],
     groups: [],
+    segments: [],
     choices: { flows: [], all_flows: [], prompts: [], timezones: [] },
   })
   provide(KEY, context)
 
   async function load(): Promise<void> {
     const read = async (part: Part) => (await adminApi.items(part)).items
-    const [skills, queues, hours, agents, choices] = await Promise.all([
+    const [skills, queues, hours, agents, choices, segments] = await Promise.all([
       read('skills'),
       read('queues'),
       read('hours'),
       read('agents'),
       adminApi.choices(),
+      segmentApi.list(),
     ])
     context.skills = skills.map(named)
     context.queues = queues.map(named)
@@ -49,6 +54,7 @@ export function provideContext(): { context: Context; load: () => Promise<void> 
     const groups = agents.flatMap((agent) => (agent.document['groups'] as string[] | undefined) ?? [])
     context.groups = [...new Set(groups)].sort()
     context.choices = choices
+    context.segments = segments.items.map((one) => ({ id: one.segment.segment_id, label: one.segment.label }))
   }
 
   return { context, load }

@@ -19,8 +19,11 @@ export type CustomerRecord = Schemas['Customer']
 export type InteractionDetail = Schemas['InteractionDetail']
 export type InteractionView = Schemas['InteractionView']
 export type NumberRecord = Schemas['NumberRecord']
+export type OfferAnswer = Schemas['OfferAnswer']
 export type Opportunity = Schemas['Opportunity']
 export type Order = Schemas['Order']
+export type ProposedOffer = Schemas['ProposedOffer']
+export type ProposedOffers = Schemas['ProposedOffers']
 export type Outcome = Schemas['Outcome']
 export type StoryEntry = Schemas['StoryEntry']
 export type StoryPage = Schemas['StoryPage']
@@ -72,6 +75,15 @@ export const customersApi = {
   card: (id: string) => call<CustomerCard>('GET', at(id, '/card')),
   /** Of the version that was read; `outdated` when somebody changed it meanwhile. */
   change: (id: string, version: number, changes: CustomerChange) => change<CustomerRecord>(at(id), version, changes),
+
+  bestOffers: (id: string, interactionId: string | null) =>
+    call<ProposedOffers>('GET', at(id, `/best-offers?${query({ interaction_id: interactionId })}`)),
+  answerOffer: async (interactionId: string, offer: string, answer: OfferAnswer) => {
+    await send('PUT', `/interactions/${part(interactionId)}/best-offers/${part(offer)}`, { answer })
+  },
+  takeBackOffer: async (interactionId: string, offer: string) => {
+    await send('DELETE', `/interactions/${part(interactionId)}/best-offers/${part(offer)}`)
+  },
 
   numbers: async (id: string) => (await call<Schemas['NumberList']>('GET', at(id, '/numbers'))).items,
   giveNumber: (id: string, number: string) =>

@@ -196,6 +196,23 @@ export interface components {
          * @enum {string}
          */
         Announcement: "silent" | "tone" | "said";
+        /** @description What the customer said. */
+        AnswerBody: {
+            answer: components["schemas"]["OfferAnswer"];
+        };
+        /** @description What a customer answered to an offer in one interaction; `label` is what the offer was called then. */
+        AnsweredOffer: {
+            agent_id: string | null;
+            answer: components["schemas"]["OfferAnswer"];
+            answer_id: string;
+            /** Format: date-time */
+            at: string;
+            best_offer_id: string;
+            by: string;
+            customer_id: string;
+            interaction_id: string;
+            label: components["schemas"]["Label"];
+        };
         /**
          * @description To whom it goes.
          * @enum {string}
@@ -225,6 +242,17 @@ export interface components {
             /** @default listen */
             mode?: components["schemas"]["MonitorMode"];
             phone?: components["schemas"]["PhoneBody"] | null;
+        };
+        /** @description How often one next best offer was made, and what was answered. */
+        BestOfferView: {
+            acceptance_rate: number | null;
+            accepted: number;
+            best_offer_id: string;
+            customers: number;
+            declined: number;
+            label: components["schemas"]["Label"];
+            not_now: number;
+            offered: number;
         };
         /**
          * @description What one user set; `queues` has an entry for `EVERY_QUEUE` and those with thresholds of their own.
@@ -268,6 +296,12 @@ export interface components {
             /** Format: date-time */
             waiting_since: string;
         };
+        /** @description Why an offer is made: the name of his segment, the condition that is true of him, when it was made last. */
+        callcenter__app__best_offers__OfferReason: {
+            condition: string | null;
+            last_offered_on: string | null;
+            segment: string | null;
+        };
         /** @description One field of an item that is not as it was; the only one of a label has no name. */
         callcenter__app__business_tables__FieldChange: {
             after: string;
@@ -289,6 +323,11 @@ export interface components {
             line: number;
             right: string;
             what: string;
+        };
+        /** @description Why this interaction went to this agent, in words and as data. */
+        callcenter__domain__offers__OfferReason: {
+            parts: components["schemas"]["ReasonPart"][];
+            text: components["schemas"]["Label"];
         };
         /** @description All queues. */
         callcenter__web__board__QueueList: {
@@ -1200,7 +1239,7 @@ export interface components {
          * @description What a field holds, and so how it is asked for.
          * @enum {string}
          */
-        FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "texts" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days";
+        FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "texts" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days" | "day" | "segment" | "condition";
         /** @description What a column may be; `label` is of the business's own fields alone. */
         FieldView: {
             label: {
@@ -1705,7 +1744,7 @@ export interface components {
          * @description Lists behind the figures.
          * @enum {string}
          */
-        Listed: "new" | "won_back" | "lost" | "upgraded" | "downgraded" | "profit" | "complaints" | "satisfaction_queue" | "satisfaction_agent" | "satisfaction_class" | "cohort" | "top";
+        Listed: "new" | "won_back" | "lost" | "upgraded" | "downgraded" | "profit" | "complaints" | "satisfaction_queue" | "satisfaction_agent" | "satisfaction_class" | "cohort" | "top" | "best_offer";
         /** @description Some of a list; `next_offset` asks for those behind, null at the end. */
         ListPage: {
             items: components["schemas"]["ListRow"][];
@@ -1978,20 +2017,24 @@ export interface components {
             };
         };
         /**
+         * @description What a customer said to what was proposed to him.
+         * @enum {string}
+         */
+        OfferAnswer: "accepted" | "declined" | "not_now";
+        /**
          * @description Why an agent's leg did not become a talk.
          * @enum {string}
          */
         OfferCause: "no_answer" | "rejected" | "busy" | "unreachable" | "bridge_failed" | "caller_left" | "taken" | "customer_not_reached" | "timeout";
+        /** @description The offer that was made most often first. */
+        OfferFigures: {
+            items: components["schemas"]["BestOfferView"][];
+        };
         /**
          * @description How an offer ended; every offer ends exactly once.
          * @enum {string}
          */
         OfferOutcome: "answered" | "rona" | "rejected" | "abandoned" | "withdrawn";
-        /** @description Why this interaction went to this agent, in words and as data. */
-        OfferReason: {
-            parts: components["schemas"]["ReasonPart"][];
-            text: components["schemas"]["Label"];
-        };
         /** @description One offer and how it ended. */
         OfferView: {
             agent_id: string;
@@ -2002,7 +2045,7 @@ export interface components {
             offer_id: string;
             outcome: components["schemas"]["OfferOutcome"] | null;
             queue_id: string;
-            reason: components["schemas"]["OfferReason"];
+            reason: components["schemas"]["callcenter__domain__offers__OfferReason"];
         };
         /** @description What a customer may buy; `stage` is a code of the business's list, `probability` of winning in percent. */
         Opportunity: {
@@ -2156,7 +2199,7 @@ export interface components {
          * @description The parts of a business's configuration, in the order in which they need one another.
          * @enum {string}
          */
-        Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts" | "roles" | "retention" | "connectors";
+        Part: "skills" | "hours" | "queues" | "agents" | "numbers" | "reasons" | "dispositions" | "alerts" | "roles" | "retention" | "connectors" | "best_offers";
         /** @description A new password. */
         PasswordBody: {
             password: string;
@@ -2235,7 +2278,7 @@ export interface components {
             notes: string;
             offer_id: string;
             queue: components["schemas"]["QueueRef"] | null;
-            reason: components["schemas"]["OfferReason"];
+            reason: components["schemas"]["callcenter__domain__offers__OfferReason"];
             script: components["schemas"]["Label"] | null;
             stage: string;
             transferred: components["schemas"]["TransferredView"] | null;
@@ -2345,6 +2388,19 @@ export interface components {
             prompt: string;
             prompt_set: string;
             texts: components["schemas"]["PromptTextView"][];
+        };
+        /** @description An offer before the agent; `text` has its fields (domain/scripts.py) not filled in yet. */
+        ProposedOffer: {
+            answer: components["schemas"]["OfferAnswer"] | null;
+            best_offer_id: string;
+            label: components["schemas"]["Label"];
+            reason: components["schemas"]["callcenter__app__best_offers__OfferReason"];
+            text: components["schemas"]["Label"];
+        };
+        /** @description What to propose to a customer, those already answered in this interaction first; `withheld` says why nothing. */
+        ProposedOffers: {
+            items: components["schemas"]["ProposedOffer"][];
+            withheld: components["schemas"]["Withheld"] | null;
         };
         /** @description Lines of a history, the newest first. */
         PublicationList: {
@@ -2695,8 +2751,9 @@ export interface components {
             items: components["schemas"]["Customer"][];
             next_after: string | null;
         };
-        /** @description A segment, and the queues that name it. */
+        /** @description A segment, and the queues and next best offers that name it. */
         SegmentView: {
+            best_offers: string[];
             segment: components["schemas"]["Segment"];
             used_by: string[];
         };
@@ -2940,7 +2997,7 @@ export interface components {
          * @description What an entry of the timeline is.
          * @enum {string}
          */
-        TimelineKind: "interaction" | "note" | "case" | "task" | "change" | "order" | "opportunity" | "survey";
+        TimelineKind: "interaction" | "note" | "case" | "task" | "change" | "order" | "opportunity" | "survey" | "best_offer";
         /** @description When each stage began. */
         Times: {
             answered_at: string | null;
@@ -3315,6 +3372,11 @@ export interface components {
             reason: string | null;
             state: string;
         };
+        /**
+         * @description Why a customer is offered nothing at all.
+         * @enum {string}
+         */
+        Withheld: "refused" | "open_complaint";
         /** @description What an agent has to do, what is due first at the top. */
         WorkList: {
             cases: components["schemas"]["CaseRecord"][];

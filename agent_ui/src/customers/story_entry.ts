@@ -20,6 +20,7 @@ export const SHOWS: Readonly<Record<string, readonly TimelineKind[]>> = {
   notes: ['note'],
   cases: ['case', 'task'],
   surveys: ['survey'],
+  offers: ['best_offer'],
   sales: ['order', 'opportunity'],
   changes: ['change'],
 }
@@ -122,6 +123,13 @@ export function useStory(dispositions: () => readonly Code[], queueLabel: (queue
           text: of('title'),
           remarks: said([known('customers.opportunityState', of('state')), of('stage'), agent(of('owner_id'))]),
           by: of('opened_by'),
+        }
+      case 'best_offer':
+        return {
+          ...none,
+          title: `${none.title}: ${label({ zh: of('label_zh'), en: of('label_en') })}`,
+          remarks: said([known('bestOffers.answer', of('answer')), agent(of('agent_id'))]),
+          interactionId: of('interaction_id') || null,
         }
       case 'change': {
         const fields = Array.isArray(data['fields']) ? data['fields'] : []

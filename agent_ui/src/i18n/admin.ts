@@ -15,6 +15,7 @@ export const en = {
     roles: 'Who sees numbers',
     retention: 'Rules of what is kept',
     connectors: 'Systems outside',
+    best_offers: 'Next best offers',
   },
   one: {
     queues: 'queue',
@@ -28,6 +29,7 @@ export const en = {
     roles: 'role',
     retention: 'rule of what is kept',
     connectors: 'system outside',
+    best_offers: 'next best offer',
   },
   empty: {
     queues: 'There is no queue yet. Callers wait in queues; a flow leads them there.',
@@ -41,6 +43,7 @@ export const en = {
     roles: 'Nothing is set: every role sees telephone numbers.',
     retention: 'No rule yet: all is kept for good but the access log, files of imports and the log of web hooks.',
     connectors: 'No system outside is asked about callers or told of calls.',
+    best_offers: 'There is no offer yet. It is what agents propose on the pop to the customers it fits, at most once in some days.',
   },
   loading: 'Reading …',
   search: 'Search',
@@ -299,6 +302,7 @@ export const zh: typeof en = {
     roles: '谁可见号码',
     retention: '保留规则',
     connectors: '外部系统',
+    best_offers: '推荐',
   },
   one: {
     queues: '队列',
@@ -312,6 +316,7 @@ export const zh: typeof en = {
     roles: '角色',
     retention: '保留规则',
     connectors: '外部系统',
+    best_offers: '推荐',
   },
   empty: {
     queues: '还没有队列。来电由流程带入队列等待。',
@@ -325,6 +330,7 @@ export const zh: typeof en = {
     roles: '未作设置：所有角色都可见电话号码。',
     retention: '还没有规则：除查阅记录、导入文件和网络钩子日志外，一切永久保留。',
     connectors: '没有外部系统：来电时不询问，通话后不发送。',
+    best_offers: '还没有推荐。推荐显示在合适客户的弹屏上，由坐席说出，同一客户若干天内最多一次。',
   },
   loading: '正在读取……',
   search: '搜索',

@@ -11,6 +11,7 @@ import { en as listening } from './listening'
 import { en as internal, enErrors as internalErrors } from './internal'
 import { en as hooks } from './hooks'
 import { en as imports } from './imports'
+import { en as bestOffers } from './best_offers'
 import { en as management } from './management'
 import { en as messages } from './messages'
 import { en as privacy } from './privacy'
@@ -39,6 +40,7 @@ export const en = {
   transfer,
   callOut,
   internal,
+  bestOffers,
   management,
   segments,
   imports,

@@ -12,6 +12,7 @@ import { zh as listening } from './listening'
 import { zh as internal, zhErrors as internalErrors } from './internal'
 import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
+import { zh as bestOffers } from './best_offers'
 import { zh as management } from './management'
 import { zh as messages } from './messages'
 import { zh as privacy } from './privacy'
@@ -40,6 +41,7 @@ export const zh: Messages = {
   transfer,
   callOut,
   internal,
+  bestOffers,
   management,
   segments,
   imports,

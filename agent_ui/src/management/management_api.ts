@@ -10,6 +10,7 @@ export type Profit = Schemas['ProfitView']
 export type Satisfaction = Schemas['SatisfactionView']
 export type SatisfactionReport = Schemas['SatisfactionReport']
 export type Complaint = Schemas['ComplaintView']
+export type OfferFigure = Schemas['BestOfferView']
 export type ValueModels = Schemas['ValueModels']
 export type RunPicture = Schemas['RunPicture']
 export type Parameter = Schemas['Parameter']
@@ -59,6 +60,7 @@ export const management = {
   profits: (span: Span) => slow<Profits>(`/management/profits?${query({ ...span })}`),
   satisfaction: (span: Span) => slow<SatisfactionReport>(`/management/satisfaction?${query({ from: span.from, to: span.to })}`),
   complaints: (span: Span) => slow<{ items: Complaint[] }>(`/management/complaints?${query({ from: span.from, to: span.to })}`),
+  bestOffers: (span: Span) => slow<{ items: OfferFigure[] }>(`/management/best-offers?${query({ from: span.from, to: span.to })}`),
   models: () => slow<ValueModels>('/management/models'),
   list: (list: Behind, offset: number) =>
     slow<ListPage>(`/management/lists/${list.what}?${query({ from: list.from, to: list.to, key: list.key, offset: String(offset) })}`),
