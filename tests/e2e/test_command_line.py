@@ -1,6 +1,7 @@
 """The command line as an operator meets it: every refusal is one line a fault, and nothing is left behind.
 
-Each command is a process of its own. A mark in its environment, which all its children inherit, finds what it left.
+What is to be seen by its start is a process of its own, others are forks (tests/commands.py). A mark in the
+environment, which all children inherit, finds what it left.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from callcenter.doctor import Level, examine
 from callcenter.store.database import Database
 from callcenter.store.demo import load_demo
 from callcenter.store.schema import upgrade_database
+from tests import commands
 from tests.adapters.ami_peer import AmiPeer, block
 from tests.e2e.house import PROJECT, House, until
 from tests.ports import free_ports
@@ -96,11 +97,18 @@ class Place:
         for process in self.launched:
             process.wait(STOP_SECONDS)
 
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """Run `callcenter` to its end: its exit status and all it said."""
-        done = subprocess.run(
+    def run(self, *arguments: str, itself: bool = False) -> tuple[int, str]:
+        """Run `callcenter` to its end: its exit status and all it said; `itself`: not a fork of what is imported.
+
+        What a fork starts bears the mark as well.
+        """
+        environment = self.environment | {MARK: self.mark}
+        if not itself:
+            done = commands.run(arguments, environment=environment, directory=PROJECT, seconds=REFUSAL_SECONDS)
+            return done.returncode, done.stdout + done.stderr
+        alone = subprocess.run(
             [sys.executable, "-m", "callcenter", *arguments],
-            env=self.environment | {MARK: self.mark},
+            env=environment,
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -108,12 +116,12 @@ class Place:
             timeout=REFUSAL_SECONDS,
             check=False,
         )
-        return done.returncode, done.stdout.decode()
+        return alone.returncode, alone.stdout.decode()
 
-    def refused(self, *arguments: str, status: int = 2) -> list[str]:
+    def refused(self, *arguments: str, status: int = 2, itself: bool = False) -> list[str]:
         """The lines of a refusal, after seeing that it left no process and no file."""
         before = self.files()
-        got, said = self.run(*arguments)
+        got, said = self.run(*arguments, itself=itself)
         assert "Traceback" not in said, said
         assert got == status, said
         assert self.processes() == {}
@@ -271,16 +279,15 @@ REFUSALS: dict[str, tuple[Spoil, int, str, str]] = {
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory, filled_database: Path) -> dict[str, list[str]]:
-    """What each of them is told; two at a time, for most of a refusal is the program's own start."""
+    """What each of them is told; one by a process of its own, for most of a refusal is the program's own start."""
 
     def refuse(case: str) -> list[str]:
         place = server_place(tmp_path_factory.mktemp("refused") / "place", filled_database)
         spoil, status, _, _ = REFUSALS[case]
         spoil(place)
-        return place.refused("serve", "--unwatched", status=status)
+        return place.refused("serve", "--unwatched", status=status, itself=case == next(iter(REFUSALS)))
 
-    with ThreadPoolExecutor(2) as threads:
-        return dict(zip(REFUSALS, threads.map(refuse, REFUSALS), strict=True))
+    return {case: refuse(case) for case in REFUSALS}
 
 
 @pytest.mark.parametrize("case", REFUSALS)
