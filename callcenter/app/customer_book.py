@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from callcenter.crm.custom_fields import CustomField
+from callcenter.domain.cases import CaseOutcome
 from callcenter.domain.customers import Customer, CustomerKind
-from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, MergeId, NoteId
+from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, MergeId, NoteId, QueueId
 
 # ---- search
 
@@ -215,6 +216,39 @@ class StoryPage:
     next_before: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSurvey:
+    """What he answered the last time, by question; `at` is when he gave the last of the answers."""
+
+    interaction_id: InteractionId
+    at: datetime
+    queue_id: QueueId | None
+    agent_id: AgentId | None
+    scores: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastComplaint:
+    """His last complaint: what, when, what was done, and what became of him; `settled_at` None: it is open."""
+
+    case_id: CaseId
+    subject: str
+    state: str
+    opened_at: datetime
+    settled_at: datetime | None
+    reason: str | None
+    remedy: str | None
+    outcome: CaseOutcome | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """How it went with a customer the last time; None: there was none."""
+
+    survey: LastSurvey | None
+    complaint: LastComplaint | None
+
+
 class CustomerBook(Protocol):
     """What is kept about a customer besides himself; every method raises `NotFound` for one who is not there."""
 
@@ -244,6 +278,10 @@ class CustomerBook(Protocol):
         self, customer_id: CustomerId, *, kinds: Sequence[TimelineKind], limit: int, before: str | None
     ) -> StoryPage:
         """Everything in one stream, the newest first; of these kinds, of all where none is named."""
+        ...
+
+    async def experience(self, customer_id: CustomerId) -> Experience:
+        """His last survey and his last complaint."""
         ...
 
     async def custom_fields(self) -> tuple[CustomField, ...]:

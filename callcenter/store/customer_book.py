@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.customer_book import (
     Change,
+    Experience,
     FieldChange,
     Member,
     Memberships,
@@ -26,6 +27,7 @@ from callcenter.store.audit import add_audit
 from callcenter.store.changes import add_change, read_changes
 from callcenter.store.customers import by_id, root_of
 from callcenter.store.database import Database
+from callcenter.store.experience import read_experience
 from callcenter.store.tasks import check_case_of
 from callcenter.store.timeline import read_timeline
 from callcenter.store.upsert import insert_into
@@ -135,6 +137,10 @@ class StoredCustomerBook:
             return read_timeline(connection, root, kinds=kinds, limit=limit, before=before)
 
         return await self._database.look(look)
+
+    async def experience(self, customer_id: CustomerId) -> Experience:
+        """His last survey and his last complaint."""
+        return await self._database.look(lambda on: read_experience(on, _root(on, customer_id)))
 
     # ---- the business's own fields
 

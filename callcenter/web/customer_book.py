@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from callcenter.app.customer_book import Change, Memberships, Note, StoryPage, TimelineKind
+from callcenter.app.customer_book import Change, Experience, Memberships, Note, StoryPage, TimelineKind
 from callcenter.app.permissions import Action
 from callcenter.domain.ids import CaseId, CustomerId, InteractionId, NoteId
 from callcenter.web.access import Principal, Require
@@ -94,6 +94,12 @@ async def read_changes(
     found = await deps.relations.book.changes(CustomerId(customer_id), limit=limit + 1, before=before)
     items = found[:limit]
     return document(ChangeList(items=items, next_before=items[-1].change_id if len(found) > limit else None))
+
+
+@router.get("/customers/{customer_id}/experience", response_model=Experience, dependencies=_READ)
+async def read_experience(customer_id: PathId, deps: Deps) -> Response:
+    """How it went with him the last time: his last survey and his last complaint."""
+    return document(await deps.relations.book.experience(CustomerId(customer_id)))
 
 
 @router.get("/customers/{customer_id}/timeline", response_model=StoryPage, dependencies=_READ)

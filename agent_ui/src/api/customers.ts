@@ -16,6 +16,7 @@ export type CustomField = Schemas['CustomField']
 export type CustomerChange = Schemas['CustomerChange']
 export type CustomerList = Schemas['CustomerList']
 export type CustomerRecord = Schemas['Customer']
+export type Experience = Schemas['Experience']
 export type InteractionDetail = Schemas['InteractionDetail']
 export type InteractionView = Schemas['InteractionView']
 export type NumberRecord = Schemas['NumberRecord']
@@ -76,6 +77,7 @@ export const customersApi = {
   /** Of the version that was read; `outdated` when somebody changed it meanwhile. */
   change: (id: string, version: number, changes: CustomerChange) => change<CustomerRecord>(at(id), version, changes),
 
+  experience: (id: string) => call<Experience>('GET', at(id, '/experience')),
   bestOffers: (id: string, interactionId: string | null) =>
     call<ProposedOffers>('GET', at(id, `/best-offers?${query({ interaction_id: interactionId })}`)),
   answerOffer: async (interactionId: string, offer: string, answer: OfferAnswer) => {

@@ -1211,6 +1211,11 @@ export interface components {
          * @enum {string}
          */
         ErasureStep: "begin" | "files" | "events" | "rows" | "remains" | "end";
+        /** @description How it went with a customer the last time; None: there was none. */
+        Experience: {
+            complaint: components["schemas"]["LastComplaint"] | null;
+            survey: components["schemas"]["LastSurvey"] | null;
+        };
         /** @description How much more time the agent needs. */
         ExtendBody: {
             seconds: number;
@@ -1640,6 +1645,29 @@ export interface components {
         LabelBody: {
             en: string;
             zh: string;
+        };
+        /** @description His last complaint: what, when, what was done, and what became of him; `settled_at` None: it is open. */
+        LastComplaint: {
+            case_id: string;
+            /** Format: date-time */
+            opened_at: string;
+            outcome: components["schemas"]["CaseOutcome"] | null;
+            reason: string | null;
+            remedy: string | null;
+            settled_at: string | null;
+            state: string;
+            subject: string;
+        };
+        /** @description What he answered the last time, by question; `at` is when he gave the last of the answers. */
+        LastSurvey: {
+            agent_id: string | null;
+            /** Format: date-time */
+            at: string;
+            interaction_id: string;
+            queue_id: string | null;
+            scores: {
+                [key: string]: number;
+            };
         };
         /** @description All of what a run has learnt; times are in weeks, money in `currency`. */
         Learnt: {

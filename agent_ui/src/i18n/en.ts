@@ -12,6 +12,7 @@ import { en as internal, enErrors as internalErrors } from './internal'
 import { en as hooks } from './hooks'
 import { en as imports } from './imports'
 import { en as bestOffers } from './best_offers'
+import { en as experience } from './experience'
 import { en as management } from './management'
 import { en as messages } from './messages'
 import { en as privacy } from './privacy'
@@ -41,6 +42,7 @@ export const en = {
   callOut,
   internal,
   bestOffers,
+  experience,
   management,
   segments,
   imports,
