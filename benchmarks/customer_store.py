@@ -16,21 +16,20 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from sqlalchemy import insert, text
-
 from benchmarks.figures import Figures
+from benchmarks.filling import filling
 from benchmarks.import_speed import ImportFigures, measure_import
 from benchmarks.import_speed import line_of as import_line
 from benchmarks.people import Person, part_to_type, people
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.crm.names import customer_terms
-from callcenter.store import crm_tables, schema
+from callcenter.store import schema
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
@@ -46,9 +45,33 @@ POP_P99_MS, SEARCH_P99_MS = 3.0, 50.0
 IMPORT_ROWS_PER_SECOND = 20_000
 IMPORTED = 100_000
 PAGE = 20
-LOAD_WITHIN = timedelta(minutes=10)
 JsonValue = dict[str, object]
-TABLES = crm_tables.customer_terms.metadata.tables
+COLUMNS = {
+    "customers": ("customer_id", "kind", "name", "tags", "notes", "created_at", "updated_at"),
+    "contact_points": ("customer_id", "position", "kind", "value", "label"),
+    "interactions": (
+        "interaction_id",
+        "media_type",
+        "started_at",
+        "ended_at",
+        "stage",
+        "outcome",
+        "ani_raw",
+        "ani_e164",
+        "ani_withheld",
+        "dnis",
+        "caller_name",
+        "trunk",
+        "menu_path",
+        "language",
+        "queue_id",
+        "priority",
+        "customer_ids",
+        "customer_id",
+        "notes",
+    ),
+    "cases": ("case_id", "customer_id", "kind", "subject", "state", "opened_at"),
+}
 
 EXPLANATION = """
 lookup is `cards_by_contact_point` of a known number, as a call does it: the customers, their contact points, the last
@@ -56,7 +79,7 @@ five interactions, the open cases. bare is one SELECT by sqlite3 alone of the sa
 run (SQLite), or the same through the driver (PostgreSQL); ratio is lookup's median divided by it. pop is the same
 look-up of those alone who have called before. search is what somebody types: a part of a name in Chinese, pinyin or
 Latin letters, of a number from either end, in turns; a page of 20.
-load is with search terms and history, through the ordinary drivers; it is no import.
+load is with search terms and history, without indexes until all rows are there; it is no import.
 imports is a CSV file of customers (names, numbers as people write them, mails), taken in by the process for it,
 into an empty store, with search terms and history; then the same file once more, which changes nothing; memory is the
 process's, early is when a tenth was done. Look-ups of numbers go on meanwhile, 50 a second.
@@ -98,101 +121,89 @@ class Measured:
 # ---- loading
 
 
-def rows_of(batch: Sequence[Person]) -> Iterator[tuple[str, list[dict[str, object]]]]:
-    """Rows by table; terms in their order, so that the table's tree is walked once a batch."""
-    yield (
-        "customers",
-        [
-            {
-                "customer_id": one.customer_id,
-                "kind": "organisation" if one.is_firm else "person",
-                "name": one.name,
-                "tags": (),
-                "notes": "",
-                "created_at": one.created_at,
-                "updated_at": one.created_at,
-            }
-            for one in batch
-        ],
-    )
-    yield (
-        "contact_points",
-        [
-            {
-                "customer_id": one.customer_id,
-                "position": position,
-                "kind": point.kind,
-                "value": point.value,
-                "label": "",
-            }
-            for one in batch
-            for position, point in enumerate(one.points)
-        ],
-    )
-    terms = sorted((term, one.customer_id) for one in batch for term in customer_terms(one.name, one.points))
-    yield "customer_terms", [{"term": term, "customer_id": customer_id} for term, customer_id in terms]
-    yield (
-        "interactions",
-        [
-            {
-                "interaction_id": f"{one.customer_id}.{number}",
-                "media_type": "voice",
-                "started_at": at,
-                "ended_at": at,
-                "stage": "ended",
-                "outcome": "answered",
-                "ani_raw": one.points[0].value,
-                "ani_e164": one.points[0].value,
-                "ani_withheld": False,
-                "dnis": "4000",
-                "caller_name": "",
-                "trunk": "",
-                "menu_path": (),
-                "language": "zh",
-                "queue_id": "sales",
-                "priority": 0,
-                "customer_ids": (one.customer_id,),
-                "customer_id": one.customer_id,
-                "notes": "两箱 ordered",
-            }
-            for one in batch
-            for number, at in enumerate(one.calls)
-        ],
-    )
-    yield (
-        "cases",
-        [
-            {
-                "case_id": f"{one.customer_id}-{number}",
-                "customer_id": one.customer_id,
-                "kind": "question",
-                "subject": "货物",
-                "state": "open",
-                "opened_at": one.created_at,
-            }
-            for one in batch
-            for number in range(one.open_cases)
-        ],
-    )
-
-
-async def load(database: Database, count: int, seed: int) -> list[Person]:
+def load(database: Database, url: str, count: int, seed: int) -> list[Person]:
     """Store so many people; returns those who will be looked for."""
     everyone, step, kept = people(count, seed), max(count // REMEMBERED, 1), []
     done = 0
-    while batch := list(islice(everyone, PEOPLE_A_BATCH)):
-        async with database.writing(within=LOAD_WITHIN) as connection:
-            if database.is_sqlite:
-                await connection.execute(text("PRAGMA cache_size=-500000"))
+    with filling(database, url, tuple(COLUMNS)) as into:
+        while batch := list(islice(everyone, PEOPLE_A_BATCH)):
             for name, rows in rows_of(batch):
-                if rows:
-                    await connection.execute(insert(TABLES[name]), rows)
-        kept += [one for number, one in enumerate(batch, start=done) if number % step == 0]
-        done += len(batch)
-    if not database.is_sqlite:
-        async with database.writing(within=LOAD_WITHIN) as connection:
-            await connection.execute(text("ANALYZE"))
+                into.put(name, COLUMNS[name], rows)
+            into.put_terms(
+                (term.encode(), one.customer_id) for one in batch for term in customer_terms(one.name, one.points)
+            )
+            kept += [one for number, one in enumerate(batch, start=done) if number % step == 0]
+            done += len(batch)
     return kept
+
+
+def rows_of(batch: Sequence[Person]) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
+    """Rows by table, in the order of `COLUMNS`."""
+    made = {one.customer_id: moment(one.created_at) for one in batch}
+    yield (
+        "customers",
+        (
+            (
+                one.customer_id,
+                "organisation" if one.is_firm else "person",
+                one.name,
+                "[]",
+                "",
+                made[one.customer_id],
+                made[one.customer_id],
+            )
+            for one in batch
+        ),
+    )
+    yield (
+        "contact_points",
+        (
+            (one.customer_id, position, point.kind.value, point.value, "")
+            for one in batch
+            for position, point in enumerate(one.points)
+        ),
+    )
+    yield (
+        "interactions",
+        (
+            (
+                f"{one.customer_id}.{number}",
+                "voice",
+                at,
+                at,
+                "ended",
+                "answered",
+                one.points[0].value,
+                one.points[0].value,
+                False,
+                "4000",
+                "",
+                "",
+                "[]",
+                "zh",
+                "sales",
+                0,
+                f'["{one.customer_id}"]',
+                one.customer_id,
+                "两箱 ordered",
+            )
+            for one in batch
+            for number, at in enumerate(map(moment, one.calls))
+        ),
+    )
+    yield (
+        "cases",
+        (
+            (f"{one.customer_id}-{number}", one.customer_id, "question", "货物", "open", made[one.customer_id])
+            for one in batch
+            for number in range(one.open_cases)
+        ),
+    )
+
+
+def moment(at: datetime) -> str:
+    """As both databases read it."""
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 # ---- measuring
@@ -228,10 +239,10 @@ async def bare_look_ups(database: Database, numbers: Sequence[str]) -> Figures:
     return Figures.of(milliseconds)
 
 
-async def measure(database: Database, count: int, seed: int) -> Measured:
+async def measure(database: Database, url: str, count: int, seed: int) -> Measured:
     """Load, warm up, and measure."""
     started = time.perf_counter()
-    kept = await load(database, count, seed)
+    kept = await asyncio.to_thread(load, database, url, count, seed)
     load_seconds = time.perf_counter() - started
     chance = random.Random(seed)
     chance.shuffle(kept)
@@ -267,14 +278,17 @@ async def measure(database: Database, count: int, seed: int) -> Measured:
 
 
 @contextlib.asynccontextmanager
-async def fresh_database(server: PostgresServer | None, directory: Path, count: int) -> AsyncIterator[Database]:
-    """One with tables and nothing in them, gone afterwards."""
+async def fresh_database(
+    server: PostgresServer | None, directory: Path, count: int
+) -> AsyncIterator[tuple[Database, str]]:
+    """One with tables and nothing in them, and its address; gone afterwards."""
     path = directory / f"{count}.db"
     url = f"sqlite:///{path}" if server is None else await asyncio.to_thread(server.make_database)
     database = Database(url)
     try:
         await schema.upgrade_database(database)
-        yield database
+        await database.dispose()
+        yield database, url
     finally:
         await database.dispose()
         if server is None:
@@ -312,8 +326,8 @@ async def run(sizes: Sequence[int], server: PostgresServer | None, seed: int) ->
     with tempfile.TemporaryDirectory(prefix="callcenter-store-") as directory:
         for one in (None, server) if server is not None else (None,):
             for size in sizes:
-                async with fresh_database(one, Path(directory), size) as database:
-                    measured.append(await measure(database, size, seed))
+                async with fresh_database(one, Path(directory), size) as (database, url):
+                    measured.append(await measure(database, url, size, seed))
                     print(line_of(measured[-1]), file=sys.stderr, flush=True)
     return measured
 

@@ -61,8 +61,6 @@ class CustomerRow:
     custom: dict[str, CustomValue] = field(default_factory=dict)
     customer_number: str | None = None
     external_id: str | None = None
-    terms: tuple[bytes, ...] = ()
-    """What he would be found by, as somebody new."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,9 +103,11 @@ class RowReader:
         self._plain = plain
         readers = _order_readers(region) if orders else _customer_readers(region, custom)
         self._columns = [
-            (at, header[at], name, readers[name]) for at, name in enumerate(mapping.columns) if name is not None
+            (at, header[at], name, readers[name], _adds(name))
+            for at, name in enumerate(mapping.columns)
+            if name is not None
         ]
-        self._key_column = next((cell for _, cell, name, _ in self._columns if name == self._key), self._key)
+        self._key_column = next((cell for _, cell, name, _, _ in self._columns if name == self._key), self._key)
 
     def customer(self, row: int, cells: Sequence[str]) -> CustomerRow | list[RowFault]:
         """The row, or everything that is wrong with it."""
@@ -115,7 +115,9 @@ class RowReader:
         key = self._key_of(said)
         if not key and not faults:
             faults.append(self.fault(row, "", "key_empty", "is empty", "what the customer is recognised by"))
-        points = tuple(dict.fromkeys(cast(tuple[ContactPoint, ...], said.pop("points", ()))))
+        points = cast(tuple[ContactPoint, ...], said.pop("points", ()))
+        if len(points) > 1:
+            points = tuple(dict.fromkeys(points))
         if len(points) > values.MOST_ENTRIES:
             faults.append(self.fault(row, "", "too_many", f"{len(points)} numbers and addresses", "at most 50"))
         if faults:
@@ -149,13 +151,13 @@ class RowReader:
         )
 
     def _header_of(self, name: str) -> str:
-        return next((cell for _, cell, field_name, _ in self._columns if field_name == name), name)
+        return next((cell for _, cell, field_name, _, _ in self._columns if field_name == name), name)
 
     def _read(self, row: int, cells: Sequence[str]) -> tuple[Said, list[RowFault]]:
         said: Said = {}
         faults: list[RowFault] = []
         count = len(cells)
-        for at, header, name, read in self._columns:
+        for at, header, name, read, adds in self._columns:
             if at >= count:
                 continue
             cell = cells[at]
@@ -164,7 +166,11 @@ class RowReader:
             if cell[0] == "'":
                 cell = self._plain(cell)
             try:
-                _keep(said, name, read(cell))
+                value = read(cell)
+                if adds is None:
+                    said[name] = value
+                else:
+                    adds(said, name, value)
             except BadCell as bad:
                 shown = cell if len(cell) <= SHOWN_VALUE else cell[:SHOWN_VALUE] + "…"
                 faults.append(
@@ -180,19 +186,30 @@ class RowReader:
         return cast(str, said.get(self._key, ""))
 
 
-def _keep(said: Said, name: str, value: object) -> None:
+def _adds(name: str) -> Callable[[Said, str, object], None] | None:
+    """How what a cell says comes beside what the row says already; None: under its own name, alone."""
     if name in _POINT_FIELDS:
-        said["points"] = (*cast(tuple[object, ...], said.get("points", ())), *cast(tuple[object, ...], value))
-    elif name == "tags":
-        said["tags"] = (*cast(tuple[object, ...], said.get("tags", ())), *cast(tuple[object, ...], value))
-    elif name.startswith(CONSENT):
-        cast(dict[Channel, object], said.setdefault("consents", {}))[Channel(name[len(CONSENT) :])] = value
-    elif name.startswith(CUSTOM):
-        cast(dict[str, object], said.setdefault("custom", {}))[name[len(CUSTOM) :]] = value
-    elif name == "account_manager":
-        said["account_manager_id"] = value
-    else:
-        said[name] = value
+        return lambda said, _, value: _add(said, "points", value)
+    if name == "tags":
+        return _add
+    if name.startswith(CONSENT):
+        channel = Channel(name[len(CONSENT) :])
+        return lambda said, _, value: cast(dict[Channel, object], said.setdefault("consents", {})).__setitem__(
+            channel, value
+        )
+    if name.startswith(CUSTOM):
+        field_id = name[len(CUSTOM) :]
+        return lambda said, _, value: cast(dict[str, object], said.setdefault("custom", {})).__setitem__(
+            field_id, value
+        )
+    if name == "account_manager":
+        return lambda said, _, value: said.__setitem__("account_manager_id", value)
+    return None
+
+
+def _add(said: Said, name: str, value: object) -> None:
+    known = said.get(name)
+    said[name] = value if known is None else (*cast(tuple[object, ...], known), *cast(tuple[object, ...], value))
 
 
 _POINT_FIELDS = {kind.value: kind for kind in ContactPointKind}
@@ -244,7 +261,9 @@ def new_customer(said: CustomerRow, customer_id: CustomerId, *, at: datetime, by
         segment=said.segment,
         account_manager_id=None if said.account_manager_id is None else AgentId(said.account_manager_id),
         tags=tuple(dict.fromkeys(said.tags)),
-        contact_points=tuple({point.value: point for point in reversed(said.points)}.values())[::-1],
+        contact_points=said.points
+        if len(said.points) < 2
+        else tuple({point.value: point for point in reversed(said.points)}.values())[::-1],
         notes=said.notes or "",
         created_at=at,
         consents=_consents((), said.consents, at=at, by=by),

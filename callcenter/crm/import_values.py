@@ -242,23 +242,23 @@ _KIND_WORDS = {
 }
 
 
-def quick_numbers(region: str) -> Callable[[str], str | None] | None:
-    """A reader of a region's plain mobile numbers, which are most of them; None for regions it knows nothing of.
+def quick_numbers(region: str) -> Callable[[str], str | None]:
+    """A reader of numbers that need no more than a look: those of North America with their country, and the plain
+    mobile numbers of a region in China, which are most of them there.
 
     It says what `crm.numbers.to_e164` says, or nothing: the ranges are those of the same tables.
     """
-    if region != "CN":
-        return None
-    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    if metadata is None or metadata.mobile is None or metadata.mobile.national_number_pattern is None:
-        return None
-    mobile = re.compile(
-        rf"(?:\+86)?(?P<digits>(?=1\d{{10}}\Z)(?:{metadata.mobile.national_number_pattern}))\Z", re.ASCII
-    )
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region("CN") if region == "CN" else None
+    pattern = None if metadata is None or metadata.mobile is None else metadata.mobile.national_number_pattern
+    at_home = "(?!)" if pattern is None else rf"(?:\+86)?(?P<digits>(?=1\d{{10}}\Z)(?:{pattern}))\Z"
+    # With their country ten digits are believed, whichever they are; a 1 before them would be taken away.
+    quick = re.compile(rf"(?P<abroad>\+1[2-9]\d{{9}})\Z|{at_home}", re.ASCII)
 
     def read(text: str) -> str | None:
-        found = mobile.match(text)
-        return None if found is None else f"+86{found['digits']}"
+        found = quick.match(text)
+        if found is None:
+            return None
+        return found["abroad"] or f"+86{found['digits']}"
 
     return read
 

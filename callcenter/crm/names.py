@@ -29,6 +29,7 @@ _NUMBER_LIKE = re.compile(r"^[+\d][\d\s().\-/]*$", re.ASCII)
 _RUNS = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]+|[^\u3400-\u9fff\U00020000-\U0003ffff]+")
 _PLAIN = re.compile("[a-z0-9 \u4e00-\u9fff]*$")
 """Nothing in it is to be folded."""
+_CHINESE = re.compile("[\u4e00-\u9fff]+\\Z")
 _NO_DIGITS = re.compile(r"\D+", re.ASCII)
 _BEFORE_ADDRESS = re.compile(r"[@:]/*")
 READINGS_KEPT = 50_000
@@ -85,8 +86,11 @@ def pinyin_of(text: str) -> str:
     return "".join(unit.reading for unit in units) if any(unit.is_chinese for unit in units) else ""
 
 
+@lru_cache(READINGS_KEPT)
 def name_terms(name: str) -> frozenset[str]:
     """Terms of a name: from each character or word on; in pinyin, in initials; and from within long words."""
+    if len(name) <= SHORT_NAME and _CHINESE.match(name):
+        return _chinese_terms(name)
     units = _units(name)
     texts = [unit.text for unit in units]
     found = ["".join(texts[start:]) for start in range(len(texts))]
@@ -102,6 +106,17 @@ def name_terms(name: str) -> frozenset[str]:
     return frozenset(distinct if len(distinct) <= MOST_TERMS else list(distinct)[:MOST_TERMS])
 
 
+def _chinese_terms(name: str) -> frozenset[str]:
+    """What `name_terms` says of a few Chinese characters, which most names are."""
+    usual = _read(name)
+    found = [name[start:] for start in range(len(name))]
+    surname = _SURNAMES.get(name[0])
+    if surname is not None and surname != usual[0]:
+        found += _spoken((surname, *usual[1:]))
+    found += _spoken(usual)
+    return frozenset([term[:LONGEST_TERM] for term in found])
+
+
 def _spoken(readings: Sequence[str]) -> list[str]:
     """In full and in initials, from each character on; a single initial says nothing."""
     starts = range(len(readings))
@@ -112,11 +127,14 @@ def _spoken(readings: Sequence[str]) -> list[str]:
 def point_terms(point: ContactPoint) -> frozenset[str]:
     """Terms of a contact point: a number from its beginning, with and without its country, and from its end."""
     if point.kind is ContactPointKind.PHONE:
-        digits = _digits(point.value)
+        is_whole = point.value.startswith("+")
+        digits = point.value[1:]
+        if not (is_whole and digits.isdecimal() and digits.isascii()):
+            digits = _digits(point.value)
         if not digits:
             return frozenset()
-        national = _national(digits) if point.value.startswith("+") else digits
-        return frozenset({digits, national, BACKWARDS + digits[::-1]})
+        national = _national(digits) if is_whole else digits
+        return frozenset((digits, national, BACKWARDS + digits[::-1]))
     value = point.value.lower()
     after = _BEFORE_ADDRESS.split(value, maxsplit=1)[-1]
     return frozenset(part[:LONGEST_TERM] for part in (value, after) if part)

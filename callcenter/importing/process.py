@@ -16,6 +16,8 @@ from callcenter.store.database import Database
 log = structlog.get_logger(__name__)
 
 NICE: Final = 10
+CACHE_KIBIBYTES: Final = 64 * 1024
+"""Of pages: search terms stand all over their table."""
 EXIT_BUSY: Final = 75
 GARBAGE_FROM: Final = 500_000
 
@@ -50,7 +52,7 @@ class ImportProcess:
 
 
 async def _work(job: dict[str, str]) -> int:
-    database = Database(job["database_url"], pool_size=2)
+    database = Database(job["database_url"], pool_size=2, cache=CACHE_KIBIBYTES)
     try:
         await run_import(database, Path(job["directory"]), job["import_id"], region=job["region"])
     except ImportBusy:

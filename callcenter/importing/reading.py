@@ -8,32 +8,35 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 
 from callcenter.app.imports import ImportForm
-from callcenter.crm.custom_fields import CustomField
+from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
 from callcenter.crm.import_columns import ColumnMapping
-from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader
-from callcenter.crm.names import customer_terms
+from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader, new_customer
+from callcenter.domain.customers import Customer
 from callcenter.domain.errors import CallcenterError
 from callcenter.importing.files import sheet_form
 from callcenter.importing.seen import names_of
 from callcenter.sheets.errors import SheetError
 from callcenter.sheets.reading import Place, rows
 from callcenter.sheets.writing import plain
-from callcenter.store.encoding import without_surrogates
+from callcenter.store.new_customers import Ready, Terms, new_id, ready, sorted_terms
 
-AHEAD: Final = 4
+AHEAD: Final = 2
 APART_FROM_BYTES: Final = 1_000_000
 """A smaller file is read before a process for it would have begun."""
 LONGEST_FRAME_BYTES: Final = 256 * 1024**2
 END_WITHIN_SECONDS: Final = 10.0
 _FRAME: Final = 8
+NO_TERMS: Final = msgspec.msgpack.encode([])
+NOTHING: Final = msgspec.msgpack.encode({})
 
 
 class ReaderDied(CallcenterError):
@@ -56,6 +59,9 @@ class Reading:
     rows_a_batch: int
     last_row: int
     """Rows up to this one are done: of them only what must not stand in another row is told."""
+    at: datetime
+    by: str
+    """When and by whom customers are taken in."""
 
     def rows(self) -> RowReader:
         """The reader of single rows."""
@@ -79,7 +85,13 @@ class Batch:
     customers: list[CustomerRow] = field(default_factory=list)
     orders: list[OrderRow] = field(default_factory=list)
     faults: list[BadRow] = field(default_factory=list)
-    cells: dict[int, list[str]] = field(default_factory=dict)
+    ready: bytes = NOTHING
+    """By row, what each of the customers would be stored as if he were new; packed, as most rows of a file that comes
+    again are about nobody new."""
+    terms: bytes = NO_TERMS
+    """Search terms of all in `ready`, packed."""
+    cells: bytes = NOTHING
+    """By row, as they stood; packed, for who is to be told of a bad one."""
     done: list[tuple[str, int]] = field(default_factory=list)
     """What stood in rows that are done, each with its row."""
     last_row: int
@@ -88,10 +100,26 @@ class Batch:
     """Code and words: the file cannot be read beyond this batch."""
 
 
+def ready_of(batch: Batch) -> dict[int, Ready]:
+    """Whom its rows are about, as if they were new."""
+    return msgspec.msgpack.decode(batch.ready, type=dict[int, Ready])
+
+
+def terms_of(batch: Batch) -> Terms:
+    """What those would be found by, in the table's order."""
+    return msgspec.msgpack.decode(batch.terms, type=Terms)
+
+
+def cells_of(batch: Batch) -> dict[int, list[str]]:
+    """The cells of its good rows."""
+    return msgspec.msgpack.decode(batch.cells, type=dict[int, list[str]])
+
+
 def batches(reading: Reading) -> Iterator[Batch]:
     """All batches; the last one may tell an error."""
     reader, place = reading.rows(), Place()
-    batch, count = Batch(last_row=reading.last_row, part=0.0), 0
+    fields = {one.field_id: one for one in reading.custom}
+    batch, cells_by_row, count = Batch(last_row=reading.last_row, part=0.0), dict[int, list[str]](), 0
     try:
         found = rows(Path(reading.path), sheet_form(reading.form), place)
         next(found, None)
@@ -99,39 +127,60 @@ def batches(reading: Reading) -> Iterator[Batch]:
             read = reader.order(place.row, cells) if reading.orders else reader.customer(place.row, cells)
             count += 1
             if place.row > reading.last_row:
-                _add(batch, place.row, cells, read)
+                _add(batch, cells_by_row, place.row, cells, read)
                 batch.last_row, batch.part = place.row, place.part
             elif not isinstance(read, list):
                 batch.done += [(name, place.row) for name in names_of(read)]
             if count == reading.rows_a_batch:
-                yield batch
-                batch, count = Batch(last_row=batch.last_row, part=place.part), 0
+                yield _packed(batch, cells_by_row, reading, fields)
+                batch, cells_by_row, count = Batch(last_row=batch.last_row, part=place.part), {}, 0
     except SheetError as error:
         batch.error = (error.code, str(error))
-        yield batch
+        yield _packed(batch, cells_by_row, reading, fields)
         return
     if count:
         batch.part = 1.0
-        yield batch
+        yield _packed(batch, cells_by_row, reading, fields)
 
 
-def _add(batch: Batch, row: int, cells: list[str], read: CustomerRow | OrderRow | list[RowFault]) -> None:
+def _add(
+    batch: Batch,
+    cells_by_row: dict[int, list[str]],
+    row: int,
+    cells: list[str],
+    read: CustomerRow | OrderRow | list[RowFault],
+) -> None:
     if isinstance(read, list):
         batch.faults.append(BadRow(faults=read, cells=cells))
         return
-    batch.cells[row] = cells
+    cells_by_row[row] = cells
     if isinstance(read, OrderRow):
         batch.orders.append(read)
-        return
-    read.terms = tuple(sorted(_bytes(term) for term in customer_terms(read.name or "", read.points)))
-    batch.customers.append(read)
+    else:
+        batch.customers.append(read)
 
 
-def _bytes(term: str) -> bytes:
-    try:
-        return term.encode()
-    except UnicodeEncodeError:
-        return without_surrogates(term).encode()
+def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields: Mapping[str, CustomField]) -> Batch:
+    """With whatever can be worked out before anybody knows who is new."""
+    found: dict[int, Ready] = {}
+    customers: list[Customer] = []
+    for row in batch.customers:
+        if row.name is None:
+            continue
+        try:
+            custom = apply_custom({}, row.custom, fields) if row.custom else {}
+        except InvalidCustomField:
+            continue  # The plan says so.
+        said = replace(row, custom=custom) if row.custom else row
+        customer = new_customer(said, new_id(), at=reading.at, by=reading.by)
+        rows_of_him = ready(customer)
+        if rows_of_him is not None:
+            found[row.row] = rows_of_him
+            customers.append(customer)
+    batch.ready = msgspec.msgpack.encode(found)
+    batch.terms = msgspec.msgpack.encode(sorted_terms(customers))
+    batch.cells = msgspec.msgpack.encode(cells)
+    return batch
 
 
 async def read_ahead(reading: Reading) -> AsyncGenerator[Batch, None]:

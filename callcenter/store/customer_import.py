@@ -4,9 +4,7 @@ Laws: whatever is worked out is worked out before the transaction, which looks a
 comes out as if a person had written him: with search terms, history and version.
 """
 
-import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,9 +18,21 @@ from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.changes import differences
 from callcenter.store.customers import FIELDS, read_customers, with_contact_points
-from callcenter.store.encoding import encode_json, without_surrogates
+from callcenter.store.encoding import encode_json
 from callcenter.store.import_tables import external_ids
+from callcenter.store.known_customers import rows_that_say_nothing_new
 from callcenter.store.many_rows import Row, insert_many
+from callcenter.store.new_customers import (
+    CUSTOMER_COLUMNS,
+    HISTORY_COLUMNS,
+    POINT_COLUMNS,
+    Ready,
+    Terms,
+    new_id,
+    put_new,
+    sorted_terms,
+    term_bytes,
+)
 
 IDS_A_QUERY = 1_000
 MOST_NUMBERS = 10
@@ -49,7 +59,9 @@ class ImportRules:
 class Plan:
     """What a batch comes to."""
 
-    new: list[tuple[Customer, CustomerRow]] = field(default_factory=list)
+    new: list[tuple[Ready, CustomerRow]] = field(default_factory=list)
+    odd: list[tuple[Customer, CustomerRow]] = field(default_factory=list)
+    """New ones whose texts the types of columns have to look at."""
     changed: list[tuple[Customer, Customer]] = field(default_factory=list)
     same: int = 0
     faults: Faults = field(default_factory=list)
@@ -59,26 +71,42 @@ class Plan:
     externals: list[tuple[str, CustomerId]] = field(default_factory=list)
     given: set[CustomerId] = field(default_factory=set)
     """Who gets a number or an id and is the same otherwise."""
-    terms: list[tuple[bytes, str]] = field(default_factory=list)
-    gone_terms: list[tuple[bytes, str]] = field(default_factory=list)
+    terms: Terms = field(default_factory=list)
+    gone_terms: Terms = field(default_factory=list)
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to be written."""
-        return bool(self.new or self.changed or self.numbers or self.externals)
+        return bool(self.new or self.odd or self.changed or self.numbers or self.externals)
 
 
-def plan(connection: Connection, rows: Sequence[CustomerRow], rules: ImportRules) -> Plan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What was worked out before: the customers of rows as if they were new, by row, and the search terms of those."""
+
+    customers: Callable[[], Mapping[int, Ready]]
+    terms: Callable[[], Terms]
+
+
+def plan(
+    connection: Connection,
+    rows: Sequence[CustomerRow],
+    rules: ImportRules,
+    prepared: Prepared,
+) -> Plan:
     """What these rows come to, as things are now; nothing is written."""
     found = Plan()
     known = known_ids(connection, rules.key, [row.key for row in rows], rules.source)
-    customers = _customers(connection, {one for ids in known.values() for one in ids})
+    owners = {ids[0] for ids in known.values() if len(ids) == 1}
+    same = rows_that_say_nothing_new(connection, rows, known)
+    customers = _customers(connection, owners - {known[row.key][0] for row in rows if row.row in same})
     numbers = _owners_of_numbers(connection, [row.customer_number for row in rows if row.customer_number is not None])
     externals = known_ids(
         connection, "external_id", [row.external_id for row in rows if row.external_id is not None], rules.source
     )
     agents = _agents(connection, {row.account_manager_id for row in rows if row.account_manager_id is not None})
     his_ids = _external_of(connection, {one for ids in known.values() for one in ids}, rules.source)
+    ready = prepared.customers() if len(known) < len(rows) else {}
     taken: dict[CustomerId, int] = {}
     for row in rows:
         ids = known.get(row.key, ())
@@ -92,9 +120,20 @@ def plan(connection: Connection, rows: Sequence[CustomerRow], rules: ImportRules
                 f"is the customer of row {taken[owner]} already",
                 "one row a customer",
             )
-        before = None if owner is None else customers.get(owner)
         if fault is None:
             fault = _ids_fault(row, owner, numbers, externals, his_ids, rules)
+        if fault is None and owner is not None and row.row in same:
+            taken[owner] = row.row
+            _add_ids(found, row, owner, numbers, externals)
+            found.touched[row.row] = owner
+            found.same += owner not in found.given
+            continue
+        before = None if owner is None else customers.get(owner)
+        one = ready.get(row.row)
+        if fault is None and owner is None and one is not None:
+            _add_ids(found, row, CustomerId(one.customer_id), numbers, externals)
+            found.new.append((one, row))
+            continue
         after = None
         if fault is None:
             try:
@@ -110,14 +149,14 @@ def plan(connection: Connection, rows: Sequence[CustomerRow], rules: ImportRules
         taken[after.customer_id] = row.row
         _add_ids(found, row, after.customer_id, numbers, externals)
         if before is None:
-            found.new.append((after, row))
+            found.odd.append((after, row))
             continue
         found.touched[row.row] = after.customer_id
         if after is not before:
             found.changed.append((before, after))
         elif after.customer_id not in found.given:
             found.same += 1
-    _plan_terms(found)
+    _plan_terms(found, prepared.terms() if found.new else [], len(ready))
     return found
 
 
@@ -184,30 +223,21 @@ def _after(before: Customer | None, row: CustomerRow, rules: ImportRules) -> Cus
     return changed_customer(before, row, at=rules.at, by=rules.by)
 
 
-def new_id() -> CustomerId:
-    """In the order of time, so that rows of one import stand together in every index: a third of the time of chance."""
-    return CustomerId(f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}")
-
-
-def _plan_terms(found: Plan) -> None:
+def _plan_terms(found: Plan, terms: Terms, ready: int) -> None:
     """Terms in their order, so that the table's tree is walked once a batch."""
-    for after, row in found.new:
-        customer_id = after.customer_id
-        found.terms += [(term, customer_id) for term in row.terms]
+    found.terms = terms
+    if len(found.new) < ready:
+        ids = {one.customer_id for one, _ in found.new}
+        found.terms = [pair for pair in found.terms if pair[1] in ids]
+    found.terms += sorted_terms(one for one, _ in found.odd)
     for before, after in found.changed:
         if before.name != after.name or before.contact_points != after.contact_points:
             old = customer_terms(before.name, before.contact_points)
             new = customer_terms(after.name, after.contact_points)
-            found.terms += [(_bytes(one), after.customer_id) for one in new - old]
-            found.gone_terms += [(_bytes(one), after.customer_id) for one in old - new]
-    found.terms.sort()
-
-
-def _bytes(term: str) -> bytes:
-    try:
-        return term.encode()
-    except UnicodeEncodeError:
-        return without_surrogates(term).encode()
+            found.terms += [(term_bytes(one), after.customer_id) for one in new - old]
+            found.gone_terms += [(term_bytes(one), after.customer_id) for one in old - new]
+    if found.odd or found.changed:
+        found.terms.sort()
 
 
 # ---- looking
@@ -278,10 +308,11 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
     """Write a plan in the connection's transaction; `Crossed` where something it is based on has changed."""
     _check(connection, found, rules)
     at = rules.at
-    if found.new:
-        insert_many(connection, tables.customers, _CUSTOMER_COLUMNS, [_new_row(one, at) for one, _ in found.new])
-        points = [row for one, _ in found.new for row in _point_rows(one)]
-        insert_many(connection, tables.contact_points, _POINT_COLUMNS, points)
+    put_new(connection, [one for one, _ in found.new], at=at, by=rules.by)
+    if found.odd:
+        insert_many(connection, tables.customers, CUSTOMER_COLUMNS, [_new_row(one, at) for one, _ in found.odd])
+        points = [row for one, _ in found.odd for row in _point_rows(one)]
+        insert_many(connection, tables.contact_points, POINT_COLUMNS, points)
     if found.changed:
         connection.execute(_CHANGE, [_changed_row(after, at) for _, after in found.changed])
         moved = [after for before, after in found.changed if before.contact_points != after.contact_points]
@@ -289,7 +320,7 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
             points_of = tables.contact_points
             for part in _parts(sorted(one.customer_id for one in moved)):
                 connection.execute(delete(points_of).where(points_of.c.customer_id.in_(part)))
-            insert_many(connection, points_of, _POINT_COLUMNS, [row for one in moved for row in _point_rows(one)])
+            insert_many(connection, points_of, POINT_COLUMNS, [row for one in moved for row in _point_rows(one)])
     _write_terms(connection, found)
     _write_ids(connection, found, rules)
     _write_history(connection, found, rules)
@@ -297,7 +328,7 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
 
 def _check(connection: Connection, found: Plan, rules: ImportRules) -> None:
     """Whoever was new is new still, whoever is changed is as he was read, whatever is given is free."""
-    keys = [row.key for _, row in found.new]
+    keys = [row.key for _, row in (*found.new, *found.odd)]
     if keys and known_ids(connection, rules.key, keys, rules.source):
         raise Crossed
     if found.numbers and known_ids(connection, "customer_number", [one for one, _ in found.numbers], ""):
@@ -358,7 +389,7 @@ def _write_ids(connection: Connection, found: Plan, rules: ImportRules) -> None:
 def _write_history(connection: Connection, found: Plan, rules: ImportRules) -> None:
     at, by = rules.at, rules.by
     rows: list[Row] = []
-    for after, _ in found.new:
+    for after, _ in found.odd:
         one, said = after.customer_id, encode_json(differences(None, after, FIELDS))
         rows.append((one, at, by, "customer", one, "created", said))
     for before, after in found.changed:
@@ -367,7 +398,7 @@ def _write_history(connection: Connection, found: Plan, rules: ImportRules) -> N
     for number, one in found.numbers:
         said = encode_json([{"field": "number", "before": None, "after": number}])
         rows.append((one, at, by, "customer_number", number, "customer_number_given", said))
-    insert_many(connection, crm_tables.customer_changes, _HISTORY_COLUMNS, rows)
+    insert_many(connection, crm_tables.customer_changes, HISTORY_COLUMNS, rows)
 
 
 def _new_row(one: Customer, at: datetime) -> Row:
@@ -388,7 +419,7 @@ def _new_row(one: Customer, at: datetime) -> Row:
 
 
 def _changed_row(after: Customer, at: datetime) -> dict[str, object]:
-    row = dict(zip(_CUSTOMER_COLUMNS, _new_row(after, at), strict=True))
+    row = dict(zip(CUSTOMER_COLUMNS, _new_row(after, at), strict=True))
     del row["created_at"]
     return {f"new_{name}": value for name, value in row.items()} | {"new_version": after.version}
 
@@ -400,22 +431,6 @@ def _point_rows(one: Customer) -> list[Row]:
     ]
 
 
-_CUSTOMER_COLUMNS = (
-    "customer_id",
-    "kind",
-    "name",
-    "language",
-    "segment",
-    "account_manager_id",
-    "tags",
-    "notes",
-    "created_at",
-    "updated_at",
-    "consents",
-    "custom",
-)
-_POINT_COLUMNS = ("customer_id", "position", "kind", "value", "label")
-_HISTORY_COLUMNS = ("customer_id", "at", "by", "entity", "entity_id", "action", "fields")
 _CHANGED = (
     "kind",
     "name",

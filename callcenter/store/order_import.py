@@ -15,8 +15,9 @@ from callcenter.domain.ids import CustomerId, OrderId
 from callcenter.domain.sales import Order, OrderLine
 from callcenter.store import crm_tables, sales_tables
 from callcenter.store.changes import differences
-from callcenter.store.customer_import import Crossed, ImportRules, known_ids, new_id
+from callcenter.store.customer_import import Crossed, ImportRules, known_ids
 from callcenter.store.encoding import encode_json
+from callcenter.store.new_customers import new_id
 from callcenter.store.orders import FIELDS, order_row, read_orders
 
 NEW = "new"

@@ -188,12 +188,19 @@ def test_a_reader_returns_or_says_what_is_wrong(cell: str) -> None:
     assert all(bad.wrong and bad.wanted for bad in said)
 
 
-@given(st.from_regex(r"(\+86)?1[0-9]{9,11}", fullmatch=True))
-def test_the_quick_way_to_a_number_is_the_long_way(text: str) -> None:
-    quick = quick_numbers("CN")
-    assert quick is not None
-    found = quick(text)
-    assert found is None or found == to_e164(text, "CN")
+@given(
+    st.one_of(st.from_regex(r"(\+86)?1[0-9]{9,11}", fullmatch=True), st.from_regex(r"\+1[0-9]{9,11}", fullmatch=True)),
+    st.sampled_from(("CN", "US", "DE")),
+)
+def test_the_quick_way_to_a_number_is_the_long_way(text: str, region: str) -> None:
+    found = quick_numbers(region)(text)
+    assert found is None or found == to_e164(text, region)
+
+
+def test_the_quick_way_knows_plain_numbers() -> None:
+    assert quick_numbers("CN")("13800138000") == "+8613800138000"
+    assert quick_numbers("US")("+12015550123") == "+12015550123"
+    assert quick_numbers("US")("13800138000") is None
 
 
 LINE = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="[]"), min_size=1, max_size=30)
