@@ -53,11 +53,14 @@ function type(name: string, value: string): void {
 
 beforeEach(() => {
   setLanguage('en')
+  // Nothing is ever on the screen here: without it every row is drawn.
+  vi.stubGlobal('IntersectionObserver', undefined)
   place = document.createElement('div')
   document.body.append(place)
 })
 
 afterEach(() => {
+  vi.unstubAllGlobals()
   app?.unmount()
   app = null
   place.remove()

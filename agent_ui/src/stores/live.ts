@@ -9,7 +9,7 @@ import { serverNowMs } from '@/time/clock'
 
 import { useSession } from './session'
 
-const BOARD_EVERY_MS = 200
+const BOARD_EVERY_MS = 250
 
 function connect(): WebSocket {
   const address = new URL('/api/v1/live', window.location.href)
