@@ -21,6 +21,7 @@ from callcenter.ivr.faults import Fault, FlowError
 from callcenter.ivr.flow import Flow
 
 log = structlog.get_logger(__name__)
+_texts = msgspec.json.Decoder(dict[str, FlowText])
 
 
 async def business_of(configuration: Configuration) -> LinesOfBusiness:
@@ -95,7 +96,7 @@ class FlowShelf:
         if self._memory is None:
             return {}
         try:
-            return msgspec.json.decode(self._memory.read_bytes(), type=dict[str, FlowText])
+            return _texts.decode(self._memory.read_bytes())
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError) as error:

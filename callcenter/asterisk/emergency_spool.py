@@ -41,6 +41,9 @@ class _Document(msgspec.Struct):
     file: _Text | None
 
 
+_documents = msgspec.json.Decoder(_Document)
+
+
 class EmergencySpool:
     """Implements `callcenter.app.emergency_intake.Spool`."""
 
@@ -68,7 +71,7 @@ class EmergencySpool:
     def _wish(self, path: Path) -> Wish | None:
         try:
             with path.open("rb") as stream:
-                document = msgspec.json.decode(stream.read(_LARGEST_BYTES), type=_Document)
+                document = _documents.decode(stream.read(_LARGEST_BYTES))
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:

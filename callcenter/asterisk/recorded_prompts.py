@@ -27,6 +27,7 @@ VERSIONS_KEPT: Final = 30
 HISTORY: Final = "history"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
+_recordings = msgspec.json.Decoder(Recording)
 
 
 class Converter(Protocol):
@@ -178,7 +179,7 @@ class RecordedPrompts:
 
     def _read(self, path: Path) -> Recording | None:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Recording)
+            return _recordings.decode(path.read_bytes())
         except (OSError, msgspec.DecodeError):
             # Somebody has written into the history by hand; the rest of it still counts.
             return None

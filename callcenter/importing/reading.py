@@ -102,17 +102,17 @@ class Batch:
 
 def ready_of(batch: Batch) -> dict[int, Ready]:
     """Whom its rows are about, as if they were new."""
-    return msgspec.msgpack.decode(batch.ready, type=dict[int, Ready])
+    return _ready.decode(batch.ready)
 
 
 def terms_of(batch: Batch) -> Terms:
     """What those would be found by, in the table's order."""
-    return msgspec.msgpack.decode(batch.terms, type=Terms)
+    return _terms.decode(batch.terms)
 
 
 def cells_of(batch: Batch) -> dict[int, list[str]]:
     """The cells of its good rows."""
-    return msgspec.msgpack.decode(batch.cells, type=dict[int, list[str]])
+    return _cells.decode(batch.cells)
 
 
 def batches(reading: Reading) -> Iterator[Batch]:
@@ -183,6 +183,13 @@ def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields:
     return batch
 
 
+_frames = msgspec.msgpack.Decoder(Batch)
+_jobs = msgspec.msgpack.Decoder(Reading)
+_ready = msgspec.msgpack.Decoder(dict[int, Ready])
+_terms = msgspec.msgpack.Decoder(Terms)
+_cells = msgspec.msgpack.Decoder(dict[int, list[str]])
+
+
 async def read_ahead(reading: Reading) -> AsyncGenerator[Batch, None]:
     """The batches, read while the last ones are being stored; raises `SheetError`, `ReaderDied`."""
     large = await asyncio.to_thread(os.path.getsize, reading.path) >= APART_FROM_BYTES
@@ -232,11 +239,10 @@ async def _apart(reading: Reading) -> AsyncGenerator[Batch, None]:
 
 
 async def _take_frames(pipe: asyncio.StreamReader, waiting: "asyncio.Queue[Batch | None]") -> None:
-    decoder = msgspec.msgpack.Decoder(Batch)
     try:
         while True:
             size = int.from_bytes(await pipe.readexactly(_FRAME), "big")
-            await waiting.put(decoder.decode(await pipe.readexactly(size)))
+            await waiting.put(_frames.decode(await pipe.readexactly(size)))
     except asyncio.IncompleteReadError:
         await waiting.put(None)
 
@@ -244,7 +250,7 @@ async def _take_frames(pipe: asyncio.StreamReader, waiting: "asyncio.Queue[Batch
 def main() -> int:
     """Read what standard input says, and write its batches to standard output."""
     put, take = sys.stdout.buffer, sys.stdin.buffer
-    reading = msgspec.msgpack.decode(take.read(int.from_bytes(take.read(_FRAME), "big")), type=Reading)
+    reading = _jobs.decode(take.read(int.from_bytes(take.read(_FRAME), "big")))
     try:
         for batch in batches(reading):
             _write(put, msgspec.msgpack.encode(batch))

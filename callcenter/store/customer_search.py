@@ -73,9 +73,12 @@ class StoredCustomerSearch:
         return await self._database.look(lambda connection: _shared_points(connection, limit, after))
 
 
+_cursors = msgspec.json.Decoder(_Cursor)
+
+
 def _read_cursor(text: str, keys: Sequence[str]) -> _Cursor:
     try:
-        cursor = msgspec.json.decode(bytes.fromhex(text), type=_Cursor)
+        cursor = _cursors.decode(bytes.fromhex(text))
     except (ValueError, msgspec.MsgspecError):
         cursor = None
     if (

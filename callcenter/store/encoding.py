@@ -2,12 +2,17 @@
 
 Law: whatever the domain can build is encoded; letters that are no text (lone surrogates) become U+FFFD,
 and a float that is no finite number becomes null.
+
+What a type looks like is learnt once, by one thread at a time: msgspec 0.22 keeps what it knows of a dataclass where
+others see it before it is whole, and two threads that decode one for the first time end the process with a fault of
+memory (docs/decisions/0013).
 """
 
+import threading
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from types import UnionType
-from typing import TypeVar, get_args
+from typing import TypeVar, cast, get_args
 
 import msgspec
 
@@ -33,7 +38,7 @@ def encode_json(value: object) -> bytes:
 
 def decode_json(data: str | bytes, type_: type[T]) -> T:
     """The value of `type_` that `encode_json` made `data` of."""
-    return msgspec.json.decode(data, type=type_)
+    return _decoder_of(type_).decode(data)
 
 
 def without_surrogates(text: str) -> str:
@@ -60,7 +65,19 @@ def decode_event(name: str, data: str | bytes) -> ev.Event:
     known = EVENT_CLASSES.get(name)
     if known is None:
         raise UnknownEvent(f"the journal holds an event {name!r} that this program does not know")
-    return msgspec.json.decode(data, type=known)
+    return _decoder_of(known).decode(data)
+
+
+_decoders: dict[object, msgspec.json.Decoder[object]] = {}
+_learning = threading.Lock()
+
+
+def _decoder_of(type_: type[T]) -> msgspec.json.Decoder[T]:
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        with _learning:
+            decoder = _decoders.setdefault(type_, msgspec.json.Decoder(type_))
+    return cast(msgspec.json.Decoder[T], decoder)
 
 
 def _as_object(value: object) -> object:

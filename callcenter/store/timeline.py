@@ -137,9 +137,12 @@ def _before(kind: TimelineKind, key: Column[str], at: Column[datetime], place: _
     return tuple_(at, key) < tuple_(place.at, entry_id)
 
 
+_places = msgspec.json.Decoder(_Place)
+
+
 def _read_place(text: str) -> _Place:
     try:
-        place = msgspec.json.decode(bytes.fromhex(text), type=_Place)
+        place = _places.decode(bytes.fromhex(text))
     except (ValueError, msgspec.MsgspecError):
         raise _no_place() from None
     if place.at.tzinfo is None or not 0 <= place.rank < len(_RANKS) or not _is_id(place.entry_id):
