@@ -27,6 +27,8 @@ from benchmarks.filling import filling
 from benchmarks.import_speed import ImportFigures, measure_import
 from benchmarks.import_speed import line_of as import_line
 from benchmarks.people import Person, part_to_type, people
+from benchmarks.value_speed import CUSTOMERS as VALUED
+from benchmarks.value_speed import WANTED_SECONDS, ValueFigures, run_value_models
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.crm.names import customer_terms
 from callcenter.store import schema
@@ -83,8 +85,10 @@ load is with search terms and history, without indexes until all rows are there;
 imports is a CSV file of customers (names, numbers as people write them, mails), taken in by the process for it,
 into an empty store, with search terms and history; then the same file once more, which changes nothing; memory is the
 process's, early is when a tenth was done. Look-ups of numbers go on meanwhile, 50 a second.
+values is a whole run of the value models over customers with orders, in the process for it; others write meanwhile, 50
+small transactions a second; then management's figures and counts of segments.
 Expected: lookup p99 below 1 ms on SQLite and 2 ms on PostgreSQL at every size, pop below 3 ms, search below 50 ms,
-imports 20,000 rows a second and up.
+imports 20,000 rows a second and up, values of 1,000,000 customers in 120 s.
 On a machine that others use, too, p99 says little: compare the ratios.
 """
 
@@ -344,7 +348,9 @@ def line_of(one: Measured) -> str:
     )
 
 
-def report(measured: Sequence[Measured], imports: Sequence[ImportFigures], seed: int) -> JsonValue:
+def report(
+    measured: Sequence[Measured], imports: Sequence[ImportFigures], values: Sequence[ValueFigures], seed: int
+) -> JsonValue:
     """One object; the pop's and search's figures are of the largest SQLite."""
     largest = max((one for one in measured if one.database == "sqlite"), key=lambda one: one.customers)
     return {
@@ -352,13 +358,15 @@ def report(measured: Sequence[Measured], imports: Sequence[ImportFigures], seed:
         "pop_p99_ms": round(largest.pop.p99, 3),
         "search_p99_ms": round(largest.search.p99, 3),
         "import_rows_per_second": round(imports[0].rows_per_second) if imports else None,
+        "value_models_seconds": round(values[0].first_seconds, 1) if values else None,
         "imports": [one.as_json() for one in imports],
+        "values": [one.as_json() for one in values],
         "seed": seed,
-        "missed": missed(measured, imports),
+        "missed": missed(measured, imports, values),
     }
 
 
-def missed(measured: Sequence[Measured], imports: Sequence[ImportFigures]) -> list[str]:
+def missed(measured: Sequence[Measured], imports: Sequence[ImportFigures], values: Sequence[ValueFigures]) -> list[str]:
     """Which expectations were missed."""
     found = []
     for one in measured:
@@ -373,6 +381,11 @@ def missed(measured: Sequence[Measured], imports: Sequence[ImportFigures]) -> li
         if taken.rows_per_second < IMPORT_ROWS_PER_SECOND:
             speed = f"{taken.rows_per_second:,.0f} rows/s on {taken.database}"
             found.append(f"import {speed}, wanted {IMPORT_ROWS_PER_SECOND:,}")
+    for worked in values:
+        limit = WANTED_SECONDS * worked.customers / VALUED
+        if worked.first_seconds > limit:
+            what = f"{worked.customers:,} customers on {worked.database}"
+            found.append(f"values of {what} {worked.first_seconds:.0f} s, wanted {limit:.0f}")
     return found
 
 
@@ -386,6 +399,9 @@ def main() -> int:
     parser.add_argument("--ten-million", action="store_true", help=f"also {LARGEST:,} (tens of minutes, 10 GB of disk)")
     parser.add_argument("--postgres", action="store_true", help="also on a PostgreSQL started for it")
     parser.add_argument("--import-rows", type=int, default=IMPORTED, help="rows of the file to import; 0: no import")
+    parser.add_argument(
+        "--value-customers", type=int, default=VALUED, help="customers of the value models; 0: no value models"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strict", action="store_true", help="exit status 2 when an expectation was missed")
     chosen = parser.parse_args()
@@ -397,17 +413,20 @@ def main() -> int:
         measured = asyncio.run(run(sizes, server, chosen.seed))
         rows = chosen.import_rows
         imports = asyncio.run(run_imports(rows, server, chosen.seed)) if rows else []
+        valued = chosen.value_customers
+        values = run_value_models(valued, server, chosen.seed) if valued else []
     finally:
         if server is not None:
             server.remove()
     if chosen.json:
-        print(json.dumps(report(measured, imports, chosen.seed), ensure_ascii=False))
+        print(json.dumps(report(measured, imports, values, chosen.seed), ensure_ascii=False))
     else:
-        for complaint in missed(measured, imports):
+        for complaint in missed(measured, imports, values):
             print(f"missed: {complaint}")
-    if any(one.not_found for one in measured) or not all(one.is_right for one in imports):
+    right = [*(one.is_right for one in imports), *(one.is_right for one in values)]
+    if any(one.not_found for one in measured) or not all(right):
         return 1
-    return 2 if chosen.strict and missed(measured, imports) else 0
+    return 2 if chosen.strict and missed(measured, imports, values) else 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import os
+import resource
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ class ImportFigures:
     database: str
     rows_per_second: float
     again_rows_per_second: float
+    cpu_microseconds: float
+    """Of a core for a new row, in all processes: what it takes whatever else the machine does."""
+    again_cpu_microseconds: float
     memory_mb: float
     early_memory_mb: float
     lookup: Figures
@@ -45,6 +49,8 @@ class ImportFigures:
             "database": self.database,
             "rows_per_second": round(self.rows_per_second),
             "again_rows_per_second": round(self.again_rows_per_second),
+            "cpu_microseconds": round(self.cpu_microseconds, 1),
+            "again_cpu_microseconds": round(self.again_cpu_microseconds, 1),
             "memory_mb": round(self.memory_mb),
             "early_memory_mb": round(self.early_memory_mb),
             "lookup_p50_ms": round(self.lookup.p50, 3),
@@ -91,11 +97,12 @@ async def measure_import(database: Database, url: str, directory: Path, count: i
     worker = ImportProcess(database_url=url, directory=directory, region="CN")
     customers = StoredCustomers(database)
     speeds: list[float] = []
+    spent: list[float] = []
     first: list[float] = []
     right, memory, early = True, 0.0, 0.0
     for wanted in (ImportCounts(made=count), ImportCounts(same=count)):
         await store.put(running, expected=ImportState.UPLOADED if not speeds else ImportState.DONE)
-        started = time.perf_counter()
+        started, spent_before = time.perf_counter(), spent_by_children()
         work = asyncio.create_task(worker.run("bench"))
         seen: list[float] = []
         while not work.done():
@@ -104,11 +111,12 @@ async def measure_import(database: Database, url: str, directory: Path, count: i
             await customers.cards_by_contact_point(number)
             seen.append((time.perf_counter() - began) * 1_000)
             if len(seen) % 20 == 0:
-                now = await asyncio.to_thread(_memory_of_children)
+                now = await asyncio.to_thread(memory_of_children)
                 memory = max(memory, now)
                 early = early or (now if (await _part(store)) > 0.1 else 0.0)
             await asyncio.wait({work}, timeout=PAUSE_SECONDS)
         speeds.append(count / (time.perf_counter() - started))
+        spent.append((spent_by_children() - spent_before) / count * 1e6)
         first = first or seen
         ended = await store.find("bench")
         right = right and ended is not None and ended.counts == wanted
@@ -122,6 +130,8 @@ async def measure_import(database: Database, url: str, directory: Path, count: i
         database="sqlite" if database.is_sqlite else "postgresql",
         rows_per_second=speeds[0],
         again_rows_per_second=speeds[1],
+        cpu_microseconds=spent[0],
+        again_cpu_microseconds=spent[1],
         memory_mb=memory,
         early_memory_mb=early or memory,
         lookup=Figures.of(first),
@@ -135,7 +145,13 @@ async def _part(store: StoredImports) -> float:
     return 0.0 if record is None else record.part
 
 
-def _memory_of_children() -> float:
+def spent_by_children() -> float:
+    """Of a core, in seconds, by the processes that this one has started and that have ended, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def memory_of_children() -> float:
     """Of the processes that this one has started, the largest, in MB."""
     largest = 0.0
     for name in os.listdir("/proc"):
@@ -156,7 +172,8 @@ def line_of(one: ImportFigures) -> str:
     """One line of the table."""
     return (
         f"{one.database:10} {one.rows:>10,} rows taken in: {one.rows_per_second:,.0f}/s, the same again "
-        f"{one.again_rows_per_second:,.0f}/s, {one.memory_mb:.0f} MB ({one.early_memory_mb:.0f} MB early), "
+        f"{one.again_rows_per_second:,.0f}/s ({one.cpu_microseconds:.0f}, {one.again_cpu_microseconds:.0f} µs of a core "
+        f"each), {one.memory_mb:.0f} MB ({one.early_memory_mb:.0f} MB early), "
         f"look-ups meanwhile p50 {one.lookup.p50:.2f} p99 {one.lookup.p99:.2f} ms "
         f"(quiet p99 {one.quiet_lookup.p99:.2f})"
     )
