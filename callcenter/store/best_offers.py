@@ -12,7 +12,8 @@ from callcenter.domain.best_offers import OfferAnswer
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId
 from callcenter.domain.labels import Label
 from callcenter.store.best_offer_tables import best_offer_answers as table
-from callcenter.store.customers import by_id, root_of
+from callcenter.store.customer_rows import by_id
+from callcenter.store.customers import root_of
 from callcenter.store.database import Database
 from callcenter.store.segment_records import records_of
 from callcenter.store.upsert import insert_into

@@ -25,7 +25,8 @@ from callcenter.domain.labels import Label
 from callcenter.store import crm_tables, tables
 from callcenter.store.audit import add_audit
 from callcenter.store.changes import add_change, read_changes
-from callcenter.store.customers import by_id, root_of
+from callcenter.store.customer_rows import by_id
+from callcenter.store.customers import root_of
 from callcenter.store.database import Database
 from callcenter.store.experience import read_experience
 from callcenter.store.tasks import check_case_of

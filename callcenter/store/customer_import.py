@@ -17,7 +17,8 @@ from callcenter.domain.customers import Customer, CustomValue
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.changes import differences
-from callcenter.store.customers import FIELDS, read_customers, with_contact_points
+from callcenter.store.customer_rows import read_customers, with_contact_points
+from callcenter.store.customers import FIELDS
 from callcenter.store.encoding import encode_json
 from callcenter.store.import_tables import external_ids
 from callcenter.store.known_customers import rows_that_say_nothing_new

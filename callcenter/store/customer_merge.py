@@ -20,7 +20,8 @@ from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.audit import add_audit
 from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.changes import add_change, differences
-from callcenter.store.customers import FIELDS, by_id, lock_customer, put_contact_points, rewrite_customer
+from callcenter.store.customer_rows import by_id
+from callcenter.store.customers import FIELDS, lock_customer, put_contact_points, rewrite_customer
 from callcenter.store.database import Database
 from callcenter.store.encoding import decode_json, encode_json
 from callcenter.store.hook_facts import note_facts

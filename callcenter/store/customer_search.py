@@ -17,7 +17,7 @@ from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.columns import ByteText
-from callcenter.store.customers import by_id, read_customers, with_contact_points
+from callcenter.store.customer_rows import by_id, read_customers, with_contact_points
 from callcenter.store.database import Database
 
 HITS_A_STEP = 100

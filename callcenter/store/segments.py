@@ -16,7 +16,7 @@ from callcenter.crm.segments import predicate
 from callcenter.domain.errors import Outdated
 from callcenter.domain.ids import CustomerId
 from callcenter.store.audit import add_audit
-from callcenter.store.customers import read_customers, with_contact_points
+from callcenter.store.customer_rows import read_customers, with_contact_points
 from callcenter.store.database import Database
 from callcenter.store.segment_records import records_of
 from callcenter.store.segment_sql import SegmentQuery, segment_query
