@@ -58,31 +58,38 @@ def card_by_id(connection: Connection, customer_id: CustomerId) -> CustomerCard 
 class _Statements:
     """What refers to some customers: their last interactions, open cases, numbers and segments."""
 
-    def __init__(self, whose: _Whose) -> None:
-        self.interactions = _last_interactions(whose)
+    def __init__(self, whose: _Whose, interactions: Select[tuple[object, ...]]) -> None:
+        self.interactions = interactions
         self.cases = _open_cases(whose)
         self.names = _numbers_and_segments(whose)
 
 
-def _last_interactions(whose: _Whose) -> Select[tuple[object, ...]]:
-    table = tables.interactions
-    place = func.row_number().over(
-        partition_by=table.c.customer_id, order_by=(table.c.started_at.desc(), table.c.interaction_id.desc())
-    )
-    shown = (
-        table.c.customer_id,
-        table.c.interaction_id,
-        table.c.media_type,
-        table.c.started_at,
-        table.c.outcome,
-        table.c.queue_id,
-        table.c.agent_id,
-        table.c.disposition,
-        table.c.notes,
-    )
-    numbered = select(*shown, place.label("place")).where(whose(table.c.customer_id)).subquery()
-    query = select(numbered).where(numbered.c.place <= LAST_INTERACTIONS)
-    return query.order_by(numbered.c.customer_id, numbered.c.place)
+_INTERACTIONS = tables.interactions
+_SHOWN = (
+    _INTERACTIONS.c.customer_id,
+    _INTERACTIONS.c.interaction_id,
+    _INTERACTIONS.c.media_type,
+    _INTERACTIONS.c.started_at,
+    _INTERACTIONS.c.outcome,
+    _INTERACTIONS.c.queue_id,
+    _INTERACTIONS.c.agent_id,
+    _INTERACTIONS.c.disposition,
+    _INTERACTIONS.c.notes,
+)
+_NEWEST_FIRST = (_INTERACTIONS.c.started_at.desc(), _INTERACTIONS.c.interaction_id.desc())
+
+
+def _last_interactions_of_one() -> Select[tuple[object, ...]]:
+    """Read from the end of his index, however often he has called."""
+    query = select(*_SHOWN).where(_is_the_one(_INTERACTIONS.c.customer_id))
+    return query.order_by(*_NEWEST_FIRST).limit(LAST_INTERACTIONS)
+
+
+def _last_interactions_of_several() -> Select[tuple[object, ...]]:
+    place = func.row_number().over(partition_by=_INTERACTIONS.c.customer_id, order_by=_NEWEST_FIRST)
+    mine = select(*_SHOWN, place.label("place")).where(_is_one_of(_INTERACTIONS.c.customer_id)).subquery()
+    query = select(mine).where(mine.c.place <= LAST_INTERACTIONS)
+    return query.order_by(mine.c.customer_id, mine.c.place)
 
 
 def _open_cases(whose: _Whose) -> Select[tuple[object, ...]]:
@@ -167,8 +174,8 @@ def _by_contact_point() -> Select[tuple[object, ...]]:
 # Putting such statements together takes longer than running them.
 _BY_CONTACT_POINT = _by_contact_point()
 _BY_ID = named(_with_worth())
-_OF_ONE = _Statements(_is_the_one)
-_OF_SEVERAL = _Statements(_is_one_of)
+_OF_ONE = _Statements(_is_the_one, _last_interactions_of_one())
+_OF_SEVERAL = _Statements(_is_one_of, _last_interactions_of_several())
 
 
 def _cards(connection: Connection, rows: Sequence[RowMapping]) -> tuple[CustomerCard, ...]:
