@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from callcenter.app.access_log import AccessKind, AccessLog
 from callcenter.app.agent_figures import AgentFigures
+from callcenter.app.agreed_callbacks import AgreedCallbacks
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
@@ -112,6 +113,7 @@ from callcenter.secret_places import SecretPlaces
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
+from callcenter.store.agreed_callbacks import StoredAgreedCallbacks
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.audit import StoredAudit
 from callcenter.store.best_offers import StoredBestOffers
@@ -503,6 +505,17 @@ class _Server:
             new_id=lambda: InteractionId(f"out-{uuid.uuid4().hex}"),
         )
         self._floor.watch(calling_out.watch)
+        self._agreed = AgreedCallbacks(
+            store=StoredAgreedCallbacks(database),
+            floor=self._floor,
+            memory=memory,
+            customers=customers,
+            records=self._records,
+            rules=_call_out_rules(settings),
+            timezone=settings.server.timezone,
+            clock=clock,
+            new_id=lambda: InteractionId(f"agreed-{uuid.uuid4().hex}"),
+        )
         internal_calls = InternalCalls(
             floor=self._floor,
             line=self._bridge.internal_lines,
@@ -630,6 +643,7 @@ class _Server:
                 consulting=consulting,
                 calling_out=calling_out,
                 internal_calls=internal_calls,
+                agreed_callbacks=self._agreed,
                 notices=self._notices,
                 records=self._records,
                 customers=customers,
@@ -756,6 +770,7 @@ class _Server:
                     tasks.create_task(self._messages.run(), name="messages"),
                     tasks.create_task(self._sweep.run(), name="message sweep"),
                     tasks.create_task(self._monitoring.run(), name="monitoring"),
+                    tasks.create_task(self._agreed.run(), name="agreed callbacks"),
                     tasks.create_task(self._trail.run(), name="audit trail"),
                     tasks.create_task(self._intake.run(), name="emergency intake"),
                     tasks.create_task(self._imports.run(), name="imports"),

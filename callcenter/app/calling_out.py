@@ -13,18 +13,17 @@ from typing import Protocol
 import structlog
 
 from callcenter.acd.picture import Picture
+from callcenter.app.callable_numbers import callable_number, refuses_calls
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.feed import agent_topic
 from callcenter.app.floor import CallEnded, Message, PlaceCall, Touched
 from callcenter.app.ports import Clock, CustomerCard, Customers, Journal
-from callcenter.crm.dialling import DialRules, is_emergency
-from callcenter.crm.numbers import normalise
+from callcenter.crm.dialling import DialRules
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import CustomerAnswer
-from callcenter.domain.customers import Channel, ConsentState
 from callcenter.domain.direct import direct_queue, direct_queue_id
-from callcenter.domain.errors import Conflict, InvalidValue, NotFound
+from callcenter.domain.errors import Conflict, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId
 from callcenter.domain.interactions import Interaction, Stage
 from callcenter.domain.numbers import Number
@@ -35,11 +34,6 @@ log = structlog.get_logger(__name__)
 AN_HOUR = timedelta(hours=1)
 DURABLE_WITHIN = timedelta(seconds=2)
 FEED_KEY = "call_out"
-_WHY_REFUSED = {
-    "number_refused": "is under a prefix that the settings refuse (calls_out.refused_prefixes)",
-    "number_abroad": "is abroad; calls_out.allowed_prefixes in the settings names the countries that may be called",
-    "number_costly": "is a premium or shared-cost number; only calls_out.allowed_prefixes in the settings allows one",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +153,7 @@ class CallingOut:
         number = self._checked(text)
         agent = self._floor.picture.agent(agent_id)
         cards = await self._cards(customer_id, number)
-        unwilling = next((card for card in cards if _refuses_calls(card)), None)
+        unwilling = next((card for card in cards if refuses_calls(card.customer)), None)
         if unwilling is not None and not despite_refusal:
             raise Conflict(
                 f"{unwilling.customer.name} does not want to be called (consent: do not contact by phone)",
@@ -227,24 +221,7 @@ class CallingOut:
     # ---- inside
 
     def _checked(self, text: str) -> Number:
-        if not self._rules.can_call_out:
-            raise Conflict("there is no trunk for calls out; set asterisk.outside_trunk", code="no_calls_out")
-        region = self._rules.dial.region
-        if is_emergency(text, region):
-            raise InvalidValue(
-                f"{text} is an emergency number; dial it from a telephone, where the exchange knows who calls",
-                code="emergency_number",
-            )
-        number = normalise(text, region)
-        if number.e164 is None:
-            raise InvalidValue(
-                f"{text!r} is no telephone number; type it as you would dial it, or with its country: +86 ...",
-                code="invalid_number",
-            )
-        refusal = self._rules.dial.refusal(number)
-        if refusal is not None:
-            raise InvalidValue(f"{number.e164} {_WHY_REFUSED[refusal]}", code=refusal)
-        return number
+        return callable_number(text, self._rules.dial, can_call_out=self._rules.can_call_out)
 
     async def _cards(self, customer_id: CustomerId | None, number: Number) -> tuple[CustomerCard, ...]:
         """Whom the call is for; a store that is away forbids it, for nobody knows who must not be called."""
@@ -300,13 +277,6 @@ def _caller(record: Interaction) -> AgentId | None:
 
 def _is_under_way(record: Interaction) -> bool:
     return record.direction is ev.Direction.OUTBOUND and record.stage is not Stage.ENDED
-
-
-def _refuses_calls(card: CustomerCard) -> bool:
-    return any(
-        consent.channel is Channel.PHONE and consent.state is ConsentState.DO_NOT_CONTACT
-        for consent in card.customer.consents
-    )
 
 
 def _state(record: Interaction) -> CallOutState:

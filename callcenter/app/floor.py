@@ -97,6 +97,25 @@ class PlaceCall:
     language: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCallback:
+    """The time of a callback has come that an agent agreed with a customer: it waits from now on.
+
+    Raises `Conflict` (`callback_exists`) when the number waits to be called back already.
+    """
+
+    interaction_id: InteractionId
+    callback: Callback
+    placement: Placement
+    number: Number
+    shown: str
+    """The number of ours that the customer sees."""
+    by: str
+    note: str = ""
+    customer_id: CustomerId | None = None
+    language: str = ""
+
+
 class CustomerLinesPort(Protocol):
     """Whoever knows what a callback's customer sees and hears."""
 
@@ -105,7 +124,8 @@ class CustomerLinesPort(Protocol):
         ...
 
 
-Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | TakeCallback | PlaceCall | StopRinging
+Beginning = TakeCallback | PlaceCall | PlaceCallback
+Message = cmd.Command | ev.InteractionEvent | CallEnded | Adopt | Late | Beginning | StopRinging
 """`StopRinging` is told where an order may have been lost: it is given again."""
 
 _OF_THE_MENU = (
@@ -295,7 +315,7 @@ class Floor:
                 return self._end_call(message, now)
             case Late():
                 return self._handle_late(message, now)
-            case TakeCallback() | PlaceCall():
+            case TakeCallback() | PlaceCall() | PlaceCallback():
                 return self._begin_call(message, now)
             case StopRinging():
                 return [message]
@@ -380,9 +400,15 @@ class Floor:
             self._telephony.stop_calling(record.interaction_id, record.callback.attempts)
         return [*left, ended]
 
-    def _begin_call(self, message: TakeCallback | PlaceCall, now: datetime) -> Sequence[Output]:
+    def _begin_call(self, message: Beginning, now: datetime) -> Sequence[Output]:
         if isinstance(message, PlaceCall):
             return self._place_call(message, now)
+        if isinstance(message, PlaceCallback):
+            placed = self._engine.handle(
+                place_of_callback(message.interaction_id, message.placement, message.callback), now
+            )
+            begun, noted = story_of_agreed(message, now)
+            return [*begun, *placed, *noted]
         return self._take_callback(message, now)
 
     def _take_callback(self, message: TakeCallback, now: datetime) -> Sequence[Output]:
@@ -617,6 +643,31 @@ def story_of_call_out(message: PlaceCall) -> Sequence[ev.InteractionEvent]:
     if message.language:
         story.append(ev.LanguageChosen(interaction_id=message.interaction_id, at=message.at, language=message.language))
     return story
+
+
+def story_of_agreed(
+    message: PlaceCallback, now: datetime
+) -> tuple[Sequence[ev.InteractionEvent], Sequence[ev.InteractionEvent]]:
+    """How the record of an agreed callback begins, and what stands on it once it waits."""
+    interaction_id = message.interaction_id
+    begun: list[ev.InteractionEvent] = [
+        ev.InteractionArrived(interaction_id=interaction_id, at=now, channel="", ani=message.number, dnis=message.shown)
+    ]
+    if message.customer_id is not None:
+        begun.append(
+            ev.CustomerMatched(
+                interaction_id=interaction_id,
+                at=now,
+                customer_ids=(message.customer_id,),
+                customer_id=message.customer_id,
+            )
+        )
+    if message.language:
+        begun.append(ev.LanguageChosen(interaction_id=interaction_id, at=now, language=message.language))
+    if not message.note:
+        return begun, []
+    noted = ev.InteractionAnnotated(interaction_id=interaction_id, at=now, by=message.by, notes=message.note)
+    return begun, [noted]
 
 
 def caller_leg(record: Interaction) -> Leg | None:

@@ -44,6 +44,7 @@ class Action(StrEnum):
     CALL_OUT = "call_out"
     CALL_DESPITE_REFUSAL = "call_despite_refusal"
     CALL_COLLEAGUES = "call_colleagues"
+    AGREE_CALLBACKS = "agree_callbacks"
     SET_PHONE = "set_phone"
     READ_PHONE_ACCOUNT = "read_phone_account"
     READ_CODES = "read_codes"
@@ -140,6 +141,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.CALL_DESPITE_REFUSAL: {Role.SUPERVISOR: Grant.OWN, Role.ADMINISTRATOR: Grant.OWN},
     # Whoever has a phone here, and sees therefore who of the house is there.
     Action.CALL_COLLEAGUES: _OWN_DESK,
+    # An agent lists, moves and withdraws his own; a customer's he sees whoever agreed them.
+    Action.AGREE_CALLBACKS: {Role.AGENT: Grant.OWN, **_OVERSIGHT},
     Action.SET_PHONE: _OWN_DESK,
     Action.READ_PHONE_ACCOUNT: _OWN_DESK,
     Action.READ_CODES: _SIGNED_IN,

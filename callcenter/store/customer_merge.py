@@ -16,7 +16,7 @@ from callcenter.domain.customers import Customer
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.hooks import HookEvent, HookFact
 from callcenter.domain.ids import CustomerId, InteractionId, MergeId
-from callcenter.store import crm_tables, sales_tables, tables
+from callcenter.store import agreed_tables, crm_tables, sales_tables, tables
 from callcenter.store.audit import add_audit
 from callcenter.store.best_offer_tables import best_offer_answers
 from callcenter.store.changes import add_change, differences
@@ -63,6 +63,7 @@ REFERENCES = (
     _Reference("order", sales_tables.orders, "order_id"),
     _Reference("opportunity", sales_tables.opportunities, "opportunity_id"),
     _Reference("best_offer", best_offer_answers, "answer_id"),
+    _Reference("agreed_callback", agreed_tables.agreed_callbacks, "interaction_id"),
     _Reference("merged", tables.customers, "customer_id", "merged_into"),
 )
 """Everything that refers to customers; the history of changes stays with whom it was written for (changes.py)."""

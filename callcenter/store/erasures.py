@@ -30,7 +30,15 @@ from callcenter.domain.cases import CaseState
 from callcenter.domain.errors import Conflict
 from callcenter.domain.events import InteractionEvent
 from callcenter.domain.ids import CustomerId
-from callcenter.store import hook_tables, import_tables, notice_tables, sales_tables, survey_tables, tables
+from callcenter.store import (
+    agreed_tables,
+    hook_tables,
+    import_tables,
+    notice_tables,
+    sales_tables,
+    survey_tables,
+    tables,
+)
 from callcenter.store.audit import add_audit
 from callcenter.store.database import Database
 from callcenter.store.encoding import decode_event, encode_event
@@ -163,6 +171,7 @@ class StoredErasures:
             for _, step in found:
                 await connection.execute(step)
             await blank_interactions(connection, known.ids[Of.INTERACTION])
+            await _forget_agreed(connection, known)
             await _blank_others(connection, known)
             await _blank_customers(connection, known, at)
             await add_audit(connection, at=at, by=erasure.asked_by, action="person_erased", subject=known.customer_id)
@@ -233,6 +242,13 @@ async def blank_interactions(connection: AsyncConnection, interactions: Collecti
             "notes": "",
         }
         await connection.execute(update(records).where(where).values(plain))
+
+
+async def _forget_agreed(connection: AsyncConnection, person: Person) -> None:
+    """Callbacks to numbers that are his alone, also where nobody noted whose they are."""
+    of = agreed_tables.agreed_callbacks
+    for part in parts(tuple(person.own_numbers)):
+        await connection.execute(delete(of).where(of.c.number.in_(part)))
 
 
 async def _blank_others(connection: AsyncConnection, person: Person) -> None:

@@ -17,6 +17,7 @@ from callcenter.domain.customers import ContactPointKind
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import CustomerId
 from callcenter.store import (
+    agreed_tables,
     alert_tables,
     best_offer_tables,
     crm_tables,
@@ -85,6 +86,7 @@ HOLDINGS: Sequence[Holding] = (
     Holding(table=crm_tables.customer_notes, column="customer_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(table=alert_tables.reminders, column="case_id", of=Of.CASE, fate=Fate.DELETED),
     Holding(table=alert_tables.reminders, column="task_id", of=Of.TASK, fate=Fate.DELETED),
+    Holding(table=agreed_tables.agreed_callbacks, column="customer_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(table=crm_tables.tasks, column="customer_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(
         table=tables.cases,

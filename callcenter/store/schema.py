@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 # The migrations are compared with all tables.
 from callcenter.store import (  # noqa: F401
+    agreed_tables,
     alert_tables,
     best_offer_tables,
     board_tables,

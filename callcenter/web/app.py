@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from callcenter.web import (
+    agreed_callbacks,
     alerts,
     best_offers,
     board,
@@ -70,6 +71,7 @@ _PARTS = (
     session,
     desk,
     transfers,
+    agreed_callbacks,
     calls_out,
     interactions,
     internal_calls,

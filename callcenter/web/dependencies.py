@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
 from callcenter.app.access_log import Accesses, AccessLog
+from callcenter.app.agreed_callbacks import AgreedCallbacks
 from callcenter.app.alerts import Alert, AlertBook
 from callcenter.app.audit_log import AuditBook
 from callcenter.app.best_offers import BestOffers
@@ -224,6 +225,7 @@ class WebDependencies:
     consulting: Consulting
     calling_out: CallingOut
     internal_calls: InternalCalls
+    agreed_callbacks: AgreedCallbacks
     notices: NoticeBoard
     records: Records
     customers: Customers

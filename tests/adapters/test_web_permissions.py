@@ -119,6 +119,18 @@ BODIES: dict[str, object] = {
     "/api/v1/agents/me/transfer": {"kind": "queue", "to": "sales"},
     "/api/v1/agents/me/call-out": {"number": "13700000021"},
     "/api/v1/agents/me/call-out/despite-refusal": {"number": "13700000021"},
+    "/api/v1/agreed-callbacks": {
+        "number": "13700000021",
+        "local_time": "2026-11-23T10:00",
+        "zone": "Asia/Shanghai",
+        "queue_id": "sales",
+    },
+    "/api/v1/agreed-callbacks/{interaction_id}": {
+        "local_time": "2026-11-23T10:00",
+        "zone": "Asia/Shanghai",
+        "queue_id": "sales",
+        "version": 1,
+    },
     "/api/v1/agents/me/internal-call": {"agent_id": "1002"},
     "/api/v1/agents/me/consultation": {"kind": "queue", "to": "sales"},
     "/api/v1/notices": {"to": "all", "text": "x"},

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from callcenter.acd.engine import AcdEngine
 from callcenter.acd.picture import Picture
 from callcenter.app.access_log import AccessLog
+from callcenter.app.agreed_callbacks import AgreedCallbacks
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
 from callcenter.app.audit_trail import AuditTrail
@@ -95,6 +96,7 @@ from callcenter.importing.files import FileSheets
 from callcenter.importing.work import run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.accesses import StoredAccesses
+from callcenter.store.agreed_callbacks import StoredAgreedCallbacks
 from callcenter.store.alerts import StoredAlerts
 from callcenter.store.audit import StoredAudit
 from callcenter.store.best_offers import StoredBestOffers
@@ -736,6 +738,17 @@ def furnish(
             rules=CallOutRules(dial=DialRules(region="CN"), can_call_out=False),
             clock=clock,
             new_id=lambda: InteractionId(f"out-{next(numbers)}"),
+        ),
+        agreed_callbacks=AgreedCallbacks(
+            store=StoredAgreedCallbacks(database),
+            floor=floor,
+            memory=CustomerMemory(customers),
+            customers=customers,
+            records=records,
+            rules=CallOutRules(dial=DialRules(region="CN"), can_call_out=True),
+            timezone="Asia/Shanghai",
+            clock=clock,
+            new_id=lambda: InteractionId(f"agreed-{next(numbers)}"),
         ),
         internal_calls=InternalCalls(
             floor=floor,

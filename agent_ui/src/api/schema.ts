@@ -151,6 +151,55 @@ export interface components {
             warn_at: string | null;
             wrap_up_until: string | null;
         };
+        /** @description Whom besides; `ask_me_first`: the callback is offered to who agrees it before all others. */
+        AgreeBody: {
+            /** @default true */
+            ask_me_first?: boolean;
+            customer_id?: string | null;
+            /** Format: date-time */
+            local_time: string;
+            /** @default  */
+            note?: string;
+            number: string;
+            origin_id?: string | null;
+            queue_id: string;
+            zone: string;
+        };
+        /** @description What can be chosen for a number: zones by their names, the house's and those the number can be in. */
+        AgreeChoices: {
+            can_call_out: boolean;
+            customer_zones: string[];
+            house_zone: string;
+            queues: components["schemas"]["QueueChoice"][];
+        };
+        /** @description An agreed callback as the pages show it; `overdue` says that its queue is not there to take it. */
+        AgreedCallbackView: {
+            agent_id: string | null;
+            /** Format: date-time */
+            agreed_at: string;
+            agreed_by: string;
+            /** Format: date-time */
+            at: string;
+            customer_id: string | null;
+            customer_name: string | null;
+            interaction_id: string;
+            note: string;
+            number: components["schemas"]["Number"];
+            origin_id: string | null;
+            overdue: boolean;
+            queue_id: string;
+            state: components["schemas"]["AgreedState"];
+            version: number;
+        };
+        /** @description Agreed callbacks, the earliest first. */
+        AgreedList: {
+            items: components["schemas"]["AgreedCallbackView"][];
+        };
+        /**
+         * @description How it stands before it waits in its queue; from then on it is an interaction, and this is gone.
+         * @enum {string}
+         */
+        AgreedState: "agreed" | "refused";
         /**
          * @description One alert from its raising to its clearing; `number` grows.
          *
@@ -1932,6 +1981,16 @@ export interface components {
          * @enum {string}
          */
         MonitorMode: "listen" | "whisper" | "barge";
+        /** @description The whole anew; `version` as it was read. */
+        MoveBody: {
+            /** Format: date-time */
+            local_time: string;
+            /** @default  */
+            note?: string;
+            queue_id: string;
+            version: number;
+            zone: string;
+        };
         /** @description Period by period. */
         Movements: {
             items: components["schemas"]["MovementView"][];
@@ -2475,6 +2534,12 @@ export interface components {
         };
         /** @description Where the caller is to wait. */
         QueueBody: {
+            queue_id: string;
+        };
+        /** @description A queue that a callback can wait in, and the zone of its hours, where it has any. */
+        QueueChoice: {
+            hours_zone: string | null;
+            label: components["schemas"]["Label"];
             queue_id: string;
         };
         /** @description Whether he would come in, what the rules make of him, and every agent, those who would serve first. */

@@ -42,3 +42,8 @@ export function endOf(call: CallOut): 'busy' | 'no_answer' | 'failed' | 'own_pho
   if (call.outcome === 'not_reached') return 'failed'
   return call.cause === null || call.cause === 'rejected' ? 'called_off' : 'own_phone'
 }
+
+/** Whether a customer said that nobody is to call him. */
+export function refusesCalls(consents: readonly { channel: string; state: string }[]): boolean {
+  return consents.some((one) => one.channel === 'phone' && one.state === 'do_not_contact')
+}

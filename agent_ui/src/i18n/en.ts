@@ -2,7 +2,7 @@
 import { en as admin } from './admin'
 import { en as accounts } from './accounts'
 import { en as alerts } from './alerts'
-import { en as callOut } from './callout'
+import { en as callOut, enErrors as callOutErrors } from './callout'
 import { en as calls } from './calls'
 import { en as customers } from './customers'
 import { en as desk } from './desk'
@@ -70,6 +70,7 @@ export const en = {
   },
   errors: {
     ...internalErrors,
+    ...callOutErrors,
     phone_unreachable: 'Your phone is not registered. Switch it on, or choose another.',
     phone_busy: 'Your phone is busy. Hang up first, or choose another.',
     not_in_talk: 'The talk is over.',

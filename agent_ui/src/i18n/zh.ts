@@ -3,7 +3,7 @@ import type { Messages } from './en'
 import { zh as admin } from './admin'
 import { zh as accounts } from './accounts'
 import { zh as alerts } from './alerts'
-import { zh as callOut } from './callout'
+import { zh as callOut, zhErrors as callOutErrors } from './callout'
 import { zh as calls } from './calls'
 import { zh as customers } from './customers'
 import { zh as desk } from './desk'
@@ -62,6 +62,7 @@ export const zh: Messages = {
   },
   errors: {
     ...internalErrors,
+    ...callOutErrors,
     phone_unreachable: '您的话机未注册,请开机或另选话机。',
     phone_busy: '您的话机忙线,请先挂断或另选话机。',
     not_in_talk: '通话已经结束。',
