@@ -101,7 +101,12 @@ def test_raised_and_cleared_follow_each_other_and_only_after_it_held(
         last = change
         holds = is_bad if change is AlertChange.RAISED else is_good
         since = next(
-            (at for at, found in past if all(v is not None and holds(of, v) for t, v in past if t >= at)), None
+            (
+                at
+                for number, (at, _) in enumerate(past)
+                if all(found is not None and holds(of, found) for _, found in past[number:])
+            ),
+            None,
         )
         assert since is not None
         assert second - since >= hold
