@@ -82,5 +82,7 @@ def names_of(row: CustomerRow | OrderRow) -> list[str]:
     """What must not stand in another row: the key, and with a key among contact points all of that kind."""
     if isinstance(row, OrderRow):
         return [f"k:{row.number}"]
-    points = [point.value for point in row.points] if any(point.value == row.key for point in row.points) else []
+    points = [point.value for point in row.points]
+    if row.key not in points:
+        return [f"k:{row.key}"]
     return [f"k:{one}" for one in dict.fromkeys((row.key, *points))]

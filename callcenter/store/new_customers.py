@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 
 import msgspec
 from sqlalchemy import Connection
@@ -88,7 +89,8 @@ def sorted_terms(customers: Iterable[Customer]) -> Terms:
         for one in customers
         for term in map(term_bytes, customer_terms(one.name, one.contact_points))
     ]
-    found.sort()
+    # By the terms alone, which is a third of the time; those of one term stand in the order of the file.
+    found.sort(key=itemgetter(0))
     return found
 
 
