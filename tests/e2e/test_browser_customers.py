@@ -1,15 +1,22 @@
 """Customers in a real Chromium: found, changed by two at once, a case in a talk, a stranger attached, past calls."""
 
+import asyncio
 import re
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.e2e.browser import Chromium
+from callcenter.app.ports import CustomerInput
+from callcenter.domain.customers import ContactPoint, ContactPointKind
+from callcenter.domain.ids import CustomerId
+from callcenter.store.customers import StoredCustomers
+from callcenter.store.database import Database
+from tests.e2e.browser import Board, Chromium, SignedInScreen
 from tests.e2e.house import PASSWORD
 from tests.e2e.test_browser import KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME, BrowserHouse
 
@@ -165,3 +172,106 @@ async def test_a_case_is_opened_in_the_talk_and_a_stranger_attached(house: Brows
     await desk.at("calls-outcome").select_option("answered")
     await expect(desk.page.locator(f'[data-interaction="{first}"]').first).to_be_visible()
     await desk.picture("calls")
+
+
+TURNING = "Evil \u202eexe.gnp \u2067שלום مرحبا 王芳 🎧👩‍💻 <b>x</b> "
+"""With marks of direction that are never closed."""
+LONG = TURNING + "很长w" * 1_000
+LONG_NUMBER = "+8613912340099"
+OWN_WORDS_TURNED = """() => {
+  const turned = []
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const text = node.data, first = text.search(/\\S/), last = text.trimEnd().length - 1
+    if (first < 0 || last <= first || node.parentElement.closest('.foreign, bdi, script, style, option')) continue
+    const box = (at) => {
+      const range = document.createRange()
+      range.setStart(node, at)
+      range.setEnd(node, at + 1)
+      return range.getBoundingClientRect()
+    }
+    const [from, to] = [box(first), box(last)]
+    // Of one line, and shown at all.
+    if (from.width > 0 && Math.abs(from.top - to.top) < 3 && to.left < from.left) turned.push(text.trim())
+  }
+  return turned
+}"""
+"""The page's own words that are written from right to left, which none of them is."""
+OFFER = {
+    "label": {"zh": "白金客服", "en": "Platinum service"},
+    "text": {"zh": "{customer.name}，您好！", "en": "Hello {customer.name}!"},
+    "condition": 'name contains "Evil"',
+}
+
+
+async def offered(board: Board, web_url: str, customer_id: str) -> None:
+    """Set an offer up, and wait until the running server goes by it."""
+    put = await board.context.request.put(f"{web_url}{API}/configuration/best_offers/items/platinum", data=OFFER)
+    assert put.ok, await put.text()
+    async with asyncio.timeout(30):
+        while True:
+            answer = await board.context.request.get(f"{web_url}{API}/customers/{customer_id}/best-offers")
+            if (await answer.json())["items"]:
+                return
+            await asyncio.sleep(0.5)
+
+
+async def is_whole(screen: SignedInScreen, picture: str) -> None:
+    """Nothing is wider than the page, and no word of the page's own is turned round."""
+    await screen.picture(picture)
+    assert await screen.overflow_px() == 0
+    assert await screen.page.evaluate(OWN_WORDS_TURNED) == []
+
+
+async def test_a_name_of_any_length_and_direction_breaks_nothing_and_an_offer_is_answered(house: BrowserHouse) -> None:
+    database = Database(house.settings.database_url)
+    try:
+        point = ContactPoint(kind=ContactPointKind.PHONE, value=LONG_NUMBER)
+        data = CustomerInput(name=LONG, contact_points=(point,), notes=LONG, tags=(TURNING,))
+        await StoredCustomers(database).create(CustomerId("evil"), data, at=datetime.now(UTC), by="import")
+    finally:
+        await database.dispose()
+    board = await house.chromium.board("admin", PASSWORD, dark=True)
+    await offered(board, house.web_url, "evil")
+    desk, call = await house.chromium.desk("1001", PASSWORD), await house.chromium.call()
+    await desk.use_phone("browser")
+    await desk.be_ready()
+    await call.dial("4001", LONG_NUMBER)
+    await desk.pops("ringing", "customer")
+    await expect(desk.at("pop-customer-name")).to_contain_text("exe.gnp")
+    await expect(desk.at("offer-accepted")).to_be_disabled()
+    await desk.answer()
+    await expect(desk.at("offer-reason")).to_contain_text("not offered before")
+    await is_whole(desk, "pop-turning")
+    await expect(desk.at("offer-accepted")).to_be_enabled()
+    await desk.at("offer-accepted").click()
+    await expect(desk.at("best-offer")).to_have_attribute("data-answer", "accepted")
+    await expect(desk.at("pop").locator('[data-kind="best_offer"]')).to_contain_text("Platinum service")
+    await desk.picture("pop-offer-answered")
+    await call.hang_up()
+    await desk.end_wrap_up()
+
+    await desk.speaks("zh")
+    await desk.at("nav-customers").click()
+    await desk.at("customer-search").fill("evil")
+    await expect(desk.at("search-row").first).to_contain_text("exe.gnp")
+    await is_whole(desk, "customers-turning-zh")
+    await desk.page.locator('[data-customer="evil"]').click()
+    await desk.becomes("customer", "data-customer", "evil")
+    await expect(desk.page.locator('[data-kind="best_offer"]').first).to_contain_text("白金客服")
+    await is_whole(desk, "customer-turning-zh")
+
+    await board.page.goto(f"{house.web_url}/management")
+    await expect(board.page.locator('[data-test="offer-figures"] [data-offer="platinum"]')).to_be_visible(
+        timeout=30_000
+    )
+    await board.page.locator('[data-offer="platinum"] button').click()
+    await expect(board.at("behind")).to_contain_text("exe.gnp")
+    await is_whole(board, "management-offers-dark")
+    await board.page.goto(f"{house.web_url}/admin/best_offers/platinum")
+    count = board.at("condition-count")
+    await expect(count).to_be_enabled()
+    await count.click()
+    await expect(board.at("condition-counted")).to_be_visible()
+    await board.picture("admin-best-offer-dark")
+    assert await board.overflow_px() == 0

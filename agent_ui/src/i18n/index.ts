@@ -6,6 +6,7 @@ import type { Label, Language, PhoneNumber } from '@/api/documents'
 import { ClientError, ServerSaidNo } from '@/api/errors'
 
 import { en } from './en'
+import { isolatedValues } from './isolated'
 import { zh } from './zh'
 
 const STORED_AS = 'callcenter.language'
@@ -67,7 +68,12 @@ export function markDocumentLanguage(): void {
 /** How components put documents into words of the present language. */
 export function useWords() {
   const composer = useI18n()
-  const { t, d, locale } = composer
+  const { d, locale } = composer
+  /** The words of a key; a number chooses between one and several. */
+  function t(key: string, values?: Readonly<Record<string, unknown>> | number): string {
+    if (values === undefined) return composer.t(key)
+    return typeof values === 'number' ? composer.t(key, values) : composer.t(key, isolatedValues(values))
+  }
   const te = (key: string): boolean => composer.te(key)
   const language = computed<Language>(() => (locale.value === 'zh' ? 'zh' : 'en'))
 
