@@ -4,7 +4,8 @@ Law: the talk stays the talk it was (its interaction, its offer, its begin); the
 back, and nobody else is given him meanwhile. Is it not back in time, he has the first place of the queue he came from.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 from callcenter.acd.picture import Picture
@@ -13,6 +14,10 @@ from callcenter.app.transfers import OwnTalk
 from callcenter.domain.agents import Phone, PhoneKind
 from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
+
+
+REJOIN_LIMIT = timedelta(seconds=30)
+"""So long the caller hears music for his agent; it is the end of their talk, not waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,10 @@ class Rejoining:
             talk = self._talks.talk_of(agent_id)
         except Conflict:
             return None
+        state = self._talks.state_for_front(talk)
+        if state.entered_at is not None:
+            # It is read when the time is over, and not before: the talk lasts till then, and nothing is counted twice.
+            state = replace(state, entered_at=state.entered_at + REJOIN_LIMIT)
         return PartedTalk(
             offer_id=talk.offer_id,
             interaction_id=talk.record.interaction_id,
@@ -106,5 +115,5 @@ class Rejoining:
             phone=self._floor.picture.agent(agent_id).phone,
             shown_number=talk.record.ani.e164 or talk.record.ani.raw,
             shown_name=talk.record.caller_name,
-            next_state=self._talks.state_for_front(talk),
+            next_state=state,
         )

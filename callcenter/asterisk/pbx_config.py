@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from callcenter.app.rejoining import REJOIN_LIMIT
 from callcenter.asterisk.errors import AsteriskSetupError
 from callcenter.asterisk.module_list import OPUS_MODULES
 
@@ -129,7 +131,7 @@ class PbxConfig:
     agent_wait_limit_seconds: int = 180
     survey_patience_seconds: int = 15
     """How long who is asked after the talk hears music while the server is away; then his call ends."""
-    rejoin_limit_seconds: int = 30
+    rejoin_limit_seconds: int = REJOIN_LIMIT // timedelta(seconds=1)
     """How long a caller hears music while the phone of his agent, lost in the talk, is awaited."""
     browser_silence_seconds: int = 15
     """How long an agent's browser may send nothing in a talk until its phone counts as lost."""

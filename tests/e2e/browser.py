@@ -349,11 +349,21 @@ class Chromium:
     def kill(self) -> None:
         """SIGKILL to the browser and all it has started, as when the power goes; its screens are forgotten."""
         assert self._playwright is not None
-        mine = _processes_below(_process_with(self._mark))
-        for process in mine:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        self._signal_all(signal.SIGKILL)
         self._screens.clear()
+
+    def sleep(self) -> None:
+        """Stop the browser and all it has started, as when the lid is closed; connections stay open until somebody ends them."""
+        self._signal_all(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for process in _processes_below(_process_with(self._mark)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     async def close_screens(self) -> None:
         """Sign everybody out and close the windows; AssertionError with what their pages complained of."""

@@ -1,4 +1,4 @@
-"""An agent's phone in the browser that is lost in a talk: the caller hears music, and is cut off by nobody.
+"""What a talk on a phone in the browser outlives: a killed server, a network that goes away, sleep, a browser that dies.
 
 After every test the invariants I1-I4 are checked over everything that has happened in the house so far.
 """
@@ -8,34 +8,52 @@ import json
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from tests.e2e.browser import Chromium, Desk
+from tests.e2e.browser_network import BrowserNetwork
 from tests.e2e.house import PASSWORD
 from tests.e2e.phones import Tone
-from tests.e2e.test_browser import KNOWN_EN, BrowserHouse, row_of
+from tests.e2e.test_browser import KNOWN_EN, KNOWN_EN_NAME, BrowserHouse, row_of
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
-NOTICED_WITHIN_SECONDS = 20.0
-"""browser_silence_seconds, and what the exchange takes to look."""
+LATER = "+8613700000099"
+NOTICED_WITHIN_SECONDS = 40.0
+"""browser_silence_seconds, what the exchange takes to look, and a loaded machine."""
 GIVEN_UP_AFTER_SECONDS = 30.0
 """rejoin_limit_seconds."""
 
 
+class FarHouse(BrowserHouse):
+    """A house whose browser's phone, and pages for whoever wants them so, are behind a network of the test's own."""
+
+    network: BrowserNetwork
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def the_house() -> AsyncIterator[BrowserHouse]:
+async def the_house() -> AsyncIterator[FarHouse]:
+    web, sip = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="cc-lost-", dir="/tmp") as base:
-        house = BrowserHouse(Path(base), short_greetings=True)
-        async with Chromium(house.web_url) as house.chromium, house:
-            yield house
+        async with BrowserNetwork(web, sip) as network:
+            ports = {"CALLCENTER_SERVER_PORT": str(web), "CALLCENTER_SIP_HTTP_PORT": str(sip)}
+            house = FarHouse(
+                Path(base), ports | {"CALLCENTER_SIP_WEBSOCKET_URL": network.sip_url}, short_greetings=True
+            )
+            house.network = network
+            house.web_url = f"http://127.0.0.1:{web}"
+            async with Chromium(house.web_url) as house.chromium, house:
+                yield house
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def house(the_house: BrowserHouse) -> AsyncIterator[BrowserHouse]:
+async def house(the_house: FarHouse) -> AsyncIterator[FarHouse]:
     yield the_house
     await the_house.chromium.close_screens()
     await the_house.check()
@@ -50,9 +68,145 @@ async def in_a_talk(chromium: Chromium, name: str) -> Desk:
     return desk
 
 
-async def is_logged(house: BrowserHouse, what: str) -> bool:
-    """Whether the server has said this."""
-    return what in house.log_path.read_text(encoding="utf-8", errors="replace")
+def silences(house: BrowserHouse) -> int:
+    """How many phones have been noticed to be silent."""
+    return house.log_path.read_text(encoding="utf-8", errors="replace").count('"phone_fell_silent"')
+
+
+async def falls_silent(house: BrowserHouse, before: int) -> None:
+    """Wait until the next phone has been noticed."""
+
+    async def is_noticed() -> bool:
+        return silences(house) > before
+
+    await house.until(is_noticed, "the silence is noticed", seconds=NOTICED_WITHIN_SECONDS)
+
+
+async def answered_once(house: BrowserHouse, interaction_id: str) -> None:
+    """It was one offer, answered, and one talk; whatever happened to the phone in it is no second one."""
+    offers = house.invariants().rows("SELECT outcome FROM offers WHERE interaction_id = ?", interaction_id)
+    assert [offer["outcome"] for offer in offers] == ["answered"]
+    record = await (await house.desktop("super")).get(f"/interactions/{interaction_id}")
+    assert [talk["agent_id"] for talk in record["handling"]["talks"]] == ["1001"]
+
+
+async def test_a_killed_server_leaves_the_sound_and_comes_back_with_the_truth(house: FarHouse) -> None:
+    async with house.caller("4001", KNOWN_EN, sound=Tone(hertz=700)) as caller:
+        desk = await in_a_talk(house.chromium, "1001")
+        interaction_id = await desk.interaction_id()
+        await desk.at("notes").fill("written before")
+        await desk.becomes("notes-status", "data-status", "clean")
+        await house.kill_server()
+        await expect(desk.at("feed-lost")).to_be_visible()
+        await caller.audio.hear_sound()
+        await desk.hears_sound()
+        await house.start_server()
+        started_at = time.monotonic()
+        await desk.becomes("feed-status", "data-status", "live", seconds=20)
+        await desk.state_becomes("talking")
+        await desk.pops("talking", "customer")
+        print(f"the truth {time.monotonic() - started_at:.1f} s after the server was ready")
+        await expect(desk.at("feed-lost")).to_have_count(0)
+        await desk.shows("pop-customer-name", KNOWN_EN_NAME)
+        await expect(desk.at("notes")).to_have_value("written before")
+        await caller.audio.hear_sound()
+        await desk.hears_sound()
+        await caller.hang_up()
+        await desk.end_wrap_up()
+    await answered_once(house, interaction_id)
+
+
+async def test_the_network_goes_away_for_moments_and_for_longer_and_the_talk_comes_back(house: FarHouse) -> None:
+    async with (
+        Chromium(house.network.web_url) as far,
+        house.caller("4001", KNOWN_EN, sound=Tone(hertz=700)) as caller,
+    ):
+        desk = await in_a_talk(far, "1001")
+        interaction_id = await desk.interaction_id()
+        await desk.hears_sound()
+        # For some seconds: it is said, and the same call goes on over connections of its own making.
+        house.network.vanish()
+        await desk.becomes("phone-sound", "data-sound", "interrupted", seconds=30)
+        await house.network.come_back()
+        await expect(desk.at("phone-sound")).to_have_count(0, timeout=30_000)
+        await desk.becomes("phone-line", "data-line", "registered", seconds=30)
+        await desk.becomes("feed-status", "data-status", "live", seconds=30)
+        await desk.hears_sound()
+        await caller.audio.hear_sound()
+        # Longer than the exchange waits for sound: the caller hears music, and is fetched back.
+        before = silences(house)
+        house.network.vanish()
+        await desk.becomes("phone-line", "data-line", "unregistered", seconds=30)
+        await expect(desk.at("feed-lost")).to_be_visible()
+        await falls_silent(house, before)
+        await caller.audio.hear_sound()
+        await house.network.come_back()
+        back_at = time.monotonic()
+        await desk.becomes("feed-status", "data-status", "live", seconds=30)
+        print(f"the truth {time.monotonic() - back_at:.1f} s after the network was back")
+        await desk.becomes("phone-status", "data-status", "talking", seconds=30)
+        await expect(desk.at("phone-sound")).to_have_count(0, timeout=30_000)
+        await desk.hears_sound()
+        print(f"the talk {time.monotonic() - back_at:.1f} s after")
+        await caller.audio.hear_sound()
+        assert await desk.interaction_id() == interaction_id
+        # The line's connection alone is lost: the end of the talk is heard over the new one.
+        await house.network.drop_connections()
+        await desk.becomes("phone-line", "data-line", "unregistered")
+        await desk.becomes("phone-line", "data-line", "registered", seconds=30)
+        await caller.hang_up()
+        await desk.state_becomes("wrap_up")
+        await desk.becomes("phone-status", "data-status", "registered", seconds=30)
+        await desk.end_wrap_up()
+        await desk.leave()
+    await answered_once(house, interaction_id)
+
+
+async def test_a_page_loaded_anew_while_a_colleague_is_asked_loses_nobody(house: FarHouse) -> None:
+    asked = await house.chromium.desk("1002", PASSWORD)
+    await asked.use_phone("browser")
+    async with house.caller("4001", KNOWN_EN, sound=Tone(hertz=700)) as caller:
+        desk = await in_a_talk(house.chromium, "1001")
+        interaction_id = await desk.interaction_id()
+        await asked.be_ready()
+        order = {"kind": "agent", "to": "1002", "note": "before the reload"}
+        answer = await desk.context.request.post(f"{house.web_url}/api/v1/agents/me/consultation", data=order)
+        assert answer.ok, await answer.text()
+        await asked.answer()
+        await desk.becomes("consultation", "data-state", "consulted")
+        await desk.hears_sound()
+        await desk.page.reload()
+        # The colleague is free again, and the caller is back with his agent: so say both pages.
+        await expect(asked.at("phone-hangup")).to_have_count(0)
+        await desk.becomes("phone-status", "data-status", "talking", seconds=30)
+        await expect(desk.at("consultation")).to_have_count(0)
+        await desk.pops("talking", "customer")
+        await desk.hears_sound()
+        await caller.audio.hear_sound()
+        assert await desk.interaction_id() == interaction_id
+        await asked.state_becomes("ready")
+        await caller.hang_up()
+        await desk.end_wrap_up()
+    await answered_once(house, interaction_id)
+
+
+async def test_a_browser_that_slept_shows_at_once_what_happened_meanwhile(house: FarHouse) -> None:
+    async with Chromium(house.web_url) as sleeper:
+        async with house.caller("4001", KNOWN_EN) as caller:
+            desk = await in_a_talk(sleeper, "1001")
+            sleeper.sleep()
+            await caller.hang_up()
+            # The server that comes knows nothing of what was sent before: there is nothing to resume.
+            await house.kill_server()
+            await house.start_server()
+        sleeper.wake()
+        woke_at = time.monotonic()
+        await desk.state_becomes("wrap_up")
+        await desk.becomes("feed-status", "data-status", "live")
+        print(f"the truth {time.monotonic() - woke_at:.1f} s after waking")
+        await desk.becomes("phone-status", "data-status", "registered")
+        await desk.end_wrap_up()
+        await desk.leave()
 
 
 async def test_a_browser_that_is_killed_is_noticed_and_a_new_one_has_the_talk_back(house: BrowserHouse) -> None:
@@ -70,9 +224,10 @@ async def test_a_browser_that_is_killed_is_noticed_and_a_new_one_has_the_talk_ba
         await caller.audio.hear_sound()
         interaction_id = await desk.interaction_id()
 
+        before = silences(house)
         doomed.kill()
         killed_at = time.monotonic()
-        await house.until(lambda: is_logged(house, "phone_fell_silent"), "noticed", seconds=NOTICED_WITHIN_SECONDS)
+        await falls_silent(house, before)
         print(f"noticed after {time.monotonic() - killed_at:.1f} s")
         await caller.audio.hear_sound()
         again = await house.chromium.desk("1001", PASSWORD)
@@ -88,9 +243,11 @@ async def test_a_browser_that_is_killed_is_noticed_and_a_new_one_has_the_talk_ba
 
 @pytest.mark.parametrize("dead", [False, True])
 async def test_whose_agent_does_not_come_back_has_the_first_place(house: BrowserHouse, dead: bool) -> None:
-    async with house.caller("4001", KNOWN_EN) as caller:
+    async with house.caller("4001", KNOWN_EN) as caller, house.caller("4001", LATER) as later:
         desk = await in_a_talk(house.chromium, "1001")
         interaction_id = await desk.interaction_id()
+        board = await house.desktop("super")
+        await board.until(lambda: len(board.documents["waiting"]) == 1, "somebody else waits", 30.0)
         answer = await desk.context.request.post(f"{house.web_url}/api/v1/agents/me/phone/away")
         assert answer.ok
         # Nobody fetches the talk back: the page is gone.
@@ -99,12 +256,18 @@ async def test_whose_agent_does_not_come_back_has_the_first_place(house: Browser
             await house.kill_server()
             await asyncio.sleep(GIVEN_UP_AFTER_SECONDS + 3.0)  # The exchange alone gives up waiting.
             await house.start_server()
+        await board.until(lambda: len(board.documents["waiting"]) == 2, "both wait", GIVEN_UP_AFTER_SECONDS + 30.0)
         async with house.agent("1002") as other:
-            await other.phone.talking(GIVEN_UP_AFTER_SECONDS + 15.0)
+            await other.phone.talking(30.0)
             await other.desktop.state_becomes("talking")
+            # Not he who has waited all the time.
+            assert other.desktop.state["interaction_id"] == interaction_id
             await caller.hang_up()
             await other.desktop.state_becomes("wrap_up")
             await other.desktop.end_wrap_up("ready")
+            await other.talks()
+            await later.hang_up()
+            await other.desktop.state_becomes("wrap_up")
     await house.quiet()
     row = row_of(house, interaction_id)
     assert (row["outcome"], row["agent_id"]) == ("answered", "1002")
@@ -114,6 +277,11 @@ async def test_whose_agent_does_not_come_back_has_the_first_place(house: Browser
         told = house.invariants().rows("SELECT * FROM events WHERE interaction_id = ?", interaction_id)
         ends = [json.loads(event["data"])["phone_lost"] for event in told if event["name"] == "TalkEnded"]
         assert ends == [True, False]
+        # What he heard music for is the end of the talk, and not waiting too.
+        talk_ended, *_ = [event["at"] for event in told if event["name"] == "TalkEnded"]
+        queued = [json.loads(event["data"])["entered_at"] for event in told if event["name"] == "InteractionQueued"]
+        waits_again = datetime.fromisoformat(queued[-1]).replace(tzinfo=None)
+        assert waits_again >= datetime.fromisoformat(talk_ended).replace(tzinfo=None) - timedelta(seconds=10)
         asked = await house.desktop("super")
         await asked.until(
             lambda: (

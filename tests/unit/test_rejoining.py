@@ -1,10 +1,12 @@
 """A phone that was lost in a talk: whose talk is fetched back, and whose is not."""
 
+from datetime import timedelta
+
 import pytest
 
 from callcenter.app.call_state import CallStage
 from callcenter.app.callback_choice import Numbers
-from callcenter.app.rejoining import Rejoining
+from callcenter.app.rejoining import REJOIN_LIMIT, Rejoining
 from callcenter.app.sent_callers import FRONT_PRIORITY
 from callcenter.app.transfers import Transfers
 from callcenter.domain import commands as cmd
@@ -45,6 +47,8 @@ async def test_the_talk_of_the_browser_s_phone_is_parted_and_joined_as_the_same_
         then = talk.next_state
         assert (then.stage, then.queue_id, then.priority) == (CallStage.QUEUE, "sales", FRONT_PRIORITY)
         assert (then.sent, then.traits.transferred) == (None, True)
+        # The talk lasts until the music is over; he waits from then on, so that no second counts as both.
+        assert then.entered_at == office.clock.now() + REJOIN_LIMIT
 
 
 async def test_who_talks_over_another_phone_or_not_at_all_is_left_alone() -> None:
@@ -73,6 +77,20 @@ async def test_a_talk_whose_phone_fell_silent_is_told_over_whatever_phone() -> N
         assert talk is not None
         assert (talk.offer_id, talk.next_state.priority) == (offer, FRONT_PRIORITY)
         assert rejoining.lost(OfferId("another")) is None
+
+
+async def test_a_phone_that_is_back_goes_on_with_the_talk_and_begins_no_second_one() -> None:
+    async with Office() as office:
+        await office.agent()
+        await office.caller()
+        offer = await office.talk()
+        began = office.clock.now()
+        office.clock.advance(timedelta(seconds=20))
+        await office.tell(cmd.ReportTalk(offer_id=offer, interaction_id=CALL, agent_id=AGENT))
+        office.clock.advance(timedelta(seconds=10))
+        await office.tell(cmd.ReportTalkEnded(offer_id=offer))
+        [talk] = office.floor.interactions[CALL].handling.talks
+        assert (talk.since, talk.until) == (began, office.clock.now())
 
 
 async def test_who_does_not_come_back_is_not_ready_for_that_reason_and_the_record_tells_it() -> None:

@@ -1,12 +1,13 @@
 /** What an agent's desk does on whatever page he looks at: his phone is on, and a talk that was lost is fetched back. */
 import { computed, onScopeDispose, watch } from 'vue'
 
-import { returnTo } from '@/phone/talk_mark'
+import { overFor, returnTo } from '@/phone/talk_mark'
 import { useDesk } from '@/stores/desk'
 import { useLive } from '@/stores/live'
 import { usePhone } from '@/stores/phone'
 import { useSeat } from '@/stores/seat'
 import { useSession } from '@/stores/session'
+import { onWake } from '@/time/wake'
 
 const TRY_AGAIN_MS = 1_000
 
@@ -42,7 +43,7 @@ export function useDeskLife(): void {
     if (agent === null || !live.isLive || agent.phone.kind !== 'browser') return null
     return agent.state === 'talking' || agent.state === 'hold' ? agent.interaction_id : null
   })
-  const inCall = computed(() => phone.inTalk && !phone.state.silent)
+  const inCall = computed(() => phone.inTalk && phone.state.sound !== 'broken')
 
   watch(
     () => [talkingIn.value, phone.state.talk === 'talking' && !phone.testing] as const,
@@ -64,7 +65,32 @@ export function useDeskLife(): void {
     if (way.value === 'fetch' && !phone.rejoining) phone.rejoin().catch(() => undefined)
   }
   watch(way, fetchBack)
+  function doubt(): void {
+    live.checkNow()
+    phone.checkLine()
+  }
+  onWake(doubt)
+  // Sound that stops in a talk says sooner than anything else that the network is gone.
+  watch(
+    () => phone.state.sound,
+    (sound) => {
+      if (sound !== 'well') live.checkNow()
+    },
+  )
+
+  let looks = 0
+  function lookForEnd(): void {
+    const state = desk.agent?.state
+    const isFree = live.isLive && state !== undefined && !['talking', 'hold', 'offered'].includes(state)
+    const talks = phone.inCustomerTalk && phone.state.talk === 'talking'
+    const over = overFor(looks, { isFree, marked: phone.marked, talks })
+    looks = over.looks
+    if (over.isOver) phone.talkIsOver()
+    else if (isFree && !phone.inTalk && !phone.rejoining && phone.marked !== null) phone.mark(null)
+  }
+
   const timer = setInterval(() => {
+    lookForEnd()
     desk.talkElsewhere = way.value === 'offer' && !phone.rejoining
     fetchBack()
   }, TRY_AGAIN_MS)

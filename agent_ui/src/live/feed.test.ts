@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { LiveFeed, SILENCE_LIMIT_MS, type FeedListener, type FeedStatus, type Socket } from './feed'
+import { LiveFeed, OPEN_LIMIT_MS, PROBE_LIMIT_MS, SILENCE_LIMIT_MS, type FeedListener, type FeedStatus, type Socket } from './feed'
 import type { Picture } from './reducer'
 
 class FakeSocket implements Socket {
@@ -140,7 +140,34 @@ describe('the feed', () => {
     expect(feed.status).toBe('lost')
   })
 
-  it('waits longer after each failure, at most 3 s', () => {
+  it('asks a server that was heard lately whether it is still there, and stays live when it is', () => {
+    goLive()
+    const asked = socket()
+    feed.checkNow()
+    expect(asked.sent.at(-1)).toEqual({ type: 'subscribe', topics: ['me'], resume: { epoch: 'e1', seq: 40 } })
+    asked.says({ type: 'resumed', epoch: 'e1', seq: 40 })
+    vi.advanceTimersByTime(PROBE_LIMIT_MS)
+    expect(feed.status).toBe('live')
+    feed.checkNow()
+    vi.advanceTimersByTime(PROBE_LIMIT_MS)
+    expect(feed.status).toBe('lost')
+    expect(asked.closedByPage).toBe(true)
+  })
+
+  it('tries anew when a connection does not stand in time', () => {
+    goLive()
+    socket().closes(1006)
+    vi.advanceTimersByTime(250)
+    expect(sockets).toHaveLength(2)
+    vi.advanceTimersByTime(OPEN_LIMIT_MS + 500)
+    expect(sockets).toHaveLength(3)
+    expect(sockets[1]?.closedByPage).toBe(true)
+    socket().opens()
+    socket().says({ type: 'resumed', epoch: 'e1', seq: 40 })
+    expect(feed.status).toBe('live')
+  })
+
+  it('waits longer after each failure, at most 2 s', () => {
     goLive()
     const pauses: number[] = []
     for (let i = 0; i < 6; i += 1) {
@@ -153,7 +180,7 @@ describe('the feed', () => {
       }
       pauses.push(waited)
     }
-    expect(pauses).toEqual([250, 500, 1_000, 2_000, 3_000, 3_000])
+    expect(pauses).toEqual([250, 500, 1_000, 2_000, 2_000, 2_000])
     expect(heard.refusals).toBe(5)
   })
 

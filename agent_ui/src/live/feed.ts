@@ -15,8 +15,14 @@ import {
 import { applyEvent, applySnapshot, EMPTY_PICTURE, type Picture } from './reducer'
 
 export const SILENCE_LIMIT_MS = 30_000
+/** A connection that does not stand by then is tried anew. */
+export const OPEN_LIMIT_MS = 5_000
+/** The first word after opening: a server to which everybody comes back at once may take its time. */
+const FIRST_WORD_LIMIT_MS = 10_000
+/** A server that is asked whether it is there answers by then. */
+export const PROBE_LIMIT_MS = 3_000
 const RETRY_FIRST_MS = 250
-const RETRY_LIMIT_MS = 3_000
+const RETRY_LIMIT_MS = 2_000
 
 /**
  * `idle`: not wanted. `connecting`: the first try. `live`. `lost`: trying again. The rest is final until someone acts:
@@ -92,10 +98,18 @@ export class LiveFeed {
     this.open()
   }
 
-  /** The page woke up or the network changed: timers may have slept, so look at the time itself. */
+  /**
+   * There is reason for doubt: the page woke up, the network changed, a talk's sound has stopped. Timers may have slept, so
+   * the time itself is looked at; and a server that was heard lately is asked to go on from here, which it answers.
+   */
   checkNow(): void {
     if (this.current === 'lost') this.restart()
-    else if (this.current === 'live' && Date.now() - this.lastHeardMs > SILENCE_LIMIT_MS) this.lose()
+    else if (this.current !== 'live') return
+    else if (Date.now() - this.lastHeardMs > SILENCE_LIMIT_MS) this.lose()
+    else if (this.opened) {
+      this.subscribe()
+      this.owe(PROBE_LIMIT_MS)
+    }
   }
 
   /** Ends the feed and forgets everything it knew. */
@@ -112,11 +126,11 @@ export class LiveFeed {
     const socket = this.connect()
     this.socket = socket
     this.opened = false
-    this.heard()
+    this.heard(OPEN_LIMIT_MS)
     socket.onopen = () => {
       if (socket !== this.socket) return
       this.opened = true
-      this.heard()
+      this.heard(FIRST_WORD_LIMIT_MS)
       this.subscribe()
     }
     socket.onmessage = (event) => {
@@ -205,10 +219,15 @@ export class LiveFeed {
     this.retryTimer = setTimeout(() => this.open(), pause * (0.5 + this.random() / 2))
   }
 
-  private heard(): void {
+  /** The next word is owed within `limitMs`. */
+  private heard(limitMs = SILENCE_LIMIT_MS): void {
     this.lastHeardMs = Date.now()
+    this.owe(limitMs)
+  }
+
+  private owe(limitMs: number): void {
     if (this.silenceTimer !== null) clearTimeout(this.silenceTimer)
-    this.silenceTimer = setTimeout(() => this.lose(), SILENCE_LIMIT_MS)
+    this.silenceTimer = setTimeout(() => this.lose(), limitMs)
   }
 
   private drop(): void {

@@ -3,17 +3,20 @@
  *
  * Everything it knows is in one `PhoneState` that is handed out whole after each change.
  */
-import type { UA } from 'jssip'
+import type { UA, WebSocketInterface } from 'jssip'
 import type { DTMF_TRANSPORT } from 'jssip/lib/Constants'
 import type { EndEvent, RTCSession } from 'jssip/lib/RTCSession'
 
 import type { PhoneAccount } from '@/api/documents'
 import { serverNowMs } from '@/time/clock'
 
+import { LineWatch } from './line_watch'
 import { audioOf, microphoneOf, type Microphone } from './microphone'
 
 /** `connected`: the line stands and no registration is wanted (a phone that only calls out). */
 export type Line = 'off' | 'connecting' | 'registered' | 'connected' | 'unregistered'
+/** `interrupted`: nothing comes just now, and it may come again by itself. `broken`: it will not. */
+export type Sound = 'well' | 'interrupted' | 'broken'
 export type Talk = 'none' | 'ringing' | 'dialling' | 'answering' | 'talking'
 
 export interface PhoneState {
@@ -28,8 +31,8 @@ export interface PhoneState {
   readonly muted: boolean
   /** The other side hears music: we asked the exchange to hold it. */
   readonly held: boolean
-  /** The sound's way is broken although the call stands: nobody hears anybody. */
-  readonly silent: boolean
+  /** How the sound of the call does, although the call stands. */
+  readonly sound: Sound
   /** Why the last call ended, in JsSIP's words; null before the first. */
   readonly endCause: string | null
 }
@@ -43,7 +46,7 @@ export const PHONE_OFF: PhoneState = {
   talkingSinceMs: null,
   muted: false,
   held: false,
-  silent: false,
+  sound: 'well',
   endCause: null,
 }
 
@@ -57,7 +60,7 @@ export interface SoftphoneOptions {
   microphone?: () => string | null
 }
 
-const RECONNECT_LIMIT_SECONDS = 5
+const RECONNECT_LIMIT_SECONDS = 2
 /** Host candidates come at once; a machine with dead interfaces must not make the caller wait for the last one. */
 const CANDIDATES_MS = 500
 const TONE_MS = 160
@@ -65,7 +68,14 @@ const TONE_GAP_MS = 80
 
 const PEER = { iceServers: [] }
 /** With a call's signalling or sound lost, these are the words with which JsSIP ends it; the talk itself may go on. */
-const LOST_CAUSES: ReadonlySet<string> = new Set(['Connection Error', 'Request Timeout', 'RTP Timeout', 'WebRTC Error'])
+const LOST_CAUSES: ReadonlySet<string> = new Set(['Connection Error', 'Request Timeout', 'RTP Timeout', 'WebRTC Error', 'Dialog Error'])
+
+/** The exchange hangs up on a phone from which no sound comes any more with the cause 44 of Q.850. */
+function causeOf(event: EndEvent): string {
+  const message = event.message as { getHeader?: (name: string) => string | undefined } | null
+  const reason = message?.getHeader?.('Reason') ?? ''
+  return /Q\.850\s*;\s*cause=44\b/i.test(reason) ? 'RTP Timeout' : event.cause
+}
 
 /** Whether a call that ended so was lost by this page, and not hung up by anybody. */
 export function wasLost(cause: string | null): boolean {
@@ -75,11 +85,22 @@ export function wasLost(cause: string | null): boolean {
 export class Softphone {
   private readonly options: SoftphoneOptions
   private ua: UA | null = null
+  private socket: WebSocketInterface | null = null
   private session: RTCSession | null = null
+  /** Connections that were made; the call's is the one its signalling went over last. */
+  private connections = 0
+  private sessionConnection = 0
   private keyTransport: DTMF_TRANSPORT | null = null
   private current: PhoneState = PHONE_OFF
   /** Counts the accounts used, so that a slow start does not bring back a phone that was stopped meanwhile. */
   private generation = 0
+
+  private readonly watch = new LineWatch({
+    ask: () => {
+      if (this.ua?.isConnected() === true) this.ua.register()
+    },
+    cut: () => this.cutLine(),
+  })
 
   constructor(options: SoftphoneOptions) {
     this.options = options
@@ -100,8 +121,9 @@ export class Softphone {
     this.keyTransport = JsSIP.C.DTMF_TRANSPORT.RFC2833
     let ua: UA
     try {
+      this.socket = new JsSIP.WebSocketInterface(account.websocket_url)
       ua = new JsSIP.UA({
-        sockets: [new JsSIP.WebSocketInterface(account.websocket_url)],
+        sockets: [this.socket],
         uri: account.sip_uri,
         authorization_user: account.user,
         password: account.password,
@@ -124,6 +146,7 @@ export class Softphone {
     this.generation += 1
     const ua = this.ua
     this.ua = null
+    this.watch.stop()
     this.hangUp()
     this.session = null
     ua?.stop()
@@ -167,8 +190,25 @@ export class Softphone {
   /** The page goes away and the talk is to go on: nothing is hung up. */
   leaveQuietly(): void {
     this.generation += 1
+    this.watch.stop()
     this.session = null
     this.ua = null
+  }
+
+  /** The page slept, or the network changed: a line that does not answer is connected anew. */
+  checkLine(): void {
+    if (this.ua !== null && this.options.register) this.watch.doubt()
+  }
+
+  /** Forgets the call without a word: the exchange has ended it already, or is about to ring for it again. */
+  letGo(): void {
+    const session = this.session
+    if (session === null) return
+    this.session = null
+    const connection = session.connection as RTCPeerConnection | null
+    for (const sender of connection?.getSenders() ?? []) sender.track?.stop()
+    connection?.close()
+    this.change({ talk: 'none', peer: null, talkingSinceMs: null, muted: false, held: false, sound: 'well', endCause: null })
   }
 
   /** Calls a number at the account's own domain. */
@@ -214,8 +254,15 @@ export class Softphone {
       if (ua === this.ua) change()
     }
     ua.on(
+      'connecting',
+      whileCurrent(() => {
+        if (this.options.register) this.watch.connecting()
+      }),
+    )
+    ua.on(
       'connected',
       whileCurrent(() => {
+        this.connections += 1
         if (!this.options.register) this.change({ line: 'connected', lineCause: null })
       }),
     )
@@ -226,13 +273,20 @@ export class Softphone {
     })
     ua.on(
       'registered',
-      whileCurrent(() => this.change({ line: 'registered', lineCause: null })),
+      whileCurrent(() => {
+        this.watch.answered()
+        this.change({ line: 'registered', lineCause: null })
+        this.moveSession()
+      }),
     )
     ua.on('unregistered', (event) => {
       if (ua === this.ua) this.change({ line: 'unregistered', lineCause: event.cause ?? this.current.lineCause })
     })
     ua.on('registrationFailed', (event) => {
-      if (ua === this.ua) this.change({ line: 'unregistered', lineCause: event.cause ?? 'SIP Failure Code' })
+      if (ua !== this.ua) return
+      // A refusal is an answer too.
+      if (!wasLost(event.cause ?? null)) this.watch.answered()
+      this.change({ line: 'unregistered', lineCause: event.cause ?? 'SIP Failure Code' })
     })
     ua.on('newRTCSession', ({ originator, session }: { originator: string; session: RTCSession }) => {
       if (ua !== this.ua) return
@@ -243,6 +297,7 @@ export class Softphone {
 
   private adopt(session: RTCSession, talk: Talk): void {
     this.session = session
+    this.sessionConnection = this.connections
     const name = session.remote_identity
     const peer = name.display_name || name.uri.user || null
     session.on('peerconnection', ({ peerconnection }) => this.watchConnection(session, peerconnection))
@@ -273,12 +328,33 @@ export class Softphone {
       if (timer !== null) clearTimeout(timer)
       if (session !== this.session) return
       this.session = null
-      this.change({ talk: 'none', peer: null, talkingSinceMs: null, muted: false, held: false, silent: false, endCause: event.cause })
+      this.change({ talk: 'none', peer: null, talkingSinceMs: null, muted: false, held: false, sound: 'well', endCause: causeOf(event) })
     }
     session.on('ended', over)
     session.on('failed', over)
     // Last, for whoever hears of it may answer at once.
-    this.change({ talk, peer, talkingSinceMs: null, muted: false, held: false, silent: false, endCause: null })
+    this.change({ talk, peer, talkingSinceMs: null, muted: false, held: false, sound: 'well', endCause: null })
+  }
+
+  private cutLine(): void {
+    const socket = this.socket
+    if (socket === null) return
+    socket.disconnect()
+    // It tells nobody that it was cut on purpose; told, the user agent connects anew.
+    socket.ondisconnect(true, 1006, 'Request Timeout')
+  }
+
+  /**
+   * A call that was made over a connection before is told to the exchange over this one: else its words about it, its end
+   * too, would go to where nobody hears them. Sound that lost its way finds it anew with that.
+   */
+  private moveSession(): void {
+    const session = this.session
+    if (session === null || this.current.talk !== 'talking' || this.sessionConnection === this.connections) return
+    // What is broken is fetched back by a new call.
+    if (this.current.sound === 'broken') return
+    const restart = this.current.sound === 'well' ? {} : { rtcOfferConstraints: { iceRestart: true } }
+    if (session.renegotiate(restart)) this.sessionConnection = this.connections
   }
 
   private chosen(): string | null {
@@ -305,8 +381,13 @@ export class Softphone {
     this.playFrom(connection)
     connection.addEventListener('connectionstatechange', () => {
       if (session !== this.session) return
-      if (connection.connectionState === 'failed') this.change({ silent: true })
-      else if (connection.connectionState === 'connected') this.change({ silent: false })
+      if (connection.connectionState === 'connected') this.change({ sound: 'well' })
+      else if (connection.connectionState === 'failed') this.change({ sound: 'broken' })
+      else if (connection.connectionState === 'disconnected') {
+        this.change({ sound: 'interrupted' })
+        // Most often the network is gone, and the line with it.
+        this.checkLine()
+      }
     })
   }
 

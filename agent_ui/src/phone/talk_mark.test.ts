@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 
-import { returnTo, type Circumstances } from './talk_mark'
+import { overFor, returnTo, type Circumstances, type Standing } from './talk_mark'
 
 const LOST: Circumstances = { talkingIn: 'cc1-7', marked: 'cc1-7', canRing: true, inCall: false }
 
@@ -17,4 +17,14 @@ it('leaves alone what is well, over, or cannot be rung yet', () => {
   expect(returnTo({ ...LOST, inCall: true })).toBe('nothing')
   expect(returnTo({ ...LOST, talkingIn: null })).toBe('nothing')
   expect(returnTo({ ...LOST, canRing: false })).toBe('nothing')
+})
+
+it('gives up a call that is over for the server for three looks, and none that the server does not know', () => {
+  const stale: Standing = { isFree: true, marked: 'cc1-7', talks: true }
+  expect(overFor(0, stale)).toEqual({ looks: 1, isOver: false })
+  expect(overFor(2, stale)).toEqual({ looks: 3, isOver: true })
+  expect(overFor(2, { ...stale, isFree: false })).toEqual({ looks: 0, isOver: false })
+  // A supervisor who listens, or an echo, was never a customer's talk.
+  expect(overFor(2, { ...stale, marked: null })).toEqual({ looks: 0, isOver: false })
+  expect(overFor(2, { ...stale, talks: false })).toEqual({ looks: 0, isOver: false })
 })

@@ -37,6 +37,24 @@ export interface Circumstances {
   readonly inCall: boolean
 }
 
+/** So often in a row the server has to say it: what it says and what the phone does may cross. */
+const OVER_AFTER_LOOKS = 3
+
+export interface Standing {
+  /** The server is heard, and says that this agent is in no talk and is offered none. */
+  readonly isFree: boolean
+  /** The interaction this tab's phone is in. */
+  readonly marked: string | null
+  /** The phone is in a talk with a customer. */
+  readonly talks: boolean
+}
+
+/** How often in a row, `before` this look, the phone was in a talk that is over for the server; and whether that is enough. */
+export function overFor(before: number, now: Standing): { looks: number; isOver: boolean } {
+  const looks = now.isFree && now.marked !== null && now.talks ? before + 1 : 0
+  return { looks, isOver: looks >= OVER_AFTER_LOOKS }
+}
+
 /** `fetch`: this tab lost it, bring it back. `offer`: it goes on elsewhere, or was lost elsewhere; the agent decides. */
 export function returnTo(now: Circumstances): 'nothing' | 'fetch' | 'offer' {
   if (now.talkingIn === null || !now.canRing || now.inCall) return 'nothing'

@@ -129,6 +129,8 @@ export const usePhone = defineStore('phone', () => {
     if (rejoining.value) return
     rejoining.value = true
     rejoinTimer = setTimeout(endRejoin, REJOIN_WITHIN_MS)
+    // What is left of the call that was lost would take the line from the one that comes.
+    softphone.letGo()
     try {
       await api.rejoinTalk()
     } catch (error) {
@@ -141,6 +143,12 @@ export const usePhone = defineStore('phone', () => {
     if (rejoinTimer !== null) clearTimeout(rejoinTimer)
     rejoinTimer = null
     rejoining.value = false
+  }
+
+  /** The talk is over, and the word of it was lost on the way. */
+  function talkIsOver(): void {
+    softphone.letGo()
+    mark(null)
   }
 
   /** The page goes away in a talk: the exchange plays music to the caller until the phone is back. */
@@ -169,8 +177,10 @@ export const usePhone = defineStore('phone', () => {
     testEcho,
     mark,
     rejoin,
+    talkIsOver,
     leave,
     answer: () => softphone.answer(),
+    checkLine: () => softphone.checkLine(),
     hangUp: () => softphone.hangUp(),
     setMuted: (muted: boolean) => softphone.setMuted(muted),
     setHeld: (held: boolean) => softphone.setHeld(held),
