@@ -15,7 +15,6 @@ from callcenter.domain.agents import Phone, PhoneKind
 from callcenter.domain.errors import Conflict
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 
-
 REJOIN_LIMIT = timedelta(seconds=30)
 """So long the caller hears music for his agent; it is the end of their talk, not waiting."""
 

@@ -353,7 +353,7 @@ class Chromium:
         self._screens.clear()
 
     def sleep(self) -> None:
-        """Stop the browser and all it has started, as when the lid is closed; connections stay open until somebody ends them."""
+        """Stop the browser and all it has started, as when the lid is closed; its connections stay open."""
         self._signal_all(signal.SIGSTOP)
 
     def wake(self) -> None:

@@ -145,7 +145,7 @@ def _with_candidate(text: str, port: int) -> str:
 
 
 class _SoundWay:
-    """A socket that the browser sends to, one that the exchange sends to, and what comes in at one goes out at the other."""
+    """Two sockets: what the browser sends to one goes to the exchange from the other, and the other way round."""
 
     def __init__(self, exchange_port: int, there: asyncio.Event) -> None:
         self._there = there
@@ -159,8 +159,8 @@ class _SoundWay:
         """Bind both sockets."""
         way = cls(exchange_port, there)
         loop = asyncio.get_running_loop()
-        for side in (way._browser, way._exchange):
-            await loop.create_datagram_endpoint(lambda side=side: side, local_addr=(HOST, 0))
+        await loop.create_datagram_endpoint(lambda: way._browser, local_addr=(HOST, 0))
+        await loop.create_datagram_endpoint(lambda: way._exchange, local_addr=(HOST, 0))
         return way
 
     @property

@@ -1,4 +1,4 @@
-"""What a talk on a phone in the browser outlives: a killed server, a network that goes away, sleep, a browser that dies.
+"""What a talk on the browser's phone outlives: a killed server, a network that is gone, sleep, a browser that dies.
 
 After every test the invariants I1-I4 are checked over everything that has happened in the house so far.
 """
@@ -163,13 +163,13 @@ async def test_the_network_goes_away_for_moments_and_for_longer_and_the_talk_com
 
 
 async def test_a_page_loaded_anew_while_a_colleague_is_asked_loses_nobody(house: FarHouse) -> None:
-    asked = await house.chromium.desk("1002", PASSWORD)
+    asked = await house.chromium.desk("1003", PASSWORD)
     await asked.use_phone("browser")
     async with house.caller("4001", KNOWN_EN, sound=Tone(hertz=700)) as caller:
         desk = await in_a_talk(house.chromium, "1001")
         interaction_id = await desk.interaction_id()
         await asked.be_ready()
-        order = {"kind": "agent", "to": "1002", "note": "before the reload"}
+        order = {"kind": "agent", "to": "1003", "note": "before the reload"}
         answer = await desk.context.request.post(f"{house.web_url}/api/v1/agents/me/consultation", data=order)
         assert answer.ok, await answer.text()
         await asked.answer()

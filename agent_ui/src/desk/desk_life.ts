@@ -10,6 +10,7 @@ import { useSession } from '@/stores/session'
 import { onWake } from '@/time/wake'
 
 const TRY_AGAIN_MS = 1_000
+const LOOKS_BEFORE_FETCHING = 3
 
 export function useDeskLife(): void {
   const session = useSession()
@@ -64,7 +65,9 @@ export function useDeskLife(): void {
   function fetchBack(): void {
     if (way.value === 'fetch' && !phone.rejoining) phone.rejoin().catch(() => undefined)
   }
-  watch(way, fetchBack)
+  watch(way, () => {
+    if (phone.lost) fetchBack()
+  })
   function doubt(): void {
     live.checkNow()
     phone.checkLine()
@@ -79,6 +82,7 @@ export function useDeskLife(): void {
   )
 
   let looks = 0
+  let kept = 0
   function lookForEnd(): void {
     const state = desk.agent?.state
     const isFree = live.isLive && state !== undefined && !['talking', 'hold', 'offered'].includes(state)
@@ -92,7 +96,9 @@ export function useDeskLife(): void {
   const timer = setInterval(() => {
     lookForEnd()
     desk.talkElsewhere = way.value === 'offer' && !phone.rejoining
-    fetchBack()
+    // What the exchange hung up on is most often over, and the word of it on its way.
+    kept = way.value === 'fetch' ? kept + 1 : 0
+    if (phone.lost || kept >= LOOKS_BEFORE_FETCHING) fetchBack()
   }, TRY_AGAIN_MS)
   onScopeDispose(() => clearInterval(timer))
 }

@@ -1,7 +1,8 @@
 /**
  * Remembers over a reload of this tab which talk its phone was in, so that the page that comes fetches it back by itself.
  *
- * Law: the mark stands only while this tab's own phone is in the talk; whoever hangs up takes it away.
+ * Law: the mark stands only while this tab's own phone is in the talk, or the server says that the talk goes on without it; whoever
+ * hangs up here takes it away.
  */
 
 const STORED_AS = 'callcenter.talk'

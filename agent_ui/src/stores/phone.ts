@@ -27,6 +27,9 @@ export const usePhone = defineStore('phone', () => {
   /** The talk this tab's phone is in, or was in when it was lost. */
   const marked = ref(markedTalk())
   const rejoining = ref(false)
+  /** The last call was lost on the way, and not hung up by anybody. */
+  const lost = ref(true)
+  let hungUpHere = false
   const ringtone = new Ringtone()
   let retry: ReturnType<typeof setTimeout> | null = null
   let rejoinTimer: ReturnType<typeof setTimeout> | null = null
@@ -59,8 +62,10 @@ export const usePhone = defineStore('phone', () => {
     if (next.talk === 'talking' && before !== 'talking') endRejoin()
     if (next.talk !== 'none' || before === 'none') return
     testing.value = false
-    // Who hung up, here or there, has ended it; what was lost is fetched back.
-    if (!wasLost(next.endCause) && !rejoining.value) mark(null)
+    // Who hung up here has ended it. Of what was lost, and of what the exchange hung up on, the server knows whether it goes on.
+    if (hungUpHere && !rejoining.value) mark(null)
+    hungUpHere = false
+    lost.value = wasLost(next.endCause)
   }
 
   function mark(interactionId: string | null): void {
@@ -147,6 +152,7 @@ export const usePhone = defineStore('phone', () => {
 
   /** The talk is over, and the word of it was lost on the way. */
   function talkIsOver(): void {
+    hungUpHere = true
     softphone.letGo()
     mark(null)
   }
@@ -169,6 +175,7 @@ export const usePhone = defineStore('phone', () => {
     testing,
     marked,
     rejoining,
+    lost,
     switchOn,
     switchOff,
     connect,
@@ -181,7 +188,10 @@ export const usePhone = defineStore('phone', () => {
     leave,
     answer: () => softphone.answer(),
     checkLine: () => softphone.checkLine(),
-    hangUp: () => softphone.hangUp(),
+    hangUp: () => {
+      hungUpHere = true
+      softphone.hangUp()
+    },
     setMuted: (muted: boolean) => softphone.setMuted(muted),
     setHeld: (held: boolean) => softphone.setHeld(held),
     sendKey: (key: string) => softphone.sendKey(key),
