@@ -16,12 +16,12 @@ from callcenter.domain.actions import RingAgent
 from callcenter.domain.agents import AgentState, PhoneStatus
 from callcenter.domain.errors import Conflict, Overloaded
 from callcenter.domain.labels import Label
-from callcenter.domain.offers import Offer, OfferReason, ReasonPart
+from callcenter.domain.offers import CALL_OUT, Offer, OfferReason, ReasonPart
 
 MAY_CALL = frozenset({AgentState.READY, AgentState.NOT_READY, AgentState.WRAP_UP})
 """Outbound work is work too: who is not ready may do it. After-call work is broken off for it."""
 BY_HIMSELF = OfferReason(
-    text=Label(zh="坐席外呼", en="called out by the agent"), parts=(ReasonPart(name="call_out", value="true"),)
+    text=Label(zh="坐席外呼", en="called out by the agent"), parts=(ReasonPart(name=CALL_OUT, value="true"),)
 )
 
 

@@ -9,7 +9,15 @@ from datetime import datetime
 from callcenter.acd.picture import Picture
 from callcenter.app.floor import Touched
 from callcenter.app.views import AgentTodayView
-from callcenter.domain.events import AgentStateChanged, Event, OfferEnded, TalkEnded
+from callcenter.domain.events import (
+    AgentStateChanged,
+    Event,
+    InteractionConnected,
+    InteractionTransferred,
+    OfferEnded,
+    OfferMade,
+    TalkEnded,
+)
 from callcenter.domain.ids import AgentId
 from callcenter.metrics import agent_day
 
@@ -52,6 +60,9 @@ class AgentFigures:
             offers=figures.offers,
             missed=figures.rona,
             rejected=figures.rejected,
+            transferred=figures.transferred,
+            calls_out=figures.calls_out,
+            calls_out_reached=figures.calls_out_reached,
             talk_seconds=float(round(figures.talk.total_seconds())),
             hold_seconds=float(round(figures.hold.total_seconds())),
             wrap_up_seconds=float(round(figures.wrap_up.total_seconds())),
@@ -61,13 +72,18 @@ class AgentFigures:
         )
 
     def _fold(self, event: Event) -> None:
-        if not isinstance(event, AgentStateChanged | OfferEnded | TalkEnded) or event.agent_id is None:
-            return
+        match event:
+            case OfferMade():
+                agent_id = event.offer.agent_id
+            case AgentStateChanged() | OfferEnded() | TalkEnded() | InteractionConnected() | InteractionTransferred():
+                agent_id = event.agent_id
+            case _:
+                return
         self._turn_the_day()
-        day = self._days.get(event.agent_id)
+        day = self._days.get(agent_id)
         if day is None:
-            day = agent_day.begin_day(event.agent_id, self._begun)
-        self._days[event.agent_id] = agent_day.fold(day, event)
+            day = agent_day.begin_day(agent_id, self._begun)
+        self._days[agent_id] = agent_day.fold(day, event)
 
     def _turn_the_day(self) -> None:
         begins = self._day_begins()

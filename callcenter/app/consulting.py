@@ -227,6 +227,12 @@ class Consulting:
         session = self._sessions.get(consultation_id)
         if session is not None:
             self._finish(session, session.wanted_end or end)
+            return
+        # He hung up as the caller was handed over to him: no talk with the caller ends the one in which he was asked.
+        offer_id = asking_offer(consultation_id)
+        for agent in list(self._floor.picture.agents.values()):
+            if agent.offer_id == offer_id:
+                self._tell(cmd.EndAsking(agent_id=agent.agent_id, offer_id=offer_id))
 
     async def found(self, consultations: Sequence[FoundConsultation]) -> None:
         """Who asked before this server came is shown again; whose end nobody saw has one now."""

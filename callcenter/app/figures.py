@@ -103,6 +103,7 @@ class DayFigures:
             abandoned=figures.abandoned,
             service_level=figures.service_level,
             asa_seconds=_seconds(figures.asa),
+            transferred=figures.transferred,
         )
 
     def half_hour(self, queue_id: QueueId) -> HalfHourView:

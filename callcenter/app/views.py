@@ -52,6 +52,9 @@ class AgentTodayView:
     offers: int = 0
     missed: int = 0
     rejected: int = 0
+    transferred: int = 0
+    calls_out: int = 0
+    calls_out_reached: int = 0
     talk_seconds: float = 0.0
     hold_seconds: float = 0.0
     wrap_up_seconds: float = 0.0
@@ -236,6 +239,8 @@ class TodayView:
     abandoned: int
     service_level: float | None
     asa_seconds: float | None
+    transferred: int = 0
+    """Talks out of which an agent sent the contact on; of `answered`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from callcenter.asterisk.caller_channel import AgiCallerChannel, question_of
 from callcenter.asterisk.channel_list import STATUS_VARIABLES
 from callcenter.asterisk.errors import AgiHangup, AmiActionFailed, AmiError, AsteriskSetupError
 from callcenter.asterisk.fastagi import FastAgiConfig, FastAgiServer
+from callcenter.asterisk.hangup_watch import HangupWatch
 from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.internal_lines import InternalLines
 from callcenter.asterisk.monitor_lines import MonitorLines
@@ -118,6 +119,7 @@ class Bridge:
         )
         self._client = AmiClient(config.ami, self._put, self._put)
         self._translator = Translator(read_ani)
+        self._hangups = HangupWatch()
         self._agi = FastAgiServer(config.fastagi)
         self._whole = False
         self._trusted = False
@@ -266,6 +268,7 @@ class Bridge:
                         await self._take_over(floor, memory)
                 case AmiState(phase=AmiPhase.DISCONNECTED, error=error):
                     self._whole = self._trusted = self._failed = False
+                    self._hangups.forget()
                     self._refused = None
                     self._last_error = str(error) if error is not None else "the connection went"
                     await self._tell(floor, [cmd.StopRouting()])
@@ -285,12 +288,19 @@ class Bridge:
         heard = [*self.monitor_lines.hear(event, now), *self.transfer_lines.hear(event)]
         reports = [*heard, *self._translator.handle(event, now)]
         self.rejoin_lines.hear(event)
+        self._hangups.hear(event, now)
         self.internal_lines.hear(event)
         self._end_orphans()
         return reports
 
     def _end_orphans(self) -> None:
         for leg_id in self._translator.take_orphans():
+            self.telephony.hang_up(leg_id)
+
+    def _end_lost(self) -> None:
+        """A channel that was just being pulled into a bridge may have lost that its phone hung up."""
+        for leg_id in self._hangups.overdue(self._clock.now()):
+            log.warning("hang_up_was_lost", leg_id=leg_id)
             self.telephony.hang_up(leg_id)
 
     def _phone_report(self, event: AmiEvent) -> list[Message]:
@@ -393,4 +403,5 @@ class Bridge:
                     )
                 except AmiError as error:
                     log.warning("heartbeat_failed", code=error.code, error=str(error))
+                self._end_lost()
             await asyncio.sleep(self._config.heartbeat_interval.total_seconds())

@@ -8,6 +8,9 @@ from enum import StrEnum
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.labels import Label
 
+CALL_OUT = "call_out"
+"""The part of an offer's reason that says that the agent calls out by himself."""
+
 
 class OfferOutcome(StrEnum):
     """How an offer ended; every offer ends exactly once."""

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState
-from callcenter.domain.ids import AgentId
-from callcenter.domain.offers import OfferOutcome
+from callcenter.domain.ids import AgentId, InteractionId
+from callcenter.domain.offers import CALL_OUT, OfferOutcome
 
 _ZERO = timedelta()
 
@@ -32,6 +32,11 @@ class AgentDay:
     rona: int = 0
     rejected: int = 0
     handled: int = 0
+    transferred: int = 0
+    calls_out: int = 0
+    calls_out_reached: int = 0
+    out: frozenset[InteractionId] = frozenset()
+    """His calls out that have neither been a talk nor ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,11 @@ class AgentFigures:
     not_ready_by_reason: Mapping[str, timedelta]
     occupancy: float | None
     handled: int
+    transferred: int
+    transfer_rate: float | None
+    calls_out: int
+    calls_out_reached: int
+    reach_rate: float | None
     offers: int
     rona: int
     rejected: int
@@ -78,6 +88,19 @@ def fold(state: AgentDay, event: ev.Event) -> AgentDay:
             # The first event tells which state the day began in.
             closed = _close(state if state.state is not None else replace(state, state=event.old), event.at)
             return replace(closed, state=event.new, since=max(event.at, state.since), reason=event.reason or "")
+        case ev.OfferMade() if event.offer.agent_id == state.agent_id and event.at >= state.start:
+            if not any(part.name == CALL_OUT for part in event.offer.reason.parts):
+                return state
+            return replace(state, calls_out=state.calls_out + 1, out=state.out | {event.interaction_id})
+        case ev.InteractionConnected(agent_id=state.agent_id) if event.interaction_id in state.out:
+            # His own phone's offer ends with it.
+            return replace(state, calls_out_reached=state.calls_out_reached + 1, out=state.out - {event.interaction_id})
+        case ev.InteractionTransferred(agent_id=state.agent_id) if event.at >= state.start:
+            return replace(state, transferred=state.transferred + 1)
+        case ev.OfferEnded(agent_id=state.agent_id) if event.interaction_id in state.out:
+            # His own call out is no offer that he can miss.
+            is_over = event.outcome is not OfferOutcome.ANSWERED
+            return replace(state, out=state.out - {event.interaction_id}) if is_over else state
         case ev.OfferEnded(agent_id=state.agent_id) if event.at >= state.start:
             return replace(
                 state,
@@ -113,6 +136,11 @@ def figures(state: AgentDay, now: datetime) -> AgentFigures:
         not_ready_by_reason=closed.not_ready_by_reason,
         occupancy=busy / (busy + ready) if busy + ready else None,
         handled=state.handled,
+        transferred=state.transferred,
+        transfer_rate=state.transferred / state.handled if state.handled else None,
+        calls_out=state.calls_out,
+        calls_out_reached=state.calls_out_reached,
+        reach_rate=state.calls_out_reached / state.calls_out if state.calls_out else None,
         offers=state.offers,
         rona=state.rona,
         rejected=state.rejected,

@@ -27,6 +27,8 @@ class Talk:
 
     agent_id: AgentId
     since: datetime
+    sent_on: bool = False
+    """The agent has transferred the contact out of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class QueueDay:
     left_otherwise: int = 0
     answer_wait_total: timedelta = _ZERO
     answer_wait_longest: timedelta = _ZERO
+    transferred: int = 0
     handled: int = 0
     handle_total: timedelta = _ZERO
     waiting: Mapping[InteractionId, datetime] = field(default_factory=dict)
@@ -75,10 +78,12 @@ class QueueFigures:
     abandoned: int
     abandoned_short: int
     left_otherwise: int
+    transferred: int
     waiting: int
     handled: int
     service_level: float | None
     abandon_rate: float | None
+    transfer_rate: float | None
     asa: timedelta | None
     aht: timedelta | None
     longest_answered_wait: timedelta | None
@@ -107,6 +112,8 @@ def fold(state: QueueDay, event: ev.Event) -> QueueDay:
             return _queued(state, event)
         case ev.InteractionConnected():
             return _connected(state, event)
+        case ev.InteractionTransferred():
+            return _transferred(state, event)
         case ev.TalkEnded():
             return _talk_ended(state, event.interaction_id, event.at)
         case ev.InteractionEnded():
@@ -126,6 +133,7 @@ def figures(state: QueueDay) -> QueueFigures:
         abandoned=state.abandoned,
         abandoned_short=state.abandoned_short,
         left_otherwise=state.left_otherwise,
+        transferred=state.transferred,
         waiting=len(state.waiting),
         handled=state.handled,
         service_level=service_level(
@@ -134,6 +142,7 @@ def figures(state: QueueDay) -> QueueFigures:
             abandoned_short=state.abandoned_short,
         ),
         abandon_rate=state.abandoned / state.offered if state.offered else None,
+        transfer_rate=state.transferred / state.answered if state.answered else None,
         asa=state.answer_wait_total / state.answered if state.answered else None,
         aht=state.handle_total / state.handled if state.handled else None,
         longest_answered_wait=state.answer_wait_longest if state.answered else None,
@@ -166,6 +175,14 @@ def _connected(state: QueueDay, event: ev.InteractionConnected) -> QueueDay:
         answer_wait_total=state.answer_wait_total + wait,
         answer_wait_longest=max(state.answer_wait_longest, wait),
     )
+
+
+def _transferred(state: QueueDay, event: ev.InteractionTransferred) -> QueueDay:
+    talk = state.talking.get(event.interaction_id)
+    if talk is None or talk.sent_on or talk.agent_id != event.agent_id:
+        return state
+    talking = {**state.talking, event.interaction_id: replace(talk, sent_on=True)}
+    return replace(state, talking=talking, transferred=state.transferred + 1)
 
 
 def _talk_ended(state: QueueDay, interaction_id: InteractionId, at: datetime) -> QueueDay:

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState
-from callcenter.domain.ids import AgentId, InteractionId, OfferId
-from callcenter.domain.offers import OfferOutcome
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, TransferId
+from callcenter.domain.labels import Label
+from callcenter.domain.offers import CALL_OUT, Offer, OfferOutcome, OfferReason, ReasonPart
+from callcenter.domain.transfers import TargetKind, TransferTarget
 from callcenter.metrics.agent_day import AgentDay, begin_day, figures, fold, fold_all
 from tests.simulation.floor import seconds
 
@@ -146,3 +148,61 @@ def test_a_colleague_on_the_phone_is_time_of_its_own_and_no_occupancy() -> None:
     assert read.signed_in == seconds(150)
     assert read.occupancy == pytest.approx(40 / 80)
     assert (read.handled, read.offers) == (0, 0)
+
+
+def offer_made(name: str, when: float, *parts: ReasonPart) -> ev.OfferMade:
+    offer = Offer(
+        offer_id=OfferId(f"o-{name}"),
+        interaction_id=InteractionId(name),
+        agent_id=ANNA,
+        queue_id=QueueId("sales"),
+        made_at=at(when),
+        reason=OfferReason(text=Label(zh="x", en="x"), parts=parts),
+    )
+    return ev.OfferMade(interaction_id=InteractionId(name), at=at(when), offer=offer)
+
+
+def ended(name: str, outcome: OfferOutcome, when: float) -> ev.OfferEnded:
+    return ev.OfferEnded(
+        interaction_id=InteractionId(name), at=at(when), offer_id=OfferId(f"o-{name}"), agent_id=ANNA, outcome=outcome
+    )
+
+
+def connected(name: str, when: float) -> ev.InteractionConnected:
+    return ev.InteractionConnected(
+        interaction_id=InteractionId(name), at=at(when), agent_id=ANNA, offer_id=OfferId(f"o-{name}"), queue_id=None
+    )
+
+
+def test_calls_out_are_counted_and_are_no_offers_that_can_be_missed() -> None:
+    by_himself = ReasonPart(name=CALL_OUT, value="true")
+    events: list[ev.Event] = [
+        offer_made("out1", 0, by_himself),
+        ended("out1", OfferOutcome.ANSWERED, 5),
+        connected("out1", 5),
+        offer_made("out2", 20, by_himself),
+        ended("out2", OfferOutcome.RONA, 50),
+        offer_made("c1", 60),
+        ended("c1", OfferOutcome.ANSWERED, 65),
+        connected("c1", 65),
+        offer_made("c2", 80),
+        ended("c2", OfferOutcome.RONA, 90),
+    ]
+    read = figures(fold_all(day(), events), at(100))
+    assert (read.calls_out, read.calls_out_reached, read.reach_rate) == (2, 1, 0.5)
+    assert (read.offers, read.rona) == (2, 1)
+
+
+def test_what_he_sends_on_is_a_share_of_what_he_handled() -> None:
+    transfer = ev.InteractionTransferred(
+        interaction_id=InteractionId("c1"),
+        at=at(50),
+        transfer_id=TransferId("t1"),
+        agent_id=ANNA,
+        offer_id=OfferId("o1"),
+        target=TransferTarget(kind=TargetKind.QUEUE, target="support"),
+        note="",
+        consulted=False,
+    )
+    read = figures(fold_all(day(), [transfer, talk_ended(51), talk_ended(90)]), at(100))
+    assert (read.transferred, read.transfer_rate) == (1, 0.5)

@@ -11,8 +11,9 @@ from callcenter.acd.steps import Output
 from callcenter.domain import events as ev
 from callcenter.domain.actions import Action
 from callcenter.domain.agents import AgentState
-from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId, TransferId
 from callcenter.domain.offers import OfferCause
+from callcenter.domain.transfers import TargetKind, TransferTarget
 from callcenter.metrics.queue_day import QueueDay, begin_day, figures, fold, fold_all
 from callcenter.metrics.service_level import service_level
 from tests.simulation.floor import Floor, seconds
@@ -152,6 +153,22 @@ def test_who_entered_before_midnight_belongs_to_yesterday() -> None:
         talk_ended("c1", 0),
     ]
     assert fold_all(day(), late) == day()
+
+
+def test_a_talk_that_was_sent_on_counts_once_and_the_rate_is_of_the_answered() -> None:
+    def sent(name: str, when: float) -> ev.InteractionTransferred:
+        return ev.InteractionTransferred(
+            interaction_id=InteractionId(name),
+            at=at(when),
+            transfer_id=TransferId(f"t-{name}-{when}"),
+            agent_id=AgentId("anna"),
+            offer_id=OfferId(f"o-{name}"),
+            target=TransferTarget(kind=TargetKind.AGENT, target="bo"),
+        )
+
+    told: list[ev.Event] = [queued("c1", 0), connected("c1", 10), sent("c1", 20), sent("c1", 20), talk_ended("c1", 21)]
+    state = fold_all(day(), [*told, sent("c1", 30), queued("c2", 0), connected("c2", 40), sent("elsewhere", 41)])
+    assert (state.transferred, figures(state).transfer_rate) == (1, 0.5)
 
 
 def test_another_threshold_counts_from_its_change_on() -> None:

@@ -74,6 +74,10 @@ export interface components {
         /** @description An agent's figures since midnight, up to the moment his present state began (`since`); docs/metrics.md. */
         AgentTodayView: {
             /** @default 0 */
+            calls_out: number;
+            /** @default 0 */
+            calls_out_reached: number;
+            /** @default 0 */
             handled: number;
             /** @default 0 */
             hold_seconds: number;
@@ -91,6 +95,8 @@ export interface components {
             rejected: number;
             /** @default 0 */
             talk_seconds: number;
+            /** @default 0 */
+            transferred: number;
             /** @default 0 */
             wrap_up_seconds: number;
         };
@@ -135,6 +141,8 @@ export interface components {
             state: string;
             /**
              * @default {
+             *       "calls_out": 0,
+             *       "calls_out_reached": 0,
              *       "handled": 0,
              *       "hold_seconds": 0,
              *       "internal_seconds": 0,
@@ -144,6 +152,7 @@ export interface components {
              *       "ready_seconds": 0,
              *       "rejected": 0,
              *       "talk_seconds": 0,
+             *       "transferred": 0,
              *       "wrap_up_seconds": 0
              *     }
              */
@@ -3106,6 +3115,8 @@ export interface components {
             asa_seconds: number | null;
             offered: number;
             service_level: number | null;
+            /** @default 0 */
+            transferred: number;
         };
         /** @description Repeat purchases of all from the beginning to this day. */
         TrackedDay: {

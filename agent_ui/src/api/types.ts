@@ -209,6 +209,8 @@ export interface components {
         abandoned: number
         service_level: number | null
         asa_seconds: number | null
+        /** Talks out of which an agent sent the contact on; of `answered`. */
+        transferred: number
       }
       service_level_threshold_seconds: number
       expected_low_seconds: number | null

@@ -9,7 +9,7 @@ export function rowOf(part: Partial<QueueRow> = {}): QueueRow {
     longest_wait_since: null,
     expected_wait_seconds: null,
     agents: { ready: 0, not_ready: 0, offered: 0, talking: 0, hold: 0, wrap_up: 0, internal_call: 0 },
-    today: { offered: 0, answered: 0, abandoned: 0, service_level: null, asa_seconds: null },
+    today: { offered: 0, answered: 0, abandoned: 0, service_level: null, asa_seconds: null, transferred: 0 },
     service_level_threshold_seconds: 20,
     expected_low_seconds: null,
     expected_high_seconds: null,

@@ -75,7 +75,7 @@ export function agentOf(part: Partial<Agent> = {}): Agent {
     queue_ids: [],
     queue_id: null,
     customer_name: null,
-    today: { handled: 0, offers: 0, missed: 0, rejected: 0, talk_seconds: 0, hold_seconds: 0, wrap_up_seconds: 0, ready_seconds: 0, not_ready_seconds: 0, internal_seconds: 0 },
+    today: { handled: 0, offers: 0, missed: 0, rejected: 0, talk_seconds: 0, hold_seconds: 0, wrap_up_seconds: 0, ready_seconds: 0, not_ready_seconds: 0, internal_seconds: 0, transferred: 0, calls_out: 0, calls_out_reached: 0 },
     ...part,
   }
 }

@@ -14,6 +14,9 @@ const TODAY = {
   ready_seconds: 220,
   not_ready_seconds: 999,
   internal_seconds: 0,
+  transferred: 1,
+  calls_out: 2,
+  calls_out_reached: 1,
 }
 
 it('counts the present state on and works out occupancy and handle time by their formulas', () => {
@@ -21,6 +24,7 @@ it('counts the present state on and works out occupancy and handle time by their
   expect(figures.talkSeconds).toBe(620)
   expect(figures.occupancy).toBeCloseTo(800 / 1020, 6)
   expect(figures.handleSeconds).toBe(200)
+  expect([figures.transferRate, figures.callsOutReached]).toEqual([0.25, 1])
 })
 
 it('says nothing where there is nothing to divide by, and never counts backwards', () => {

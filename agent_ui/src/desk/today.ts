@@ -8,6 +8,10 @@ export interface TodayFigures {
   readonly wrapUpSeconds: number
   /** With colleagues on the phone; no part of the occupancy. */
   readonly internalSeconds: number
+  /** transferred / handled; null before the first call. */
+  readonly transferRate: number | null
+  readonly callsOut: number
+  readonly callsOutReached: number
   /** (talk + hold + wrap-up) / (the same + ready); null before there is any of it. */
   readonly occupancy: number | null
   /** (talk + hold + wrap-up) / handled; null before the first. */
@@ -28,6 +32,9 @@ export function todayOf(agent: Pick<Agent, 'today' | 'state' | 'since'>, nowMs: 
     talkSeconds,
     holdSeconds,
     wrapUpSeconds,
+    transferRate: agent.today.handled > 0 ? agent.today.transferred / agent.today.handled : null,
+    callsOut: agent.today.calls_out,
+    callsOutReached: agent.today.calls_out_reached,
     internalSeconds: during('internal_call', agent.today.internal_seconds),
     occupancy: busy + readySeconds > 0 ? busy / (busy + readySeconds) : null,
     handleSeconds: agent.today.handled > 0 ? busy / agent.today.handled : null,

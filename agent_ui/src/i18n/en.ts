@@ -347,6 +347,7 @@ export const en = {
     agentsOf: { ready: 'ready', offered: 'ringing', talking: 'talking', wrap_up: 'wrap-up', not_ready: 'not ready' },
     onHold: '{count} on hold',
     internalCalls: '{count} in internal calls',
+    transferred: '{share} sent on',
     today: 'Today',
     offered: 'Offered',
     answered: 'Answered',

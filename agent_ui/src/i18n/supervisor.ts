@@ -6,6 +6,7 @@ export const en = {
   lineLevel: 'Service level of each half hour in the last hour, now {now}',
   withinSeconds: '{seconds} s',
   formula: {
+    transferred: 'Sent on: talks out of which an agent transferred the contact / answered',
     waiting: 'Waiting: everybody in the queue now, callbacks that keep their place included. Opens the list.',
     longest: 'Longest wait: now minus the earliest entry of those who wait. Opens the list.',
     expected: 'Expected wait of somebody who came now. Below it the range in which 8 of 10 are answered.',
@@ -114,6 +115,7 @@ export const zh: typeof en = {
   lineLevel: '近一小时内每半小时的服务水平，现在 {now}',
   withinSeconds: '{seconds} 秒',
   formula: {
+    transferred: '转出：坐席转出的通话 / 已接听',
     waiting: '等待：当前队列中的所有人，包括保留位置的回呼。点击查看名单。',
     longest: '最长等待：当前时间减去最早进入者的时间。点击查看名单。',
     expected: '现在进入者的预计等待。下方为十人中八人得到接听的范围。',

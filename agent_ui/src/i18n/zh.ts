@@ -339,6 +339,7 @@ export const zh: Messages = {
     agentsOf: { ready: '就绪', offered: '振铃', talking: '通话', wrap_up: '话后', not_ready: '未就绪' },
     onHold: '{count} 位保持',
     internalCalls: '内部通话 {count}',
+    transferred: '转出 {share}',
     today: '今日',
     offered: '来电',
     answered: '接听',
