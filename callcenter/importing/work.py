@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, faults_of, file_of
 from callcenter.crm.import_columns import RecordKind
+from callcenter.crm.import_reasons import reason_zh
 from callcenter.crm.import_rows import RowFault, RowReader
 from callcenter.domain.errors import CallcenterError, NotFound
 from callcenter.importing.reading import BadRow, Batch, Reading, cells_of, read_ahead, ready_of, terms_of
@@ -41,7 +42,7 @@ PROGRESS_BATCHES: Final = 20
 TRIES: Final = 30
 PAUSE_SECONDS: Final = 2.0
 REFUSED_TIMES: Final = 5
-FAULT_COLUMNS: Final = ("row", "column", "value", "reason", "wanted")
+FAULT_COLUMNS: Final = ("row", "column", "value", "reason", "wanted", "原因")
 
 
 class ImportBusy(CallcenterError):
@@ -257,6 +258,7 @@ class _Work:
                     "; ".join(one.value for one in faults),
                     "; ".join(f"{one.column}: {one.wrong}" for one in faults),
                     "; ".join(one.wanted for one in faults),
+                    "；".join(f"{one.column}：{reason_zh(one)}" for one in faults),
                     *(plain(cell) for cell in cells),
                 ]
             )

@@ -11,6 +11,8 @@ from starlette.responses import FileResponse, Response
 from callcenter.app.imports import ImportRecord, ImportState, Preview
 from callcenter.app.permissions import Action
 from callcenter.crm.import_columns import ColumnMapping, RecordKind
+from callcenter.crm.import_reasons import reason_zh
+from callcenter.domain.labels import Label
 from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
@@ -114,6 +116,8 @@ class FaultView:
     code: str
     wrong: str
     wanted: str
+    reason: Label
+    """What is wrong in both languages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +262,13 @@ def _preview(found: Preview, now: datetime) -> PreviewView:
         fields=tuple(FieldView(name=name, label=labels.get(name)) for name in found.fields),
         faults=tuple(
             FaultView(
-                row=one.row, column=one.column, value=one.value, code=one.code, wrong=one.wrong, wanted=one.wanted
+                row=one.row,
+                column=one.column,
+                value=one.value,
+                code=one.code,
+                wrong=one.wrong,
+                wanted=one.wanted,
+                reason=Label(zh=reason_zh(one), en=one.wrong),
             )
             for one in found.faults
         ),

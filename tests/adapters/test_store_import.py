@@ -143,7 +143,7 @@ async def test_one_bad_row_keeps_no_other_out_and_says_why(database: Database, t
     ended = await taken_in(database, tmp_path, [HEADER, *many], rows=6)
     assert ended.counts == ImportCounts(made=16, bad=4)
     told = bad_rows(tmp_path)
-    assert told[0] == ["row", "column", "value", "reason", "wanted", *HEADER]
+    assert told[0] == ["row", "column", "value", "reason", "wanted", "原因", *HEADER]
     assert [(row[0], row[1]) for row in told[1:]] == [
         ("9", "姓名; 手机号"),
         ("13", "编号"),
@@ -154,7 +154,8 @@ async def test_one_bad_row_keeps_no_other_out_and_says_why(database: Database, t
     assert "stands in row 5 already" in told[2][3]
     assert "the row has no name" in told[3][3]
     # What was in the file stands there again, and is no formula.
-    assert told[4][6] == "'=cmd()"
+    assert told[4][7] == "'=cmd()"
+    assert told[2][5] == "编号：与第 5 行重复"
     assert ended.faults_bytes == faults_of(tmp_path, "i1").stat().st_size
 
 

@@ -435,6 +435,7 @@ export interface components {
         callcenter__web__imports__FaultView: {
             code: string;
             column: string;
+            reason: components["schemas"]["Label"];
             row: number;
             value: string;
             wanted: string;

@@ -48,6 +48,7 @@ export interface Fault {
   readonly value: string
   readonly wrong: string
   readonly wanted: string
+  readonly reason: Label
 }
 
 export interface Preview {
