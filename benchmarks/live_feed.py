@@ -34,7 +34,7 @@ QUEUES = 20
 SENT = re.compile(rb'"sent_ns":(\d+)')
 START_LIMIT_SECONDS = 60.0
 CONNECTING_AT_ONCE = 50
-TEXT_FRAME, CLOSE_FRAME = 0x81, 0x88
+TEXT_FRAME, PING_FRAME, PONG_FRAME = 0x81, 0x89, 0x8A
 
 
 # ---- the server's process
@@ -141,13 +141,13 @@ class Client(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _write(self, payload: bytes) -> None:
+    def _write(self, payload: bytes, kind: int = TEXT_FRAME) -> None:
         # A mask of zeros is a mask.
         if self._transport is not None:
-            self._transport.write(bytes([TEXT_FRAME, 0x80 | len(payload)]) + bytes(4) + payload)
+            self._transport.write(bytes([kind, 0x80 | len(payload)]) + bytes(4) + payload)
 
     def _frame(self) -> bytes | None:
-        """The next whole text; pings and the like are passed over: nothing is answered within a minute."""
+        """The next whole text; a ping is answered, for the server cuts who is silent, and all else is empty."""
         rest = self._rest
         if len(rest) < 2:
             return None
@@ -163,6 +163,8 @@ class Client(asyncio.Protocol):
         if len(rest) < start + length:
             return None
         self._rest = rest[start + length :]
+        if rest[0] == PING_FRAME:
+            self._write(rest[start : start + length], PONG_FRAME)
         return rest[start : start + length] if rest[0] == TEXT_FRAME else b""
 
 

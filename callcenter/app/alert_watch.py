@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from callcenter.app.alert_readings import Today, TrunkStates, WatchedFloor, readings
-from callcenter.app.alerts import Alert, AlertBook
+from callcenter.app.alerts import Alert, AlertBook, AlertSight, Verdict
 from callcenter.app.feed import ALERTS
 from callcenter.app.ports import Clock
 from callcenter.app.screens import FeedPort
@@ -20,7 +20,7 @@ from callcenter.domain.alerts import WITH_THRESHOLD, AlertKind, AlertRule, Subje
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, QueueId
 from callcenter.domain.labels import Label
-from callcenter.metrics.alerts import QUIET, RAISED, AlertChange, AlertPhase, step
+from callcenter.metrics.alerts import QUIET, RAISED, AlertChange, AlertPhase, is_bad, is_good, step
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,9 @@ KEPT: Final = timedelta(days=90)
 
 Place = tuple[str, Subject]
 """A rule's id and what it watches."""
+
+
+_WORST_FIRST: Final = (Verdict.BAD, Verdict.BETWEEN, Verdict.UNKNOWN, Verdict.GOOD)
 
 
 class AlertWatch:
@@ -105,6 +108,26 @@ class AlertWatch:
             self._open[place] = alert
             self._show(alert)
         return alert
+
+    async def look(self, rule: AlertRule) -> tuple[AlertSight, ...]:
+        """What a rule, in force or not, sees now; the worst first. Nothing is raised by it."""
+        trunks: TrunkStates = {}
+        if rule.kind is AlertKind.TRUNK_DOWN:
+            try:
+                trunks = await self._ask_trunks()
+            except (CallcenterError, TimeoutError):
+                trunks = dict.fromkeys(self._trunks)
+        seen = [
+            AlertSight(
+                subject_kind=about.kind,
+                subject=about.name,
+                subject_label=self._label_of(about),
+                value=value,
+                verdict=_verdict(rule, value),
+            )
+            for about, value in readings(rule, self._floor.picture, self._today, trunks, self._clock.now())
+        ]
+        return tuple(sorted(seen, key=lambda one: (_WORST_FIRST.index(one.verdict), one.subject)))
 
     async def _refresh(self, now: datetime) -> None:
         if self._open is None:
@@ -183,3 +206,11 @@ class AlertWatch:
                 return Label(zh=name, en=name)
             case SubjectKind.TRUNK:
                 return Label(zh=about.name, en=about.name)
+
+
+def _verdict(rule: AlertRule, value: float | None) -> Verdict:
+    if value is None:
+        return Verdict.UNKNOWN
+    if is_bad(rule, value):
+        return Verdict.BAD
+    return Verdict.GOOD if is_good(rule, value) else Verdict.BETWEEN

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from callcenter.domain.alerts import AlertKind, AlertRule, Subject, SubjectKind
@@ -36,6 +37,27 @@ class Alert:
     def about(self) -> Subject:
         """What it is about."""
         return Subject(kind=self.subject_kind, name=self.subject)
+
+
+class Verdict(StrEnum):
+    """What a rule makes of a reading."""
+
+    BAD = "bad"
+    BETWEEN = "between"
+    """Not beyond the threshold, nor on its good side by the margin: nothing changes."""
+    GOOD = "good"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSight:
+    """What a rule looks at and what it makes of it; `value` is None where nothing can be read."""
+
+    subject_kind: SubjectKind
+    subject: str
+    subject_label: Label
+    value: float | None
+    verdict: Verdict
 
 
 class AlertBook(Protocol):

@@ -18,7 +18,7 @@ from callcenter.app.business_form_privacy import CONNECTORS, PRIVACY, RETENTION,
 from callcenter.app.business_form_queue import queue_form
 from callcenter.app.business_tables import Table, usual_agent_table
 from callcenter.domain.agents import NotReadyReason, PhoneKind
-from callcenter.domain.alerts import AlertKind, AlertTarget
+from callcenter.domain.alerts import OF_QUEUES, WITH_THRESHOLD, AlertKind, AlertTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,23 +175,39 @@ _HOURS: Final = (
         ),
     ),
 )
+_WITH_THRESHOLD: Final = tuple(kind for kind in AlertKind if kind in WITH_THRESHOLD)
 _ALERTS: Final = (
     _LABEL,
     Field(
         name="kind",
         kind=FieldKind.CHOICE,
         group=_Groups.MAIN,
-        label=words("看什么", "What is watched"),
-        help=words("什么情况下告警。", "Of what it is an alert."),
+        label=words("什么情况下告警", "An alert when"),
+        help=words("下面的试看会说明此刻谁会触发。", "The preview beside it says of what it would be raised now."),
         needed=True,
         choices=(
-            Choice(value=AlertKind.WAITING, label=words("等待人数", "callers waiting")),
-            Choice(value=AlertKind.LONGEST_WAIT, label=words("最长等待（秒）", "longest wait (seconds)")),
-            Choice(value=AlertKind.SERVICE_LEVEL, label=words("服务水平低于（%）", "service level below (%)")),
-            Choice(value=AlertKind.NOBODY_READY, label=words("无人就绪", "nobody ready")),
-            Choice(value=AlertKind.NOBODY_SERVES, label=words("无人在岗", "nobody at work")),
-            Choice(value=AlertKind.TRUNK_DOWN, label=words("中继不通", "a trunk is down")),
-            Choice(value=AlertKind.MISSED_OFFERS, label=words("连续漏接", "misses in a row")),
+            Choice(value=AlertKind.WAITING, label=words("等待人数多于阈值", "more callers wait than the threshold")),
+            Choice(
+                value=AlertKind.LONGEST_WAIT,
+                label=words("最长等待超过阈值（秒）", "one has waited longer than the threshold (seconds)"),
+            ),
+            Choice(
+                value=AlertKind.SERVICE_LEVEL,
+                label=words("今日服务水平低于阈值（%）", "today's service level is below the threshold (%)"),
+            ),
+            Choice(
+                value=AlertKind.NOBODY_READY,
+                label=words("无人就绪（通话中不算）", "nobody is ready (a talk is not ready)"),
+            ),
+            Choice(value=AlertKind.NOBODY_SERVES, label=words("无人在岗（通话中算）", "nobody is at work (a talk is)")),
+            Choice(
+                value=AlertKind.TRUNK_DOWN,
+                label=words("呼出中继没有应答", "a trunk that is called out over does not answer"),
+            ),
+            Choice(
+                value=AlertKind.MISSED_OFFERS,
+                label=words("坐席连续漏接达到阈值次", "an agent has missed as many offers in a row as the threshold"),
+            ),
         ),
     ),
     Field(
@@ -200,6 +216,8 @@ _ALERTS: Final = (
         group=_Groups.MAIN,
         label=words("队列", "Queue"),
         help=words("只看这一个队列；留空则每个队列各看各的。", "This one alone; empty: every queue by itself."),
+        governed_by="kind",
+        governing=tuple(kind for kind in AlertKind if kind in OF_QUEUES),
     ),
     Field(
         name="threshold",
@@ -207,11 +225,13 @@ _ALERTS: Final = (
         group=_Groups.MAIN,
         label=words("阈值", "Threshold"),
         help=words(
-            "达到即告警（服务水平为低于）；无人就绪和中继不通没有阈值。",
-            "From here on it is an alert (a service level: below); nobody ready and trunks have none.",
+            "人数和秒数：多于它才告警；服务水平：低于它；连续漏接：达到它。",
+            "Callers and seconds: more than this. A service level: below it. Misses in a row: this many.",
         ),
         low=0,
         high=A_DAY_SECONDS,
+        governed_by="kind",
+        governing=_WITH_THRESHOLD,
     ),
     Field(
         name="margin",
@@ -224,6 +244,8 @@ _ALERTS: Final = (
         ),
         low=0,
         high=A_DAY_SECONDS,
+        governed_by="kind",
+        governing=_WITH_THRESHOLD,
     ),
     Field(
         name="for_seconds",
@@ -242,7 +264,7 @@ _ALERTS: Final = (
         label=words("通知谁", "Who is told"),
         help=words("都不选等于全部。", "None chosen: all of them."),
         choices=(
-            Choice(value=AlertTarget.BOARD, label=words("看板", "the boards")),
+            Choice(value=AlertTarget.BOARD, label=words("看板和浏览器通知", "boards and browser notices")),
             Choice(value=AlertTarget.HOOK, label=words("Web 钩子", "web hooks")),
         ),
     ),

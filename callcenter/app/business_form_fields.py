@@ -93,3 +93,7 @@ class Field:
     usual: Value | None = None
     """What counts where the field is left out; None: nothing does."""
     choices: tuple[Choice, ...] = ()
+    governed_by: str = ""
+    """The choice that says whether the field means anything; empty: it always does."""
+    governing: tuple[str, ...] = ()
+    """With which values of that choice it does."""

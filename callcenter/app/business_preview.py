@@ -17,6 +17,7 @@ from callcenter.app.business_items import QueueEntry
 from callcenter.app.business_tables import seconds
 from callcenter.app.opening_hours import opening_hours
 from callcenter.app.ports import Clock
+from callcenter.domain.alerts import AlertRule
 from callcenter.domain.callers import CallerTraits
 from callcenter.domain.errors import NotFound
 from callcenter.domain.hours import OpeningHours
@@ -111,6 +112,11 @@ class BusinessPreview:
         found = who_would_serve(picture, entry.config, asked, now)
         known = picture.queues.get(queue_id)
         return _view(found, entry, hours, question.at or now, closed_by=known.config.closed_by if known else "")
+
+
+def drafted_alert(alert_id: str, document: Mapping[str, Json]) -> AlertRule:
+    """The rule that a form would make; raises `BusinessFaulty`."""
+    return ItemFile(Part.ALERTS, alert_id, document).business.alerts[alert_id]
 
 
 def _drafted(queue_id: QueueId, document: Mapping[str, Json]) -> QueueEntry:

@@ -10,12 +10,13 @@ from fastapi import Depends, Header, Path, Query
 from pydantic import Field, JsonValue, StringConstraints
 from starlette.responses import Response
 
+from callcenter.app.alerts import AlertSight
 from callcenter.app.business import Change, ChangeKind, ConfigurationVersion, Part
 from callcenter.app.business_book import Applied, Item
 from callcenter.app.business_file import FILE_MAX_CHARACTERS
 from callcenter.app.business_form import Form, forms
 from callcenter.app.business_form_fields import Choice, FieldKind, Group
-from callcenter.app.business_preview import Question, QueuePreview
+from callcenter.app.business_preview import Question, QueuePreview, drafted_alert
 from callcenter.app.business_tables import FieldChange, Value
 from callcenter.app.flow_views import DifferentLine
 from callcenter.app.permissions import Action
@@ -78,6 +79,22 @@ class PreviewBody(Body):
         Field(default_factory=dict)
     )
     waited_seconds: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
+
+
+class AlertPreviewBody(Body):
+    """A rule as a form has it."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPreview:
+    """The rule with what is usual filled in, and what it sees, the worst first."""
+
+    threshold: int
+    margin: int
+    for_seconds: float
+    items: tuple[AlertSight, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +187,10 @@ class FormField:
     high: int | None
     usual: JsonValue
     choices: tuple[Choice, ...]
+    governed_by: str
+    """A choice of the same form; empty: the field always means something."""
+    governing: tuple[str, ...]
+    """With which values of that choice it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +349,20 @@ async def preview_queue(queue_id: ItemId, body: PreviewBody, deps: Deps) -> Resp
     return document(await deps.business.preview.who_would_serve(QueueId(queue_id), question, body.document))
 
 
+@router.post("/configuration/alerts/{alert_id}/preview", response_model=AlertPreview, dependencies=reading)
+async def preview_alert(alert_id: ItemId, body: AlertPreviewBody, deps: Deps) -> Response:
+    """What a rule of alerts sees now, and of what it would be raised; nothing is raised by it."""
+    rule = drafted_alert(alert_id, body.document)
+    return document(
+        AlertPreview(
+            threshold=rule.threshold,
+            margin=rule.margin,
+            for_seconds=rule.hold.total_seconds(),
+            items=await deps.alerts.look(rule),
+        )
+    )
+
+
 @router.put("/configuration/{part}/order", response_model=ConfigurationApplied)
 async def put_order(part: Part, body: OrderBody, principal: Writer, deps: Deps) -> Response:
     """Offer the reasons or the dispositions in this order."""
@@ -414,6 +449,8 @@ def _form(form: Form) -> ConfigurationForm:
             high=field.high,
             usual=_json(field.usual),
             choices=field.choices,
+            governed_by=field.governed_by,
+            governing=field.governing,
         )
         for field in form.fields
     )

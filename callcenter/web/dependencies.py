@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from callcenter.app.access_log import Accesses, AccessLog
 from callcenter.app.agreed_callbacks import AgreedCallbacks
-from callcenter.app.alerts import Alert, AlertBook
+from callcenter.app.alerts import Alert, AlertBook, AlertSight
 from callcenter.app.audit_log import AuditBook
 from callcenter.app.best_offers import BestOffers
 from callcenter.app.board_wishes import WishBook
@@ -52,6 +52,7 @@ from callcenter.app.trunks import Trunks
 from callcenter.app.user_book import UserBook
 from callcenter.app.values import Values
 from callcenter.app.walls import Walls
+from callcenter.domain.alerts import AlertRule
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.domain.labels import Label
 
@@ -77,6 +78,10 @@ class Acknowledging(Protocol):
 
     async def acknowledge(self, number: int, *, by: str) -> Alert:
         """Somebody looks after it; `NotFound`."""
+        ...
+
+    async def look(self, rule: AlertRule) -> tuple[AlertSight, ...]:
+        """What a rule sees now; nothing is raised by it."""
         ...
 
 

@@ -249,3 +249,17 @@ def test_supervisors_read_and_administrators_change(client: TestClient) -> None:
     assert refusal(client.post(f"{API}/versions/1/undo", json={})) == (403, "forbidden")
     sign_in(client, "1001")
     assert refusal(client.get(f"{API}/queues")) == (403, "forbidden")
+
+
+def test_a_rule_of_alerts_is_tried_as_the_form_has_it(client: TestClient) -> None:
+    label = {"zh": "等待", "en": "Waiting"}
+    tried = client.post(
+        f"{API}/alerts/new/preview",
+        json={"document": {"label": label, "kind": "longest_wait", "threshold": 100, "for_seconds": 5}},
+    ).json()
+    assert (tried["threshold"], tried["margin"], tried["for_seconds"]) == (100, 20, 5)
+    wrong = client.post(f"{API}/alerts/new/preview", json={"document": {"label": label, "kind": "waiting"}})
+    assert refusal(wrong) == (422, "configuration_faulty")
+    form = next(one for one in client.get(f"{API}/forms").json()["items"] if one["part"] == "alerts")
+    threshold = next(field for field in form["fields"] if field["name"] == "threshold")
+    assert (threshold["governed_by"], "trunk_down" in threshold["governing"]) == ("kind", False)

@@ -145,6 +145,9 @@ BODIES: dict[str, object] = {
     "/api/v1/configuration/{part}/order": {"order": []},
     "/api/v1/configuration/{part}/items/{item}": {"zh": "x", "en": "x"},
     "/api/v1/configuration/queues/{queue_id}/preview": {},
+    "/api/v1/configuration/alerts/{alert_id}/preview": {
+        "document": {"label": {"zh": "x", "en": "x"}, "kind": "nobody_ready"}
+    },
     "/api/v1/configuration/versions/{version}/undo": {},
     "/api/v1/configuration/versions/{version}/restore": {},
     "/api/v1/flows/{name}/check": {"text": SMALL_FLOW},
@@ -215,7 +218,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     names |= {"agent_id": "nobody", "member_id": "nobody", "field_id": "size", "code": "smell", "number": "10023"}
     names |= {"prompt_set": "main", "prompt": "welcome", "voice": "zh", "part": "reasons", "item": "tea"}
     names |= {"run_id": "nothing", "segment_id": "gold", "what": "new", "figure": "movements"}
-    names |= {"user_id": "nobody"}
+    names |= {"user_id": "nobody", "alert_id": "new"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
     names |= {"erasure_id": "nothing", "best_offer_id": "nothing"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")

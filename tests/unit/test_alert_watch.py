@@ -7,7 +7,7 @@ import pytest
 
 from callcenter.app.alert_readings import TrunkStates
 from callcenter.app.alert_watch import AlertWatch
-from callcenter.app.alerts import Alert
+from callcenter.app.alerts import Alert, Verdict
 from callcenter.app.feed import ALERTS, Feed
 from callcenter.app.views import TodayView
 from callcenter.domain.alerts import EVERYBODY, AlertKind, AlertRule, AlertTarget, Subject
@@ -185,3 +185,21 @@ async def test_an_agent_who_misses_twice_is_told_of() -> None:
         office.floor.picture.agents[agent_id].misses = 2
         await alerts.turn()
         assert [(one.subject, one.value) for one in book.kept] == [(agent_id, 2.0)]
+
+
+async def test_a_rule_that_is_not_in_force_says_what_it_would_be_raised_of_and_raises_nothing() -> None:
+    book = FakeAlertBook()
+    async with Office() as office:
+        alerts = watch(office, book, Feed(clock=office.clock, epoch="e"), Trunks())
+        await office.caller()
+
+        async def of_sales(asked: AlertRule) -> tuple[float | None, Verdict]:
+            (sight,) = await alerts.look(replace(asked, queue=QueueId("sales")))
+            assert sight.subject == "sales"
+            return sight.value, sight.verdict
+
+        assert await of_sales(rule(AlertKind.WAITING, 0, hold=60)) == (1.0, Verdict.BAD)
+        assert await of_sales(rule(AlertKind.WAITING, 3)) == (1.0, Verdict.GOOD)
+        assert await of_sales(replace(rule(AlertKind.WAITING, 1), margin=1)) == (1.0, Verdict.BETWEEN)
+        assert await of_sales(rule(AlertKind.SERVICE_LEVEL, 80)) == (None, Verdict.UNKNOWN)
+        assert book.kept == []

@@ -6,6 +6,7 @@ import type { components } from '@/api/schema'
 type Schemas = components['schemas']
 
 export type Part = Schemas['Part']
+export type AlertPreview = Schemas['AlertPreview']
 export type Applied = Schemas['ConfigurationApplied']
 export type Change = Schemas['ConfigurationChange']
 export type Choice = Schemas['Choice']
@@ -67,6 +68,9 @@ export const adminApi = {
   order: (part: Part, order: readonly string[]) => call<Applied>('PUT', `${BASE}/${part}/order`, { order }),
   preview: (queue: string, question: Question, document: Table | null) =>
     call<Preview>('POST', `${BASE}/queues/${encodeURIComponent(queue)}/preview`, { ...question, document }),
+
+  lookForAlerts: (alert: string, document: Table) =>
+    call<AlertPreview>('POST', `${BASE}/alerts/${encodeURIComponent(alert)}/preview`, { document }),
 
   versions: async (before: number | null) =>
     (await call<{ items: Version[] }>('GET', `${BASE}/versions${before === null ? '' : `?before=${before}`}`)).items,

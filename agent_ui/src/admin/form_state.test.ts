@@ -5,7 +5,7 @@ import { documentOf, faultsByField, isShown, merge, valuesOf } from './form_stat
 
 function field(name: string, kind: Field['kind'], usual: Json = null): Field {
   const words = { zh: name, en: name }
-  return { name, kind, usual, group: 'main', label: words, help: words, needed: false, low: null, high: null, choices: [] }
+  return { name, kind, usual, group: 'main', label: words, help: words, needed: false, low: null, high: null, choices: [], governed_by: '', governing: [] }
 }
 
 const FIELDS = [
@@ -25,6 +25,12 @@ const FIELDS = [
 const SALES = { label: { zh: '销售', en: 'Sales' }, skills: { sales: 2 } }
 
 describe('a document as a form', () => {
+  it('leaves out what means nothing with the choice that is made', () => {
+    const fields = [field('kind', 'choice'), { ...field('threshold', 'whole'), governed_by: 'kind', governing: ['waiting'] }]
+    expect(documentOf(fields, { kind: 'waiting', threshold: 3 })).toEqual({ kind: 'waiting', threshold: 3 })
+    expect(documentOf(fields, { kind: 'trunk_down', threshold: 3 })).toEqual({ kind: 'trunk_down' })
+  })
+
   it.each([
     SALES,
     { ...SALES, ring_timeout_seconds: 12, max_waiting: 0 },

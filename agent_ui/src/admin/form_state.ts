@@ -85,9 +85,11 @@ export function valuesOf(fields: readonly Field[], document: Table): Values {
   return values
 }
 
-/** The switches above a field that are off hide it. */
+/** The switches above a field that are off hide it, and a choice with which it means nothing. */
 export function isShown(field: Field, fields: readonly Field[], values: Values): boolean {
   if (field.name === 'skills' && fields.some((other) => other.kind === 'steps')) return isEmpty(values['steps'])
+  // With some choices a field means nothing; what was typed in it is left out then, and is there again with another choice.
+  if (field.governed_by !== '' && !field.governing.some((one) => one === values[field.governed_by])) return false
   return !fields.some((other) => other.kind === 'switch' && field.name.startsWith(`${other.name}.`) && values[other.name] !== true)
 }
 

@@ -243,6 +243,27 @@ export interface components {
         AlertList: {
             items: components["schemas"]["Alert"][];
         };
+        /** @description The rule with what is usual filled in, and what it sees, the worst first. */
+        AlertPreview: {
+            for_seconds: number;
+            items: components["schemas"]["AlertSight"][];
+            margin: number;
+            threshold: number;
+        };
+        /** @description A rule as a form has it. */
+        AlertPreviewBody: {
+            document: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+        };
+        /** @description What a rule looks at and what it makes of it; `value` is None where nothing can be read. */
+        AlertSight: {
+            subject: string;
+            subject_kind: components["schemas"]["SubjectKind"];
+            subject_label: components["schemas"]["Label"];
+            value: number | null;
+            verdict: components["schemas"]["Verdict"];
+        };
         /** @description What is written on a record; a field left out stays, `disposition` null takes it back. */
         Annotation: {
             customer_id?: string | null;
@@ -1392,6 +1413,8 @@ export interface components {
         /** @description One field: what it holds, its bounds, what counts where it is left out, and words that explain it. */
         FormField: {
             choices: components["schemas"]["Choice"][];
+            governed_by: string;
+            governing: string[];
             group: string;
             help: {
                 [key: string]: string;
@@ -3340,6 +3363,11 @@ export interface components {
             /** @default waiting */
             step: string;
         };
+        /**
+         * @description What a rule makes of a reading.
+         * @enum {string}
+         */
+        Verdict: "bad" | "between" | "good" | "unknown";
         /** @description Everyone who waits. */
         WaitingList: {
             items: components["schemas"]["WaitingView"][];
