@@ -109,6 +109,7 @@ export const enErrors = {
   callback_not_yours: 'Another has agreed this callback. Ask him or a supervisor.',
   unknown_callback: 'This callback is gone: it was withdrawn, or waits in its queue.',
   do_not_call: 'This customer does not want to be called.',
+  no_calls_out: 'Calls out are off: no trunk is set for them.',
 }
 
 export const zhErrors: typeof enErrors = {
@@ -120,4 +121,5 @@ export const zhErrors: typeof enErrors = {
   callback_not_yours: '这是他人的预约，请联系本人或主管。',
   unknown_callback: '该预约已不存在：已取消，或已进入队列。',
   do_not_call: '该客户不愿接听电话。',
+  no_calls_out: '外呼已关闭：没有设置外呼线路。',
 }
