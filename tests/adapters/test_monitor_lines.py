@@ -17,6 +17,7 @@ from callcenter.domain.ids import AgentId, InteractionId, MonitoringId, OfferId
 from callcenter.domain.monitoring import Announcement, MonitorEnd, MonitorMode
 from tests.adapters.live_exchange import LiveExchange, live_exchange
 from tests.e2e.phones import AgentPhone, Answer, Caller, IncomingCall, Reject, Tone
+from tests.e2e.rtp import RtpStream
 
 pytestmark = pytest.mark.e2e
 
@@ -169,15 +170,16 @@ async def test_both_sides_hear_the_tone_and_the_supervisor_ends_it_by_hanging_up
     talk.call(order, MonitorMode.LISTEN)
     boss = await talk.boss.talking()
     await talk.hears_as(MonitorMode.LISTEN, 1)
-    talk.exchange.bridge.monitor_lines.sound_tone(order)
-    for audio, other in ((talk.caller.audio, AGENT), (agent.audio, CALLER)):
+    sides = ((talk.caller.audio, AGENT), (agent.audio, CALLER))
+    for audio, other in sides:
         await audio.hear_tone(other.hertz, share=0.9)
-        # For a moment something else is heard over the other's tone, and then him alone again.
-        await talk.exchange.until(
-            lambda audio=audio, other=other: (  # type: ignore[misc]
-                audio.tone_share(other.hertz, time.monotonic() - 0.4) < 0.9 or None
-            )
-        )
+
+    async def something_else(audio: RtpStream, other: Tone) -> None:
+        await talk.exchange.until(lambda: audio.tone_share(other.hertz, time.monotonic() - 0.4) < 0.9 or None)
+
+    talk.exchange.bridge.monitor_lines.sound_tone(order)
+    # For a moment both hear something else over the other's tone, and then him alone again.
+    await asyncio.gather(*(something_else(audio, other) for audio, other in sides))
     await agent.audio.hear_tone(CALLER.hertz, share=0.9)
     await boss.hang_up()
     assert await talk.ended() is MonitorEnd.HUNG_UP

@@ -179,11 +179,15 @@ def test_the_agent_as_the_contract_has_him(li: TestClient) -> None:
             "offers": 0,
             "missed": 0,
             "rejected": 0,
+            "transferred": 0,
+            "calls_out": 0,
+            "calls_out_reached": 0,
             "talk_seconds": 0.0,
             "hold_seconds": 0.0,
             "wrap_up_seconds": 0.0,
             "ready_seconds": 0.0,
             "not_ready_seconds": 0.0,
+            "internal_seconds": 0.0,
         },
     }
 
