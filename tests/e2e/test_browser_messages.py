@@ -101,6 +101,8 @@ async def test_another_agent_is_told_who_has_it_and_a_supervisor_may_put_it_back
     await board.at("nav-board").click()
     await board.becomes("board-messages", "data-count", "1", seconds=30)
     await board.picture("board-messages")
+    # Where he sits, nobody else opens his desk.
+    await chromium.close_screens()
 
 
 async def test_a_recording_that_is_gone_is_said(house: RoutingHouse, chromium: Chromium) -> None:
