@@ -104,7 +104,7 @@ from callcenter.domain.ids import (
 )
 from callcenter.domain.numbers import Number
 from callcenter.domain.privacy import Viewer
-from callcenter.exchange_files import PrivateFiles
+from callcenter.exchange_files import PrivateFiles, private_trunks
 from callcenter.gauges import FloorGauges
 from callcenter.importing.files import FileSheets
 from callcenter.importing.process import ImportProcess
@@ -696,7 +696,9 @@ class _Server:
                         new_secret=new_secret,
                     ),
                     audit=StoredAudit(database),
-                    trunks=Trunks(_trunks(settings), states=lambda: self._trunk_states(trunks)),
+                    trunks=Trunks(
+                        _trunks(settings, is_private=private is not None), states=lambda: self._trunk_states(trunks)
+                    ),
                     accounts=self._accounts_there,
                 ),
                 flows=flows,
@@ -886,7 +888,7 @@ def _logs(settings: Settings) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _trunks(settings: Settings) -> tuple[Trunk, ...]:
+def _trunks(settings: Settings, *, is_private: bool) -> tuple[Trunk, ...]:
     return tuple(
         Trunk(
             name=trunk.name,
@@ -896,7 +898,7 @@ def _trunks(settings: Settings) -> tuple[Trunk, ...]:
             trusts_identity=trunk.trust_asserted_identity,
             is_outside=trunk.name == settings.asterisk.outside_trunk,
         )
-        for trunk in settings.trunks
+        for trunk in (private_trunks(settings) if is_private else settings.trunks)
     )
 
 

@@ -68,16 +68,20 @@ def private_pbx_config(
     agents: tuple[AgentConfig, ...],
 ) -> PbxConfig:
     """What a private Asterisk in these directories is to be."""
-    demo_trunk = TrunkSettings(name="demo", match=(CALLERS_ADDRESS,))
     demo = settings.demo
     return pbx_config(
-        settings.model_copy(update={"trunks": settings.trunks or (demo_trunk,)}),
+        settings.model_copy(update={"trunks": private_trunks(settings)}),
         directories,
         phones=phone_accounts(secrets),
         fallback=fallback_queues(queues, agents),
         demo_caller_secret=demo.password if demo.enabled else None,
         modules_present=installed_modules(directories.modules),
     )
+
+
+def private_trunks(settings: Settings) -> tuple[TrunkSettings, ...]:
+    """Over what callers come to a private Asterisk: where nothing is set, from this machine's own second address."""
+    return settings.trunks or (TrunkSettings(name="demo", match=(CALLERS_ADDRESS,)),)
 
 
 def phone_accounts(secrets: Mapping[AgentId, str]) -> tuple[PhoneAccount, ...]:
