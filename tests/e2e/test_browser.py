@@ -4,18 +4,15 @@ After every test the invariants I1-I4 are checked over everything that has happe
 """
 
 import re
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.e2e.browser import Chromium
+from tests.e2e.browser_house import BrowserHouse, open_browser_house
 from tests.e2e.house import LANGUAGE_EN, LANGUAGE_ZH, PASSWORD, House
-from tests.e2e.invariants import Invariants
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -23,29 +20,16 @@ KNOWN_ZH, KNOWN_EN, SHARED, NEWCOMER = "+8613800138000", "+442079460000", "+8613
 KNOWN_ZH_NAME, KNOWN_EN_NAME = "示例客户 晨星贸易", "Sample Customer Harbour Ltd"
 
 
-class BrowserHouse(House):
-    """A house whose callers may be windows of a browser too."""
-
-    chromium: Chromium
-
-    def invariants(self) -> Invariants:
-        """The checker over the telephones' and the browser's calls."""
-        return Invariants(self.database_path, [*self.callers, *self.chromium.calls], self.phones)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[BrowserHouse]:
-    with tempfile.TemporaryDirectory(prefix="cc-house-", dir="/tmp") as base:
-        house = BrowserHouse(Path(base), short_greetings=True)
-        async with Chromium(house.web_url) as house.chromium, house:
-            yield house
+    async with open_browser_house() as house:
+        yield house
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def house(the_house: BrowserHouse) -> AsyncIterator[BrowserHouse]:
     yield the_house
-    await the_house.chromium.close_screens()
-    await the_house.check()
+    await the_house.check_after_test()
 
 
 def row_of(house: House, interaction_id: str) -> dict[str, Any]:

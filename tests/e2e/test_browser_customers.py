@@ -1,11 +1,8 @@
 """Customers in a real Chromium: found, changed by two at once, a case in a talk, a stranger attached, past calls."""
 
-import asyncio
 import re
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -16,9 +13,10 @@ from callcenter.domain.customers import ContactPoint, ContactPointKind
 from callcenter.domain.ids import CustomerId
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
-from tests.e2e.browser import Board, Chromium, SignedInScreen
-from tests.e2e.house import PASSWORD
-from tests.e2e.test_browser import KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME, BrowserHouse
+from tests.e2e.browser import Board, SignedInScreen
+from tests.e2e.browser_house import BrowserHouse, open_browser_house
+from tests.e2e.house import PASSWORD, until
+from tests.e2e.test_browser import KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -30,17 +28,14 @@ NASTY = "<script>alert(1)</script> 🎧👩‍💻 שלום مرحبا " + "x" *
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[BrowserHouse]:
-    with tempfile.TemporaryDirectory(prefix="cc-customers-page-", dir="/tmp") as base:
-        house = BrowserHouse(Path(base), short_greetings=True)
-        async with Chromium(house.web_url) as house.chromium, house:
-            yield house
+    async with open_browser_house() as house:
+        yield house
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def house(the_house: BrowserHouse) -> AsyncIterator[BrowserHouse]:
     yield the_house
-    await the_house.chromium.close_screens()
-    await the_house.check()
+    await the_house.check_after_test()
 
 
 async def test_a_customer_is_found_by_pinyin_and_changed_though_somebody_was_quicker(house: BrowserHouse) -> None:
@@ -208,12 +203,12 @@ async def offered(board: Board, web_url: str, customer_id: str) -> None:
     """Set an offer up, and wait until the running server goes by it."""
     put = await board.context.request.put(f"{web_url}{API}/configuration/best_offers/items/platinum", data=OFFER)
     assert put.ok, await put.text()
-    async with asyncio.timeout(30):
-        while True:
-            answer = await board.context.request.get(f"{web_url}{API}/customers/{customer_id}/best-offers")
-            if (await answer.json())["items"]:
-                return
-            await asyncio.sleep(0.5)
+
+    async def is_offered() -> bool:
+        answer = await board.context.request.get(f"{web_url}{API}/customers/{customer_id}/best-offers")
+        return bool((await answer.json())["items"])
+
+    await until(is_offered, "the running server goes by the offer", seconds=30, every_seconds=0.5)
 
 
 async def is_whole(screen: SignedInScreen, picture: str) -> None:

@@ -4,18 +4,16 @@ What a step does in every detail is tested elsewhere; here one follows the other
 """
 
 import re
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.e2e.browser import Chromium
+from tests.e2e.browser_house import BrowserHouse, open_browser_house
 from tests.e2e.house import PASSWORD
-from tests.e2e.test_browser import KNOWN_EN, KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME, BrowserHouse
+from tests.e2e.test_browser import KNOWN_EN, KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME
 from tests.e2e.test_supervisor import inside, waiting_row
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
@@ -32,17 +30,14 @@ AGENTS: dict[Language, str] = {"zh": "1003", "en": "1004"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def the_house() -> AsyncIterator[BrowserHouse]:
-    with tempfile.TemporaryDirectory(prefix="cc-day-", dir="/tmp") as base:
-        house = BrowserHouse(Path(base), short_greetings=True)
-        async with Chromium(house.web_url) as house.chromium, house:
-            yield house
+    async with open_browser_house() as house:
+        yield house
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def house(the_house: BrowserHouse) -> AsyncIterator[BrowserHouse]:
     yield the_house
-    await the_house.chromium.close_screens()
-    await the_house.check()
+    await the_house.check_after_test()
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -16,10 +16,11 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.e2e.browser import Chromium, Desk
+from tests.e2e.browser_house import BrowserHouse
 from tests.e2e.browser_network import BrowserNetwork
 from tests.e2e.house import PASSWORD
 from tests.e2e.phones import Tone
-from tests.e2e.test_browser import KNOWN_EN, KNOWN_EN_NAME, BrowserHouse, row_of
+from tests.e2e.test_browser import KNOWN_EN, KNOWN_EN_NAME, row_of
 from tests.ports import free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]

@@ -1,6 +1,5 @@
 """A phone that an administrator adds works at once, one that he takes away is refused at once; talks do not notice."""
 
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from tests.e2e.agent_phone import AgentPhone
 from tests.e2e.desktop import Desktop
-from tests.e2e.house import PASSWORD, STRAIGHT, House
+from tests.e2e.house import PASSWORD, STRAIGHT, House, until
 from tests.e2e.phones import Tone
 
 pytestmark = pytest.mark.e2e
@@ -25,13 +24,15 @@ def ids_of(channels: str) -> set[str]:
 
 async def brought(admin: Desktop, change: dict[str, Any]) -> dict[str, Any]:
     """Wait until the exchange has what this change set; the list of accounts then."""
-    async with asyncio.timeout(30):
-        while True:
-            listed: dict[str, Any] = await admin.get("/phone-accounts")
-            assert listed["problem"] is None
-            if listed["version"] >= change["version"]:
-                return listed
-            await asyncio.sleep(0.05)
+    listed: dict[str, Any] = {}
+
+    async def is_brought() -> bool:
+        listed.update(await admin.get("/phone-accounts"))
+        assert listed["problem"] is None
+        return bool(listed["version"] >= change["version"])
+
+    await until(is_brought, "the exchange has what was changed", seconds=30, every_seconds=0.05)
+    return listed
 
 
 async def takes_a_call(house: House, secret: str) -> None:
