@@ -273,6 +273,11 @@ class _Walk:
         match event:
             case ivr.NodeEntered(node=node):
                 self.state = replace(self.state, node=node)
+                self._floor.tell(
+                    ev.NodeEntered(
+                        interaction_id=self._record.interaction_id, at=self._clock.now(), node=node, aside=True
+                    )
+                )
             case ivr.LanguageChosen(language=language):
                 self.state = replace(self.state, language=language)
             case ivr.SurveyAnswered(question=question, score=score):

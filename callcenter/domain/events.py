@@ -92,7 +92,7 @@ class FlowStarted:
     flow: str
     flow_version: str
     aside: bool = False
-    """While he waits, at his place: how far the interaction has come does not change."""
+    """While he waits, at his place, or after his talk: how far the interaction has come does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class NodeEntered:
     at: datetime
     node: str
     aside: bool = False
-    """While he waits, at his place: how far the interaction has come does not change."""
+    """While he waits, at his place, or after his talk: how far the interaction has come does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ class FlowWays:
     def take(self, event: ev.Event) -> None:
         """Fold one event."""
         match event:
-            case ev.FlowStarted():
+            case ev.FlowStarted() | ev.SurveyAsked():
                 if event.flow in self._started or len(self._started) < MOST_WAYS:
                     self._started[event.flow] = self._started.get(event.flow, 0) + 1
                 self._place(event.interaction_id, event.flow, "")

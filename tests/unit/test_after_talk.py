@@ -22,6 +22,7 @@ from callcenter.domain.queues import QueueConfig
 from callcenter.domain.surveys import SurveyRules
 from callcenter.ivr.reader import parse_flow
 from callcenter.ivr.survey import questions_of, resumed_at, unfit
+from callcenter.metrics.flow_ways import FlowWays
 from callcenter.metrics.survey import SurveyTally
 from tests.office import AGENT, CALL, SALES, FakeCallerChannel, Office, question, shipped_lines
 
@@ -135,6 +136,12 @@ async def test_a_caller_whose_agent_hung_up_is_asked_in_his_language_and_his_ans
         told = [event for event in office.journal.events if isinstance(event, ev.SurveyAsked | ev.SurveyAnswered)]
         assert all((event.agent_id, event.queue_id) == (AGENT, SALES.queue_id) for event in told)
         assert [event.number for event in told if isinstance(event, ev.SurveyAsked)] == [KNOWN.e164]
+        # The picture of the flow counts him on his way; how far his call has come stays as it is.
+        entered = [event for event in office.journal.events if isinstance(event, ev.NodeEntered)]
+        assert all(event.aside for event in entered[-4:])
+        ways = FlowWays(office.journal.events)
+        assert ways.started["survey"] == 1
+        assert ("satisfaction", "solved") in {(way.one, way.other) for way in ways.counts if way.flow == "survey"}
 
 
 async def test_the_time_of_the_survey_is_no_talk_and_the_record_ends_once_as_answered() -> None:
