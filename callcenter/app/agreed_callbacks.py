@@ -1,7 +1,7 @@
 """Callbacks that an agent agrees with a customer for a time of his choice: kept until then, and put into the queue.
 
 Law: before its time an agreed callback is in no queue and no figure; from then on it is a callback like any other, and
-whoever did not want to be called by then is not.
+whoever did not want to be called by then is not. None is put into a queue that is closed.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from callcenter.domain.agreed_callbacks import AgreedCallback, AgreedState
 from callcenter.domain.callbacks import Callback
 from callcenter.domain.direct import agent_of
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated
+from callcenter.domain.hours import OpeningHours
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, QueueId
 from callcenter.domain.interactions import Interaction, Placement
 from callcenter.domain.labels import Label
@@ -49,7 +50,10 @@ class ListedCallback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreedCallbackView:
-    """An agreed callback as the pages show it; `overdue` says that its queue is not there to take it."""
+    """An agreed callback as the pages show it; `overdue` says that its queue is not there to take it.
+
+    `closed_then`: its queue's hours, as they are now, leave its time out; `open_at` is then when it could be instead.
+    """
 
     interaction_id: InteractionId
     number: Number
@@ -64,6 +68,8 @@ class AgreedCallbackView:
     origin_id: InteractionId | None
     state: AgreedState
     overdue: bool
+    closed_then: bool
+    open_at: datetime | None
     version: int
 
 
@@ -295,10 +301,12 @@ class AgreedCallbacks:
 
     async def turn(self) -> None:
         """Once."""
-        for callback in await self._store.due(self._clock.now()):
-            if callback.queue_id in self._floor.picture.queues:
+        now = self._clock.now()
+        for callback in await self._store.due(now):
+            # Without its queue it stays on the list, overdue, until somebody gives it another; of a holiday that was
+            # entered since, until it opens or somebody moves it.
+            if callback.queue_id in self._floor.picture.queues and self._is_open(callback.queue_id, now):
                 await self._place(callback)
-            # Without its queue it stays on the list, overdue, until somebody gives it another.
 
     async def _place(self, callback: AgreedCallback) -> None:
         now = self._clock.now()
@@ -375,9 +383,17 @@ class AgreedCallbacks:
             raise InvalidValue(f"callbacks can be agreed for the next {FARTHEST.days} days", code="time_too_far")
         return utc
 
+    def _hours(self, queue_id: QueueId) -> OpeningHours | None:
+        """Its hours; None where it is always open, or is no more."""
+        queue = self._floor.picture.queues.get(queue_id)
+        return None if queue is None else queue.config.limits.hours
+
+    def _is_open(self, queue_id: QueueId, at: datetime) -> bool:
+        hours = self._hours(queue_id)
+        return hours is None or hours.is_open(at)
+
     def _check_open(self, queue_id: QueueId, at: datetime) -> None:
-        config = self._floor.picture.queue(queue_id).config
-        hours = config.limits.hours
+        hours = self._floor.picture.queue(queue_id).config.limits.hours
         if hours is None or hours.is_open(at):
             return
         zone = ZoneInfo(hours.timezone)
@@ -407,7 +423,9 @@ class AgreedCallbacks:
         return callback
 
     def _drawn(self, callback: AgreedCallback, customer_name: str | None) -> AgreedCallbackView:
-        late = callback.state is AgreedState.AGREED and self._clock.now() - callback.at > 10 * LOOK_EVERY
+        now = self._clock.now()
+        stands, hours = callback.state is AgreedState.AGREED, self._hours(callback.queue_id)
+        closed = stands and hours is not None and not hours.is_open(callback.at)
         return AgreedCallbackView(
             interaction_id=callback.interaction_id,
             number=normalise(callback.number, self._rules.dial.region),
@@ -421,7 +439,9 @@ class AgreedCallbacks:
             agent_id=callback.agent_id,
             origin_id=callback.origin_id,
             state=callback.state,
-            overdue=late,
+            overdue=stands and now - callback.at > 10 * LOOK_EVERY,
+            closed_then=closed,
+            open_at=hours.open_like(callback.at, now) if closed and hours is not None else None,
             version=callback.version,
         )
 

@@ -67,3 +67,15 @@ class OpeningHours:
                 if opens.astimezone(UTC) > moment:
                     return opens
         return None
+
+    def open_like(self, wanted: datetime, after: datetime, *, within_days: int = 60) -> datetime | None:
+        """The first moment later than `after` that is open and whose clock shows what it shows at `wanted`; where there
+        is none within that many days, the next opening.
+        """
+        zone = ZoneInfo(self.timezone)
+        local = wanted.astimezone(zone)
+        for offset in range(within_days + 1):
+            moment = datetime.combine(local.date() + timedelta(days=offset), local.time(), tzinfo=zone).astimezone(UTC)
+            if moment > after and self.is_open(moment):
+                return moment
+        return self.next_opening(max(wanted, after), within_days=within_days)

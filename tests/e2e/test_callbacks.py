@@ -6,14 +6,17 @@ After every test the invariants I1-I4 are checked over everything that has happe
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from callcenter.domain.ids import InteractionId
+from callcenter.store.agreed_callbacks import StoredAgreedCallbacks
+from callcenter.store.database import Database
 from tests.e2e.agent_phone import IncomingCall
 from tests.e2e.house import Agent
 from tests.e2e.phones import Answer, Caller, Reject, Ring
@@ -34,7 +37,7 @@ QUEUES = {
     "instead": f"skills: {{billing: 1}}, max_waiting: 0, when_full: callback, callback: {{first: agent, {RULES}}}",
     "ordinary": "skills: {billing: 1}",
 }
-AGENTS = {"1001": "skills: {billing: 8}"}
+AGENTS = {"1001": "skills: {billing: 8}", "1002": "skills: {billing: 5}"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -327,6 +330,64 @@ async def test_a_supervisor_takes_a_callback_off(house: RoutingHouse) -> None:
         record = await house.ended(now.callback_id)
         assert record["outcome"] == "callback_cancelled"
         await house.waiting("agent_first", 1)
+
+
+# ---- agreed for a time
+
+
+async def comes_due(house: RoutingHouse, callback_id: str) -> None:
+    """Nobody waits a day in a test: what was agreed for tomorrow was agreed for a moment ago."""
+    database = Database(house.settings.database_url)
+    try:
+        store = StoredAgreedCallbacks(database)
+        agreed = await store.one(InteractionId(callback_id))
+        assert agreed is not None
+        now = datetime.now(UTC)
+        assert await store.replace(agreed, replace(agreed, at=now - timedelta(seconds=1)), by="test", at=now)
+    finally:
+        await database.dispose()
+
+
+async def test_an_agreed_callback_comes_due_and_is_first_his_who_agreed_it(house: RoutingHouse) -> None:
+    # The other has been idle longer: without the agreement it would be his.
+    async with house.outside(Ring()) as outside, house.agent("1002"), house.agent("1001") as agent:
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        agreed = await agent.desktop.send(
+            "POST",
+            "/agreed-callbacks",
+            {
+                "number": "138 0013 8000",
+                "local_time": tomorrow.strftime("%Y-%m-%dT%H:%M"),
+                "zone": "UTC",
+                "queue_id": "agent_first",
+                "note": "the second invoice 第二张发票",
+            },
+        )
+        assert (agreed["customer_id"], agreed["agent_id"]) == ("demo-morning-star", "1001")
+        await house.waiting("agent_first", 0)
+        assert outside.calls == []
+        await comes_due(house, agreed["interaction_id"])
+
+        call = await agent.phone.talking(30)
+        pop = await agent.desktop.pops()
+        assert (pop["interaction_id"], pop["media_type"]) == (agreed["interaction_id"], "callback")
+        assert [customer["customer_id"] for customer in pop["customers"]] == ["demo-morning-star"]
+        assert pop["notes"] == "the second invoice 第二张发票"
+        ringing = await outside.ringing(20)
+        assert f"{KNOWN}@" in ringing.invite.start_line
+        assert agent.desktop.state["state"] == "offered"
+        await ringing.answer()
+        await agent.desktop.state_becomes("talking")
+        await hear_each_other(agent, call, ringing)
+        await ringing.hang_up()
+        await call.ended()
+        record = await house.ended(agreed["interaction_id"])
+        assert (await agent.desktop.get("/agreed-callbacks"))["items"] == []
+    assert (record["outcome"], record["agent_id"], record["hangup_side"]) == ("answered", "1001", "caller")
+    assert (record["media_type"], record["customer_id"]) == ("callback", "demo-morning-star")
+    assert (record["ani"]["e164"], record["queue_id"]) == (KNOWN, "agent_first")
+    assert record["notes"] == "the second invoice 第二张发票"
+    assert [(offer["agent_id"], offer["outcome"]) for offer in record["offers"]] == [("1001", "answered")]
 
 
 # ---- the server dies

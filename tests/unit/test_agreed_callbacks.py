@@ -133,6 +133,30 @@ async def test_it_is_put_into_the_queue_once_whenever_the_server_dies() -> None:
         assert house.store.rows == {}
 
 
+async def test_a_holiday_entered_afterwards_is_told_and_nobody_is_called_on_it() -> None:
+    async with House() as house:
+        view = await house.service.agree(house.wanted(), by="anna", agent_id=AGENT)
+        assert (view.closed_then, view.open_at) == (False, None)
+        holiday = replace(DAILY, days={house.at_three().date(): ()})
+        await house.floor.request(cmd.ConfigureQueue(config=replace(SALES, limits=QueueLimits(hours=holiday))))
+        (told,) = await house.service.listed()
+        # The next day that is open, at the time the customer chose.
+        assert (told.closed_then, told.open_at) == (True, view.at + timedelta(days=1))
+        await house.until_due()
+        assert (dict(house.floor.picture.waiting), list(house.store.rows)) == ({}, [view.interaction_id])
+        (late,) = await house.service.listed()
+        assert (late.closed_then, late.open_at) == (True, told.open_at)
+        # Nobody has moved it: it waits from the next opening on, with the age it has.
+        opens = holiday.next_opening(view.at)
+        assert opens is not None
+        house.clock.advance(opens - house.clock.now())
+        await house.floor.pulse()
+        await house.service.turn()
+        await house.settle()
+        assert house.floor.picture.waiting[view.interaction_id].entered_at == view.at
+        assert house.store.rows == {}
+
+
 def refusing(house: House) -> None:
     customer = Customer(
         customer_id=CustomerId("li"),

@@ -108,3 +108,15 @@ def test_at_its_next_opening_it_is_open_and_was_not_just_before(moment: datetime
     assert opens > moment
     assert CHINA.is_open(opens)
     assert not CHINA.is_open(opens - timedelta(microseconds=1))
+
+
+def test_the_same_time_of_another_day_is_found_and_otherwise_the_next_opening() -> None:
+    closed = date(2026, 9, 22)
+    hours = OpeningHours(timezone="Asia/Shanghai", week=dict.fromkeys(range(5), MORNING), days={closed: ()})
+    wanted = datetime.combine(closed, time(11, 30), tzinfo=SHANGHAI)
+    assert hours.open_like(wanted, wanted - timedelta(days=3)) == wanted + timedelta(days=1)
+    # It is over by now: later than now, all the same.
+    assert hours.open_like(wanted, wanted + timedelta(days=2)) == wanted + timedelta(days=3)
+    never = datetime.combine(closed, time(20), tzinfo=SHANGHAI)
+    assert hours.open_like(never, never) == datetime.combine(date(2026, 9, 23), time(9), tzinfo=SHANGHAI)
+    assert OpeningHours(timezone="Asia/Shanghai", week={}).open_like(wanted, wanted) is None

@@ -181,7 +181,11 @@ export interface components {
             house_zone: string;
             queues: components["schemas"]["QueueChoice"][];
         };
-        /** @description An agreed callback as the pages show it; `overdue` says that its queue is not there to take it. */
+        /**
+         * @description An agreed callback as the pages show it; `overdue` says that its queue is not there to take it.
+         *
+         *     `closed_then`: its queue's hours, as they are now, leave its time out; `open_at` is then when it could be instead.
+         */
         AgreedCallbackView: {
             agent_id: string | null;
             /** Format: date-time */
@@ -189,11 +193,13 @@ export interface components {
             agreed_by: string;
             /** Format: date-time */
             at: string;
+            closed_then: boolean;
             customer_id: string | null;
             customer_name: string | null;
             interaction_id: string;
             note: string;
             number: components["schemas"]["Number"];
+            open_at: string | null;
             origin_id: string | null;
             overdue: boolean;
             queue_id: string;

@@ -27,6 +27,9 @@ export interface AgreedCallback {
   readonly origin_id: string | null
   readonly state: 'agreed' | 'refused'
   readonly overdue: boolean
+  /** Its queue's hours leave its time out by now; `open_at` is when it could be instead, null: not soon. */
+  readonly closed_then: boolean
+  readonly open_at: string | null
   readonly version: number
 }
 

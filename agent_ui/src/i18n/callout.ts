@@ -46,6 +46,10 @@ export const en = {
     withdrawTitle: 'Withdraw this callback?',
     refused: 'The customer does not want to be called any more',
     overdue: 'Overdue: its queue is not there',
+    closed: 'The queue is closed then',
+    closedSome: 'The opening hours have changed: one callback falls into closed hours and is not made then. | The opening hours have changed: {n} callbacks fall into closed hours and are not made then.',
+    moveTo: 'Move to {time}',
+    moveAll: 'Move them all to when it is open',
   },
 }
 
@@ -96,6 +100,10 @@ export const zh: typeof en = {
     withdrawTitle: '取消这次回拨？',
     refused: '客户已不愿接听电话',
     overdue: '已过期：队列不存在',
+    closed: '届时队列不营业',
+    closedSome: '营业时间已变更：有 {n} 个预约落在非营业时间，届时不会回拨。',
+    moveTo: '改到 {time}',
+    moveAll: '全部改到营业时间',
   },
 }
 
