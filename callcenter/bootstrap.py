@@ -150,6 +150,7 @@ from callcenter.store.schema import check_schema
 from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
+from callcenter.store.told_apart import StoredTellingApart
 from callcenter.store.user_book import StoredUserBook
 from callcenter.store.users import StoredUsers
 from callcenter.store.values import StoredValues
@@ -329,6 +330,7 @@ class _Server:
         self._relations = relations = Relations(
             search=StoredCustomerSearch(database),
             merging=StoredMerging(database),
+            apart=StoredTellingApart(database),
             book=StoredCustomerBook(database),
             cases=StoredCases(database),
             tasks=StoredTasks(database),

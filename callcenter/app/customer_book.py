@@ -44,11 +44,11 @@ class CustomerSearch(Protocol):
         ...
 
     async def duplicates(self, customer_id: CustomerId, *, limit: int) -> tuple["Duplicate", ...]:
-        """Who may be the same as this one, the likeliest first; `NotFound`."""
+        """Who may be the same as this one and was not told apart, the likeliest first; `NotFound`."""
         ...
 
     async def shared_points(self, *, limit: int, after: str | None) -> "SharedPage":
-        """Numbers and addresses that several customers have, in their order."""
+        """Numbers and addresses that several customers have who are not all told apart, in their order."""
         ...
 
 
@@ -60,6 +60,31 @@ class Duplicate:
     score: float
     shared: tuple[str, ...]
     name_likeness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldApart:
+    """`other` looks like the customer and is somebody else, as was said; such a pair is proposed no more."""
+
+    other: Customer
+    at: datetime
+    by: str
+
+
+class TellingApart(Protocol):
+    """Saying that two customers are no duplicates, and taking that back."""
+
+    async def tell_apart(self, customer_id: CustomerId, other_id: CustomerId, *, at: datetime, by: str) -> bool:
+        """They are two; False where that was known. `NotFound`, `InvalidValue` (`same_customer`, `kinds_differ`)."""
+        ...
+
+    async def take_back(self, customer_id: CustomerId, other_id: CustomerId, *, at: datetime, by: str) -> None:
+        """They may be one after all; `NotFound` (`not_told_apart`)."""
+        ...
+
+    async def told_apart(self, customer_id: CustomerId) -> tuple[ToldApart, ...]:
+        """Whom he was told apart from, the latest first; `NotFound`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +133,10 @@ class Merging(Protocol):
         by: str,
         expected_version: int | None = None,
     ) -> Merge:
-        """Give the survivor all that refers to the other; `NotFound`, `Conflict` (`customer_merged`), `Outdated`."""
+        """Give the survivor all that refers to the other.
+
+        Raises `NotFound`, `Outdated`, `Conflict` (`customer_merged`, `told_apart`).
+        """
         ...
 
     async def undo(self, merge_id: MergeId, *, at: datetime, by: str) -> Merge:

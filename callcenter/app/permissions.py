@@ -54,6 +54,7 @@ class Action(StrEnum):
     READ_CUSTOMER = "read_customer"
     WRITE_CUSTOMER = "write_customer"
     MERGE_CUSTOMERS = "merge_customers"
+    TELL_APART = "tell_apart"
     WRITE_PINS = "write_pins"
     READ_SALES = "read_sales"
     WRITE_SALES = "write_sales"
@@ -154,6 +155,7 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.READ_CUSTOMER: _SIGNED_IN,
     Action.WRITE_CUSTOMER: _SIGNED_IN,
     Action.MERGE_CUSTOMERS: _OVERSIGHT,
+    Action.TELL_APART: _SIGNED_IN,
     # Agents give customers numbers; who may change what proves who somebody is, is another matter.
     Action.WRITE_PINS: _OVERSIGHT,
     Action.READ_SALES: _SIGNED_IN,

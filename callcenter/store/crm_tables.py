@@ -125,6 +125,17 @@ merge_moves = Table(
 )
 """Which rows a merge gave to the survivor, one by one, so that undoing gives back just these."""
 
+told_apart = Table(
+    "told_apart",
+    metadata,
+    Column("mark_id", PlainText, primary_key=True),
+    Column("customer_id", ForeignKey("customers.customer_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("other_id", ForeignKey("customers.customer_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", PlainText, nullable=False),
+)
+"""Pairs that are two and no duplicates, in either order; merges may leave a pair twice, and undoing needs both."""
+
 custom_fields = Table(
     "custom_fields",
     metadata,

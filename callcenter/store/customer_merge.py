@@ -27,6 +27,7 @@ from callcenter.store.encoding import decode_json, encode_json
 from callcenter.store.hook_facts import note_facts
 from callcenter.store.merged_customers import INTERACTION
 from callcenter.store.search_terms import put_terms
+from callcenter.store.told_apart import is_pair
 from callcenter.store.upsert import insert_into
 
 MOST_TOLD = 1_000
@@ -64,6 +65,8 @@ REFERENCES = (
     _Reference("opportunity", sales_tables.opportunities, "opportunity_id"),
     _Reference("best_offer", best_offer_answers, "answer_id"),
     _Reference("agreed_callback", agreed_tables.agreed_callbacks, "interaction_id"),
+    _Reference("apart", crm_tables.told_apart, "mark_id"),
+    _Reference("apart_other", crm_tables.told_apart, "mark_id", "other_id"),
     _Reference("merged", tables.customers, "customer_id", "merged_into"),
 )
 """Everything that refers to customers; the history of changes stays with whom it was written for (changes.py)."""
@@ -97,6 +100,7 @@ class StoredMerging:
                     f"customer {survivor_id} is a {survivor.kind}, {merged_id} a {other.kind}: they are not one",
                     code="kinds_differ",
                 )
+            await _refuse_told_apart(connection, survivor_id, merged_id)
             await self._open(connection, survivor, other, merge_id=merge_id, at=at, by=by)
             for reference in REFERENCES:
                 await _move(connection, reference, merge_id, survivor_id)
@@ -170,6 +174,18 @@ class StoredMerging:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query.order_by(table.c.number.desc()))).all()
         return tuple(_merge(row) for row in rows)
+
+
+async def _refuse_told_apart(connection: AsyncConnection, one: CustomerId, other: CustomerId) -> None:
+    """Somebody looked at the two already: whoever knows better takes that back first."""
+    marks = crm_tables.told_apart
+    query = select(marks.c.by).where(is_pair(one, other)).order_by(marks.c.at.desc()).limit(1)
+    by = (await connection.execute(query)).scalar_one_or_none()
+    if by is not None:
+        raise Conflict(
+            f"{by} said that customers {one} and {other} are two; take that back before they are merged",
+            code="told_apart",
+        )
 
 
 async def _move(connection: AsyncConnection, of: _Reference, merge_id: MergeId, survivor_id: CustomerId) -> None:

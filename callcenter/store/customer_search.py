@@ -19,6 +19,7 @@ from callcenter.store import crm_tables, sales_tables, tables
 from callcenter.store.columns import ByteText
 from callcenter.store.customer_rows import by_id, read_customers, with_contact_points
 from callcenter.store.database import Database
+from callcenter.store.told_apart import are_all_apart, others_of
 
 HITS_A_STEP = 100
 MOST_STEPS = 20
@@ -210,7 +211,7 @@ def _duplicates(connection: Connection, customer_id: CustomerId, limit: int) -> 
     me = next(iter(by_id(connection, customer_id)), None)
     if me is None:
         raise NotFound(f"there is no customer {customer_id}", code="unknown_customer")
-    ids = _candidates(connection, me) - {me.customer_id}
+    ids = _candidates(connection, me) - {me.customer_id} - others_of(connection, me.customer_id)
     found = []
     for other in _read(connection, CustomerFilters(kind=me.kind), sorted(ids)):
         alike = likeness(me, other)
@@ -249,8 +250,9 @@ def _shared_points(connection: Connection, limit: int, after: str | None) -> Sha
     items = []
     for value in values[:limit]:
         sharing = select(points.c.customer_id).where(points.c.value == value).order_by(points.c.customer_id)
-        ids = connection.execute(sharing.limit(MOST_SHARING)).scalars()
-        items.append(SharedPoint(value=value, customer_ids=tuple(CustomerId(one) for one in ids)))
+        ids = connection.execute(sharing.limit(MOST_SHARING)).scalars().all()
+        if len(ids) == MOST_SHARING or not are_all_apart(connection, ids):
+            items.append(SharedPoint(value=value, customer_ids=tuple(CustomerId(one) for one in ids)))
     return SharedPage(items=tuple(items), next_after=values[limit - 1] if len(values) > limit else None)
 
 

@@ -83,6 +83,8 @@ HOLDINGS: Sequence[Holding] = (
     ),
     Holding(table=crm_tables.memberships, column="organisation_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(table=crm_tables.memberships, column="member_id", of=Of.CUSTOMER, fate=Fate.DELETED),
+    Holding(table=crm_tables.told_apart, column="customer_id", of=Of.CUSTOMER, fate=Fate.DELETED),
+    Holding(table=crm_tables.told_apart, column="other_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(table=crm_tables.customer_notes, column="customer_id", of=Of.CUSTOMER, fate=Fate.DELETED),
     Holding(table=alert_tables.reminders, column="case_id", of=Of.CASE, fate=Fate.DELETED),
     Holding(table=alert_tables.reminders, column="task_id", of=Of.TASK, fate=Fate.DELETED),

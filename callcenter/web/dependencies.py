@@ -21,7 +21,7 @@ from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.calling_out import CallingOut
 from callcenter.app.case_book import CaseBook, CaseLists, TaskBook
 from callcenter.app.consulting import Consulting
-from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging
+from callcenter.app.customer_book import CustomerBook, CustomerSearch, Merging, TellingApart
 from callcenter.app.customer_export import ExportedIds
 from callcenter.app.customer_numbers import CustomerNumbers
 from callcenter.app.desk_port import AgentDesk, Board, Supervisor
@@ -186,6 +186,7 @@ class Relations:
 
     search: CustomerSearch
     merging: Merging
+    apart: TellingApart
     book: CustomerBook
     cases: CaseBook
     tasks: TaskBook

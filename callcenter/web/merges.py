@@ -1,4 +1,4 @@
-"""Duplicates: who may be one, making two customers one, and taking that back."""
+"""Duplicates: who may be one, making two customers one, saying that they are two, and taking either back."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from callcenter.app.customer_book import Duplicate, Merge, SharedPage
+from callcenter.app.customer_book import Duplicate, Merge, SharedPage, ToldApart
 from callcenter.app.permissions import Action
 from callcenter.domain.ids import CustomerId, MergeId
 from callcenter.web.access import Principal, Require
@@ -20,6 +20,7 @@ router = api_router()
 
 LARGEST_PAGE = 100
 May = Annotated[Principal, Depends(Require(Action.MERGE_CUSTOMERS))]
+MayTellApart = Annotated[Principal, Depends(Require(Action.TELL_APART))]
 
 
 class MergeBody(Body):
@@ -33,6 +34,13 @@ class DuplicateList:
     """The likeliest first."""
 
     items: tuple[Duplicate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldApartList:
+    """The latest first."""
+
+    items: tuple[ToldApart, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,34 @@ async def read_duplicates(
     """Who may be the same customer, by shared numbers and addresses and by alike names."""
     found = await deps.relations.search.duplicates(CustomerId(customer_id), limit=limit)
     return document(DuplicateList(items=found))
+
+
+@router.get(
+    "/customers/{customer_id}/told-apart",
+    response_model=ToldApartList,
+    dependencies=[Depends(Require(Action.READ_CUSTOMER))],
+)
+async def read_told_apart(customer_id: PathId, deps: Deps) -> Response:
+    """Who looks like him and is somebody else, with who said so."""
+    return document(ToldApartList(items=await deps.relations.apart.told_apart(CustomerId(customer_id))))
+
+
+@router.put("/customers/{customer_id}/told-apart/{other_id}", status_code=204, response_class=Response)
+async def tell_apart(customer_id: PathId, other_id: PathId, principal: MayTellApart, deps: Deps) -> Response:
+    """Say that they are two: they are proposed as duplicates no more. Twice is as once."""
+    await deps.relations.apart.tell_apart(
+        CustomerId(customer_id), CustomerId(other_id), at=deps.clock.now(), by=principal.user.name
+    )
+    return Response(status_code=204)
+
+
+@router.delete("/customers/{customer_id}/told-apart/{other_id}", status_code=204, response_class=Response)
+async def take_back_told_apart(customer_id: PathId, other_id: PathId, principal: MayTellApart, deps: Deps) -> Response:
+    """They may be one after all; 404 where nobody had said that they are two."""
+    await deps.relations.apart.take_back(
+        CustomerId(customer_id), CustomerId(other_id), at=deps.clock.now(), by=principal.user.name
+    )
+    return Response(status_code=204)
 
 
 @router.get("/shared-contact-points", response_model=SharedPage)

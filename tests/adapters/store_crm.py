@@ -64,6 +64,7 @@ WHOLE: Sequence[Table] = (
     crm_tables.customer_notes,
     crm_tables.tasks,
     crm_tables.memberships,
+    crm_tables.told_apart,
     crm_tables.customer_terms,
     sales_tables.customer_numbers,
     sales_tables.orders,

@@ -328,6 +328,10 @@ def _rows_of_his() -> Sequence[tuple[Table, Mapping[str, object]]]:
             crm_tables.memberships,
             {"membership_id": "ms1", "organisation_id": OTHER, "member_id": HE, "role": "boss", "since": NOON},
         ),
+        (
+            crm_tables.told_apart,
+            {"mark_id": "ta1", "customer_id": OTHER, "other_id": HE, "at": NOON, "by": "1001"},
+        ),
         (external_ids, {"source": "crm", "external_id": "CRM-889900", "customer_id": HE}),
         (
             sales_tables.orders,

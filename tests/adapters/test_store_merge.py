@@ -111,6 +111,13 @@ async def furnish(database: Database, prefix: str = "") -> None:
                 for one in ids
             ],
         )
+        await connection.execute(
+            crm_tables.told_apart.insert(),
+            [
+                {"mark_id": f"{one}-ta", "customer_id": f"{prefix}f", "other_id": one, "at": NOON, "by": "1001"}
+                for one in ids
+            ],
+        )
 
 
 def order_row(owner: str) -> dict[str, object]:

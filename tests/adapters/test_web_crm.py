@@ -169,6 +169,30 @@ def test_two_who_are_one_are_found_merged_and_parted_again(client: TestClient, h
     assert len(client.get(f"{API}/customers/{bea}").json()["contact_points"]) == 2
 
 
+def test_two_who_look_alike_are_told_apart_and_that_is_taken_back(client: TestClient) -> None:
+    anna = make(client, "张伟", contact_points=[phone("13800138000")])
+    bea = make(client, "章伟", contact_points=[phone("13800138000")])
+    mark, marks = f"{API}/customers/{bea}/told-apart/{anna}", f"{API}/customers/{anna}/told-apart"
+    assert client.put(mark).status_code == 204
+    assert client.put(mark).status_code == 204
+    for one in (anna, bea):
+        assert client.get(f"{API}/customers/{one}/duplicates").json()["items"] == []
+    (told,) = client.get(marks).json()["items"]
+    assert (told["other"]["customer_id"], told["by"]) == (bea, "1001")
+    (line, _) = client.get(f"{API}/customers/{anna}/changes").json()["items"]
+    assert (line["action"], line["by"], line["fields"][0]["after"]) == ("told_apart", "1001", bea)
+    sign_in(client, "super")
+    assert client.get(f"{API}/shared-contact-points").json()["items"] == []
+    assert refusal(client.post(f"{API}/customers/{anna}/merges", json={"merged_id": bea})) == (409, "told_apart")
+    sign_in(client, "1001")
+    assert client.delete(mark).status_code == 204
+    assert refusal(client.delete(mark)) == (404, "not_told_apart")
+    assert client.get(marks).json()["items"] == []
+    assert len(client.get(f"{API}/customers/{anna}/duplicates").json()["items"]) == 1
+    assert refusal(client.put(f"{API}/customers/{anna}/told-apart/{anna}")) == (422, "same_customer")
+    assert refusal(client.put(f"{API}/customers/{anna}/told-apart/nobody")) == (404, "unknown_customer")
+
+
 def test_members_notes_and_the_timeline(client: TestClient) -> None:
     firm, anna = make(client, "示例公司", kind="organisation"), make(client, "Anna")
     member = f"{API}/customers/{firm}/members/{anna}"

@@ -129,6 +129,7 @@ from callcenter.store.schema import upgrade
 from callcenter.store.segments import StoredSegments
 from callcenter.store.surveys import StoredSurveys
 from callcenter.store.tasks import StoredTasks
+from callcenter.store.told_apart import StoredTellingApart
 from callcenter.store.user_book import StoredUserBook
 from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
@@ -763,6 +764,7 @@ def furnish(
         relations=Relations(
             search=StoredCustomerSearch(database),
             merging=StoredMerging(database),
+            apart=StoredTellingApart(database),
             book=StoredCustomerBook(database),
             cases=StoredCases(database),
             tasks=StoredTasks(database),

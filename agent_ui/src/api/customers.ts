@@ -16,9 +16,11 @@ export type CustomField = Schemas['CustomField']
 export type CustomerChange = Schemas['CustomerChange']
 export type CustomerList = Schemas['CustomerList']
 export type CustomerRecord = Schemas['Customer']
+export type Duplicate = Schemas['Duplicate']
 export type Experience = Schemas['Experience']
 export type InteractionDetail = Schemas['InteractionDetail']
 export type InteractionView = Schemas['InteractionView']
+export type Merge = Schemas['Merge']
 export type NumberRecord = Schemas['NumberRecord']
 export type OfferAnswer = Schemas['OfferAnswer']
 export type Opportunity = Schemas['Opportunity']
@@ -33,6 +35,7 @@ export type TaskBody = Schemas['TaskBody']
 export type TaskChange = Schemas['TaskChange']
 export type TimelineEntry = Schemas['TimelineEntry']
 export type TimelineKind = Schemas['TimelineKind']
+export type ToldApart = Schemas['ToldApart']
 
 /** Which past calls; empty texts ask for all. Days are whole ones of this browser's time zone. */
 export interface CallFilters {
@@ -76,6 +79,19 @@ export const customersApi = {
   card: (id: string) => call<CustomerCard>('GET', at(id, '/card')),
   /** Of the version that was read; `outdated` when somebody changed it meanwhile. */
   change: (id: string, version: number, changes: CustomerChange) => change<CustomerRecord>(at(id), version, changes),
+
+  duplicates: async (id: string) => (await call<Schemas['DuplicateList']>('GET', at(id, '/duplicates'))).items,
+  toldApart: async (id: string) => (await call<Schemas['ToldApartList']>('GET', at(id, '/told-apart'))).items,
+  tellApart: async (id: string, other: string) => {
+    await send('PUT', at(id, `/told-apart/${part(other)}`))
+  },
+  takeBackApart: async (id: string, other: string) => {
+    await send('DELETE', at(id, `/told-apart/${part(other)}`))
+  },
+  merges: async (id: string) => (await call<Schemas['MergeList']>('GET', at(id, '/merges'))).items,
+  merge: async (id: string, version: number, other: string) =>
+    (await (await send('POST', at(id, '/merges'), { merged_id: other }, false, { 'If-Match': `"${version}"` })).json()) as Merge,
+  undoMerge: (mergeId: string) => call<Merge>('POST', `/merges/${part(mergeId)}/undo`),
 
   experience: (id: string) => call<Experience>('GET', at(id, '/experience')),
   bestOffers: (id: string, interactionId: string | null) =>

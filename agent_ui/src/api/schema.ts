@@ -3148,6 +3148,17 @@ export interface components {
             /** @default 0 */
             transferred: number;
         };
+        /** @description `other` looks like the customer and is somebody else, as was said; such a pair is proposed no more. */
+        ToldApart: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            other: components["schemas"]["Customer"];
+        };
+        /** @description The latest first. */
+        ToldApartList: {
+            items: components["schemas"]["ToldApart"][];
+        };
         /** @description Repeat purchases of all from the beginning to this day. */
         TrackedDay: {
             actual: number;

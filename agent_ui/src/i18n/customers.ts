@@ -131,6 +131,8 @@ export const en = {
     escalated: 'escalated',
     merged: 'merged',
     unmerged: 'parted again',
+    told_apart: 'told apart',
+    told_apart_taken_back: 'told apart: taken back',
     customer_number_given: 'given',
     customer_number_changed: 'changed',
     customer_number_removed: 'removed',
@@ -141,6 +143,7 @@ export const en = {
   },
   field: {
     name: 'Name',
+    other_customer_id: 'Other customer',
     kind: 'Kind',
     segment: 'Class',
     language: 'Language',
@@ -324,6 +327,8 @@ export const zh: typeof en = {
     escalated: '升级',
     merged: '合并',
     unmerged: '撤销合并',
+    told_apart: '确认不重复',
+    told_apart_taken_back: '撤回不重复确认',
     customer_number_given: '添加',
     customer_number_changed: '修改',
     customer_number_removed: '删除',
@@ -334,6 +339,7 @@ export const zh: typeof en = {
   },
   field: {
     name: '姓名',
+    other_customer_id: '另一客户',
     kind: '类别',
     segment: '等级',
     language: '语言',

@@ -12,6 +12,7 @@ import { en as internal, enErrors as internalErrors } from './internal'
 import { en as hooks } from './hooks'
 import { en as imports } from './imports'
 import { en as bestOffers } from './best_offers'
+import { en as duplicates } from './duplicates'
 import { en as experience } from './experience'
 import { en as management } from './management'
 import { en as messages } from './messages'
@@ -42,6 +43,7 @@ export const en = {
   callOut,
   internal,
   bestOffers,
+  duplicates,
   experience,
   management,
   segments,

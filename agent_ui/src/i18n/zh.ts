@@ -13,6 +13,7 @@ import { zh as internal, zhErrors as internalErrors } from './internal'
 import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
 import { zh as bestOffers } from './best_offers'
+import { zh as duplicates } from './duplicates'
 import { zh as experience } from './experience'
 import { zh as management } from './management'
 import { zh as messages } from './messages'
@@ -43,6 +44,7 @@ export const zh: Messages = {
   callOut,
   internal,
   bestOffers,
+  duplicates,
   experience,
   management,
   segments,
