@@ -17,6 +17,7 @@ from callcenter.app.floor import Adopt, CallEnded, Floor, Late, Message
 from callcenter.app.ports import AgentStatus, Configuration, Records
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
+from callcenter.domain.direct import direct_queue
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import Interaction, Stage
@@ -110,6 +111,7 @@ async def restore(
         await floor.request(Adopt(interaction=interaction))
     for status in await records.agent_statuses():
         if status.agent_id in floor.picture.agents:
+            await _restore_own_queue(floor, status)
             await floor.request(_restored(status, (today or {}).get(status.agent_id, Today())))
     for interaction in tuple(floor.interactions.values()):
         await _restore_callback(floor, interaction)
@@ -125,6 +127,13 @@ async def _restore_callback(floor: Floor, interaction: Interaction) -> None:
         # Its queue is gone, or the same number waits already: it cannot be called, and its record says so.
         log.warning("callback_not_restored", interaction_id=interaction.interaction_id, error=str(error))
         await floor.request(CallEnded(interaction_id=interaction.interaction_id, outcome=ev.Outcome.CALLBACK_FAILED))
+
+
+async def _restore_own_queue(floor: Floor, status: AgentStatus) -> None:
+    """Of a talk that goes on: no configuration has that queue, and its wrap-up is the talk's."""
+    own = direct_queue(floor.picture.agents[status.agent_id].config)
+    if status.queue_id == own.queue_id:
+        await floor.request(cmd.ConfigureQueue(config=own))
 
 
 def _restored(status: AgentStatus, today: Today) -> cmd.RestoreAgent:

@@ -20,6 +20,7 @@ from callcenter.app.recovery import (
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, PhoneStatus
+from callcenter.domain.direct import direct_queue
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.interactions import Stage
@@ -319,6 +320,23 @@ async def test_the_floor_comes_back_from_the_store_as_it_was() -> None:
         assert office.record() == first.record()
         assert (office.state(), office.state(AgentId("1002"))) == (AgentState.TALKING, AgentState.NOT_READY)
         assert AgentId("1077") not in office.floor.picture.agents
+
+
+async def test_a_talk_in_an_agents_own_queue_has_its_wrap_up_after_a_restart_too() -> None:
+    async with Office() as first:
+        await first.agent()
+        await first.caller()
+        await first.talk()
+    own = direct_queue(first.configuration.agent_configs[AGENT])
+    async with Office(clock=FakeClock(at(9)), records=first.records, routing=False) as office:
+        office.configuration.agent_configs = first.configuration.agent_configs
+        office.records.statuses[AGENT] = replace(first.records.statuses[AGENT], queue_id=own.queue_id)
+        await restore(office.floor, configuration=office.configuration, records=office.records)
+        offer_id = office.floor.picture.agent(AGENT).offer_id
+        assert offer_id is not None
+        await office.tell(cmd.ReportTalkEnded(offer_id=offer_id, side=ev.Side.CALLER))
+        assert office.state() is AgentState.WRAP_UP
+        assert office.floor.picture.agent(AGENT).wrap_up_until == at(9) + own.wrap_up
 
 
 async def test_a_restored_floor_knows_misses_and_the_time_limits_of_reasons() -> None:
