@@ -14,6 +14,7 @@ from tests.e2e.dialog import CallEnd, Dialog, open_audio
 from tests.e2e.rtp import RtpStream, Silence, Tone
 from tests.e2e.sip_endpoint import PhoneTimeoutError, SipEndpoint, TracedMessage, new_branch, open_udp
 from tests.e2e.sip_message import Address, Identity, SipMessage, authorized, response_to, uri_of
+from tests.patience import PATIENCE_SECONDS
 
 AGENTS_HOST = "127.0.0.3"
 REGISTER_TIMEOUT_SECONDS = 8.0
@@ -137,11 +138,11 @@ class IncomingCall:
         """Press one key, by RFC 4733."""
         await self.dialog.press(key, "rfc4733")
 
-    async def ended(self, timeout_seconds: float = 10.0) -> CallEnd:
+    async def ended(self, timeout_seconds: float = PATIENCE_SECONDS) -> CallEnd:
         """Wait for the end, whoever makes it."""
         return await self.dialog.ended(timeout_seconds)
 
-    async def talking(self, timeout_seconds: float = 5.0) -> float:
+    async def talking(self, timeout_seconds: float = PATIENCE_SECONDS) -> float:
         """Wait until the answer is acknowledged, and return the time of the answer."""
         await self.dialog.until(
             lambda: self.dialog.acknowledged.is_set() or self.end is not None, timeout_seconds, "not talking"
@@ -254,7 +255,7 @@ class AgentPhone:
             self._refreshing = None
         await self._register(0)
 
-    async def ringing(self, timeout_seconds: float = 5.0) -> IncomingCall:
+    async def ringing(self, timeout_seconds: float = PATIENCE_SECONDS) -> IncomingCall:
         """Wait for the next call that no `ringing` has returned yet."""
         wanted = self._seen + 1
         await self.endpoint.changes.until(
@@ -263,7 +264,7 @@ class AgentPhone:
         self._seen = wanted
         return self.calls[wanted - 1]
 
-    async def talking(self, timeout_seconds: float = 10.0) -> IncomingCall:
+    async def talking(self, timeout_seconds: float = PATIENCE_SECONDS) -> IncomingCall:
         """Wait for the next call and for its answer to be acknowledged."""
         call = await self.ringing(timeout_seconds)
         await call.talking(timeout_seconds)

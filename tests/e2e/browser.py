@@ -32,6 +32,7 @@ from playwright.async_api import (
 
 from tests.e2e.dialog import CallEnd
 from tests.e2e.house import until
+from tests.patience import PATIENCE_SECONDS
 
 FLAGS = (
     "--no-sandbox",
@@ -46,7 +47,7 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 VIEWPORT: ViewportSize = {"width": 1366, "height": 860}
-PATIENCE_MS = 15_000
+PATIENCE_MS = PATIENCE_SECONDS * 1_000
 HEARD_ENERGY = 1e-4
 """Of a beep of the fake microphone much more arrives; of comfort noise, much less."""
 SILENCE_PACKETS = 40
@@ -106,7 +107,9 @@ class Screen:
         """Wait until the text is there."""
         await expect(self.at(name)).to_contain_text(text)
 
-    async def becomes(self, name: str, attribute: str, value: str | re.Pattern[str], *, seconds: float = 15.0) -> None:
+    async def becomes(
+        self, name: str, attribute: str, value: str | re.Pattern[str], *, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Wait until what carries the name has the attribute's value."""
         await expect(self.at(name)).to_have_attribute(attribute, value, timeout=seconds * 1_000)
 
@@ -144,7 +147,7 @@ class Screen:
         figures = await self.page.evaluate("window.witnessHeard()")
         return int(figures["packets"]), float(figures["energy"])
 
-    async def hears_sound(self, *, seconds: float = 10.0) -> None:
+    async def hears_sound(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until sound comes in, from now on."""
         _, before = await self.heard()
 
@@ -153,7 +156,7 @@ class Screen:
 
         await until(is_louder, f"{self.page.url} hears the other side", seconds=seconds, every_seconds=0.05)
 
-    async def hears_silence(self, *, seconds: float = 10.0) -> None:
+    async def hears_silence(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until packets go on coming with no sound in them."""
         packets, energy = await self.heard()
 
@@ -226,7 +229,7 @@ class Desk(SignedInScreen):
         await self.at("state-ready").click()
         await self.state_becomes("ready")
 
-    async def state_becomes(self, state: str, *, seconds: float = 15.0) -> None:
+    async def state_becomes(self, state: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the desk shows the state."""
         await self.becomes("agent-state", "data-state", state, seconds=seconds)
 

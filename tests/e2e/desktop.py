@@ -11,6 +11,8 @@ from typing import Any
 import httpx2
 import websockets
 
+from tests.patience import PATIENCE_SECONDS
+
 Document = dict[str, Any]
 
 
@@ -102,12 +104,12 @@ class Desktop:
         """The screen pop, None when there is none."""
         return self.documents.get("me", {}).get("pop")
 
-    async def state_becomes(self, state: str, *, seconds: float = 10.0) -> Document:
+    async def state_becomes(self, state: str, *, seconds: float = PATIENCE_SECONDS) -> Document:
         """Wait until the agent is in that state."""
         await self.until(lambda: self.state["state"] == state, f"{self._name} is {state}", seconds)
         return self.state
 
-    async def pops(self, *, stage: str | None = None, seconds: float = 10.0) -> Document:
+    async def pops(self, *, stage: str | None = None, seconds: float = PATIENCE_SECONDS) -> Document:
         """Wait until a pop is shown."""
 
         def shown() -> bool:
@@ -117,12 +119,12 @@ class Desktop:
         assert self.pop is not None
         return self.pop
 
-    async def sees(self, topic: str, key: str, *, seconds: float = 10.0) -> Document:
+    async def sees(self, topic: str, key: str, *, seconds: float = PATIENCE_SECONDS) -> Document:
         """Wait until a document is there."""
         await self.until(lambda: key in self.documents.get(topic, {}), f"{topic}/{key} is there", seconds)
         return self.documents[topic][key]
 
-    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the condition holds, looking again at every message of the feed."""
         deadline = time.monotonic() + seconds
         while not condition():

@@ -35,6 +35,7 @@ from tests.e2e import spoken
 from tests.e2e.desktop import Desktop
 from tests.e2e.invariants import Invariants
 from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Silence, Tone
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_ports, own_share
 
 PASSWORD = "e2e-password-of-the-house"
@@ -59,7 +60,11 @@ nodes:
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 15.0, every_seconds: float = 0.02
+    condition: Callable[[], Awaitable[bool]],
+    what: str,
+    *,
+    seconds: float = PATIENCE_SECONDS,
+    every_seconds: float = 0.02,
 ) -> None:
     """Wait until the condition holds; AssertionError with `what` when it does not in time."""
     deadline = time.monotonic() + seconds
@@ -77,7 +82,7 @@ class Agent:
     phone: AgentPhone
     desktop: Desktop
 
-    async def talks(self, *, seconds: float = 20.0) -> IncomingCall:
+    async def talks(self, *, seconds: float = PATIENCE_SECONDS) -> IncomingCall:
         """Wait until the next call is answered and the server has seen caller and agent in one bridge.
 
         The phone's answer alone is not a talk yet: whoever hangs up in the milliseconds between has not talked.
@@ -251,7 +256,7 @@ class House:
                 stderr=log,
             )
 
-    async def ready(self, *, seconds: float = 30.0) -> None:
+    async def ready(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until /readyz says that calls are routed."""
 
         async def is_ready() -> bool:
@@ -386,7 +391,9 @@ class House:
                 await desktop.close()
                 self._desktops.remove(desktop)
 
-    async def until(self, condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 15.0) -> None:
+    async def until(
+        self, condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Wait until the condition holds; when it does not, tell what the server does."""
         try:
             await until(condition, what, seconds=seconds, every_seconds=0.05)
@@ -396,7 +403,7 @@ class House:
 
     # ---- afterwards
 
-    async def quiet(self, *, seconds: float = 20.0) -> None:
+    async def quiet(self, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until no call is left in Asterisk, no interaction is open, and every accepted call is on the disk.
 
         The journal is some milliseconds behind the calls, so their records are waited for, not just looked for.
@@ -425,7 +432,9 @@ class House:
         """The checker over what is in the database now."""
         return Invariants(self.database_path, self.callers, self.phones)
 
-    async def invariants_say(self, condition: Callable[[Invariants], bool], *, seconds: float = 15.0) -> None:
+    async def invariants_say(
+        self, condition: Callable[[Invariants], bool], *, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Wait until the database shows something."""
 
         async def said() -> bool:

@@ -34,6 +34,7 @@ from tests.e2e.rtp import SAMPLES_PER_SECOND
 from tests.e2e.silences import Silence, silences
 from tests.e2e.sipp_phones import CallerLoad
 from tests.e2e.tone_voice import Listener, ToneVoice
+from tests.patience import PATIENCE_SECONDS
 
 LONGEST_SILENCE_SECONDS: Final = 2.0
 AGAIN_WITHIN_SECONDS: Final = 3.0
@@ -74,7 +75,7 @@ class Walker:
     spoke_at: list[float] = field(default_factory=list)
     """Who leaves a message hears himself, as who types hears his keys."""
 
-    async def hears(self, *prompts: str, language: str = "", seconds: float = 15.0) -> None:
+    async def hears(self, *prompts: str, language: str = "", seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until these prompts have come next, and nothing else between them."""
         await self.listener.hears(language or self.language, *prompts, seconds=seconds)
 
@@ -85,7 +86,7 @@ class Walker:
             pass
         await self.hears(*others)
 
-    async def hears_one_of(self, *prompts: str, seconds: float = 15.0) -> str:
+    async def hears_one_of(self, *prompts: str, seconds: float = PATIENCE_SECONDS) -> str:
         """Wait until one of these has come next; which."""
         heard = await self.listener.next_heard(" or ".join(prompts), seconds=seconds)
         said = [prompt for prompt in prompts if heard.is_(self.language, prompt)]
@@ -119,7 +120,7 @@ class Walker:
             keys_at=[*audio.pressed_at, *self.spoke_at],
         )
 
-    async def hears_something(self, *, seconds: float = 30.0) -> str:
+    async def hears_something(self, *, seconds: float = PATIENCE_SECONDS) -> str:
         """Wait until a prompt in his language has come next; which, the first by name if several sound the same."""
         heard = await self.listener.next_heard("anything", seconds=seconds)
         said = sorted(said.prompt for said in heard.prompts if said.language == self.language)
@@ -138,7 +139,7 @@ class Walker:
             path = self.house.settings.recordings_directory / f"message-{row['interaction_id']}_{queue}.wav"
             return path.exists() and path.stat().st_size > seconds * 2 * SAMPLES_PER_SECOND
 
-        await self.house.until(is_recorded, f"{seconds:g} s of the message are recorded", seconds=20)
+        await self.house.until(is_recorded, f"{seconds:g} s of the message are recorded")
         while began_at < asyncio.get_running_loop().time():
             self.spoke_at.append(began_at)
             began_at += 1
@@ -164,7 +165,7 @@ class Walker:
             found[:] = [row] if row is not None and row["ended_at"] is not None else []
             return bool(found)
 
-        await self.house.until(is_over, f"the call from {self.caller.ani} has its record", seconds=20)
+        await self.house.until(is_over, f"the call from {self.caller.ani} has its record")
         return found[0]
 
     def _row(self) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ from tests.e2e.sip_message import (
     response_to,
     uri_of,
 )
+from tests.patience import PATIENCE_SECONDS
 
 __all__ = [
     "AgentPhone",
@@ -163,12 +164,12 @@ class Caller:
         self.invited_at = time.monotonic()
         self._calling = asyncio.create_task(self._call(self._dialog, self._endpoint), name=self.name)
 
-    async def ringing(self, timeout_seconds: float = 5.0) -> int:
+    async def ringing(self, timeout_seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for a provisional response above 100 and return its status."""
         await self.dialog.until(lambda: bool(self.provisional_statuses), timeout_seconds, "no ringing")
         return self.provisional_statuses[-1]
 
-    async def answered(self, timeout_seconds: float = 10.0) -> float:
+    async def answered(self, timeout_seconds: float = PATIENCE_SECONDS) -> float:
         """Wait for the answer and return its time; a refusal raises ConnectionRefusedError."""
         await self.dialog.until(
             lambda: self.answered_at is not None or self.end is not None, timeout_seconds, "no answer"
@@ -178,7 +179,7 @@ class Caller:
             raise ConnectionRefusedError(f"{self.name}: refused with {self.end.status} {self.end.reason}")
         return self.dialog.answered_at
 
-    async def ended(self, timeout_seconds: float = 10.0) -> CallEnd:
+    async def ended(self, timeout_seconds: float = PATIENCE_SECONDS) -> CallEnd:
         """Wait for the end, whoever makes it."""
         return await self.dialog.ended(timeout_seconds)
 

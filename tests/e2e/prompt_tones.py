@@ -15,6 +15,7 @@ import numpy as np
 from callcenter.ivr.prompts import PromptSet
 from callcenter.ivr.reader import parse_prompts
 from tests.e2e.rtp import DECODED, SAMPLES_PER_SECOND, RtpStream
+from tests.patience import PATIENCE_SECONDS
 
 Samples = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -107,7 +108,7 @@ class Ear:
         self._rest = samples[whole:]
         return list(self._heard)
 
-    async def hears(self, prompt: str, *, times: int = 1, seconds: float = 30.0) -> None:
+    async def hears(self, prompt: str, *, times: int = 1, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until this prompt has come over the line so often."""
         self._tones.known(prompt)
         deadline = time.monotonic() + seconds

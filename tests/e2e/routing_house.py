@@ -19,6 +19,7 @@ from tests.e2e.desktop import Desktop
 from tests.e2e.house import PASSWORD, PROJECT, House
 from tests.e2e.phones import AgentPhone, Answer, Behaviour, Caller, IncomingCall, KeyStep, Tone
 from tests.e2e.prompt_tones import Ear, PromptTones, queue_prompts
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_ports
 
 CALLERS_TONE: Final = Tone(hertz=3_350)
@@ -184,7 +185,7 @@ class RoutingHouse(House):
 
     # ---- what is known
 
-    async def waiting(self, queue: str, count: int, *, seconds: float = 20.0) -> list[dict[str, Any]]:
+    async def waiting(self, queue: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """Wait until the board shows so many who wait in a queue, each with his place; their rows, next first."""
         board = await self.board()
 
@@ -200,7 +201,12 @@ class RoutingHouse(House):
         return rows()
 
     async def row_when(
-        self, interaction_id: str, holds: Callable[[dict[str, Any]], bool], what: str, *, seconds: float = 20.0
+        self,
+        interaction_id: str,
+        holds: Callable[[dict[str, Any]], bool],
+        what: str,
+        *,
+        seconds: float = PATIENCE_SECONDS,
     ) -> dict[str, Any]:
         """Wait until the board's row of somebody who waits says something; the board is a moment behind."""
         board = await self.board()
@@ -231,7 +237,12 @@ class RoutingHouse(House):
         return found
 
     async def record_when(
-        self, interaction_id: str, holds: Callable[[dict[str, Any]], bool], what: str, *, seconds: float = 20.0
+        self,
+        interaction_id: str,
+        holds: Callable[[dict[str, Any]], bool],
+        what: str,
+        *,
+        seconds: float = PATIENCE_SECONDS,
     ) -> dict[str, Any]:
         """Wait until an interaction's record says something."""
 
@@ -241,7 +252,7 @@ class RoutingHouse(House):
         await self.until(says, f"{interaction_id}: {what}", seconds=seconds)
         return await self.record(interaction_id)
 
-    async def interaction_of(self, caller: Caller, *, seconds: float = 20.0) -> str:
+    async def interaction_of(self, caller: Caller, *, seconds: float = PATIENCE_SECONDS) -> str:
         """The id of the latest call from this caller's number."""
         answered = [other for other in self.callers if other.ani == caller.ani and other.answered_at is not None]
         arrived: list[str] = []
@@ -258,7 +269,7 @@ class RoutingHouse(House):
         """The record of the latest call from this caller's number, once it has ended."""
         return await self.ended(await self.interaction_of(caller))
 
-    async def ended(self, interaction_id: str, *, seconds: float = 20.0) -> dict[str, Any]:
+    async def ended(self, interaction_id: str, *, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The record of an interaction, once its end is on the disk with all that came before."""
 
         def is_over(record: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from tests.e2e.sip_message import Address
+from tests.patience import PATIENCE_SECONDS
 
 SAMPLES_PER_SECOND = 8000
 FRAME_SECONDS = 0.02
@@ -198,12 +199,12 @@ class RtpStream(asyncio.DatagramProtocol):
             total += sum(sample * sample for sample in block)
         return tone / total if total else 0.0
 
-    async def hear_sound(self, timeout_seconds: float = 5.0, above_dbfs: float = -45.0) -> None:
+    async def hear_sound(self, timeout_seconds: float = PATIENCE_SECONDS, above_dbfs: float = -45.0) -> None:
         """Return when the last 200 ms were louder than that."""
         await self._until(lambda now: self.loudness(now - 0.2, now) > above_dbfs, timeout_seconds, "no sound heard")
 
     async def hear_silence(
-        self, timeout_seconds: float = 30.0, below_dbfs: float = -55.0, lasting_seconds: float = 0.5
+        self, timeout_seconds: float = PATIENCE_SECONDS, below_dbfs: float = -55.0, lasting_seconds: float = 0.5
     ) -> None:
         """Return when the last `lasting_seconds` were quieter than that."""
         started = time.monotonic()
@@ -213,7 +214,7 @@ class RtpStream(asyncio.DatagramProtocol):
             "no silence heard",
         )
 
-    async def hear_tone(self, hertz: int, timeout_seconds: float = 5.0, share: float = 0.5) -> None:
+    async def hear_tone(self, hertz: int, timeout_seconds: float = PATIENCE_SECONDS, share: float = 0.5) -> None:
         """Return when that much of the last 400 ms was this tone."""
         await self._until(
             lambda now: (
@@ -225,7 +226,7 @@ class RtpStream(asyncio.DatagramProtocol):
             f"no tone of {hertz} Hz heard",
         )
 
-    async def hear_keys(self, keys: str, timeout_seconds: float = 5.0) -> None:
+    async def hear_keys(self, keys: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Return when exactly these keys have been heard since the call began."""
         await self._until(
             lambda _: self.keys_heard == keys, timeout_seconds, f"not the keys {keys} but {self.keys_heard}"

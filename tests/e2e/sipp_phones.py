@@ -22,6 +22,7 @@ from tests.e2e.dialog import CallEnd
 from tests.e2e.sip_endpoint import FIRST_PORT, PhoneTimeoutError, TracedMessage
 from tests.e2e.sip_message import Address, SipMessage
 from tests.e2e.sipp_goodbye import say_goodbye
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import own_share
 
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -309,13 +310,13 @@ class CallerLoad:
         echo = self._keys_by == "info" or not self._keys
         await self.sipp.start(scenario, [target, "-inf", "callers.csv", *limits, *rate, *counting], echo=echo)
 
-    async def until_up(self, count: int, timeout_seconds: float = 30.0) -> None:
+    async def until_up(self, count: int, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many calls have been answered."""
         await self.sipp.until(
             lambda: self.counted("up") >= count, timeout_seconds, f"fewer than {count} calls answered"
         )
 
-    async def until_ended(self, count: int, timeout_seconds: float = 30.0) -> None:
+    async def until_ended(self, count: int, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many calls have been ended by either side."""
         await self.sipp.until(
             lambda: self.counted("ended-by-server") + self.counted("ended-by-phone") >= count,
@@ -396,7 +397,7 @@ class SippAgent:
         await self.sipp.start(scenario, [])
         await self.sipp.until(lambda: not _is_free(self.address), 5.0, "SIPp does not listen")
 
-    async def until(self, what: What, count: int = 1, timeout_seconds: float = 10.0) -> None:
+    async def until(self, what: What, count: int = 1, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until something has happened to so many of its calls."""
         await self.sipp.until(
             lambda: sum(event.what == what for event in self.sipp.events) >= count,

@@ -99,8 +99,8 @@ async def callback_waits(house: RoutingHouse, queue: str, ani: str = CUSTOMER) -
 
 async def hear_each_other(agent: Agent, agents_call: IncomingCall, customers_call: IncomingCall) -> None:
     """Audio in both directions, and each the right one's."""
-    await customers_call.audio.hear_tone(AGENTS_HERTZ[agent.agent_id], timeout_seconds=15)
-    await agents_call.audio.hear_tone(OUTSIDE_HERTZ, timeout_seconds=15)
+    await customers_call.audio.hear_tone(AGENTS_HERTZ[agent.agent_id])
+    await agents_call.audio.hear_tone(OUTSIDE_HERTZ)
 
 
 def seconds_between(earlier: str, later: str) -> float:
@@ -121,7 +121,7 @@ async def test_the_agent_first_and_then_the_customer_in_his_place(house: Routing
         board = await house.board()
         await board.until(lambda: board.documents["queues"]["agent_first"]["callbacks"] == 1, "the board counts it")
         await now.talk.hang_up()
-        call = await agent.phone.talking(20)
+        call = await agent.phone.talking()
         pop = await agent.desktop.pops()
         assert pop["interaction_id"] == now.callback_id
         assert pop["media_type"] == "callback"
@@ -129,7 +129,7 @@ async def test_the_agent_first_and_then_the_customer_in_his_place(house: Routing
         assert pop["callback"]["waiting_since"] == origin["times"]["queued_at"]
         assert "callback" in pop["reason"]["text"]["en"]
         assert [customer["customer_id"] for customer in pop["customers"]] == ["demo-morning-star"]
-        ringing = await outside.ringing(20)
+        ringing = await outside.ringing()
         assert f"{KNOWN}@" in ringing.invite.start_line
         # He hears it ring until the customer is there; nobody has talked yet.
         assert agent.desktop.state["state"] == "offered"
@@ -154,16 +154,16 @@ async def test_a_busy_customer_is_tried_again_and_keeps_his_place(house: Routing
     async with house.outside(Reject(status=486)) as outside, callback_waits(house, "agent_first") as now:
         agent = now.agent
         await now.talk.hang_up()
-        await agent.phone.talking(20)
-        await outside.ringing(20)
+        await agent.phone.talking()
+        await outside.ringing()
         outside.behaviour = Answer()
         # Meanwhile the agent is not kept waiting: the next in line is his.
-        second = await agent.talks(seconds=20)
+        second = await agent.talks()
         assert (await agent.desktop.pops(stage="talking"))["ani"]["e164"] == LATER
         await house.row_when(now.callback_id, lambda row: row["callback"]["attempt"] == 2, "a second attempt follows")
         await second.hang_up()
-        again = await outside.talking(30)
-        await agent.desktop.state_becomes("talking", seconds=20)
+        again = await outside.talking()
+        await agent.desktop.state_becomes("talking")
         assert (await agent.desktop.pops(stage="talking"))["callback"]["attempt"] == 2
         await again.hang_up()
         record = await house.ended(now.callback_id)
@@ -183,8 +183,8 @@ async def test_who_never_answers_is_given_up_after_the_attempts_there_are(house:
                 callback_id = await ask_for_callback(house, customer)
             await talker.hang_up()
         for _ in range(2):
-            await agent.phone.talking(30)
-            assert (await (await outside.ringing(20)).ended(20)).by == "server"
+            await agent.phone.talking()
+            assert (await (await outside.ringing()).ended(20)).by == "server"
         record = await house.ended(callback_id)
         await agent.desktop.state_becomes("ready")
         assert agent.desktop.state["misses"] == 0
@@ -195,8 +195,8 @@ async def test_who_never_answers_is_given_up_after_the_attempts_there_are(house:
 async def test_the_agent_gives_up_while_the_customer_s_phone_rings(house: RoutingHouse) -> None:
     async with house.outside(Ring()) as outside, callback_waits(house, "agent_first") as now:
         await now.talk.hang_up()
-        call = await now.agent.phone.talking(20)
-        ringing = await outside.ringing(20)
+        call = await now.agent.phone.talking()
+        ringing = await outside.ringing()
         await call.hang_up()
         assert (await ringing.ended()).by == "server"
         assert (await now.agent.desktop.state_becomes("not_ready"))["reason"] == "rejected"
@@ -204,7 +204,7 @@ async def test_the_agent_gives_up_while_the_customer_s_phone_rings(house: Routin
         await now.later.hang_up()
         outside.behaviour = Answer()
         await now.agent.desktop.set_state("ready")
-        again = await outside.talking(30)
+        again = await outside.talking()
         await now.agent.desktop.state_becomes("talking")
         await again.hang_up()
         assert (await house.ended(now.callback_id))["outcome"] == "answered"
@@ -217,7 +217,7 @@ async def test_the_customer_first_and_then_the_agent(house: RoutingHouse) -> Non
     async with house.outside(Ring()) as outside, callback_waits(house, "customer_first") as now:
         agent = now.agent
         # He is the next, so he is called while the agent still talks.
-        ringing = await outside.ringing(20)
+        ringing = await outside.ringing()
         await ringing.answer()
         ear = house.ear(ringing)
         await ear.hears("callback_hello")
@@ -225,7 +225,7 @@ async def test_the_customer_first_and_then_the_agent(house: RoutingHouse) -> Non
         await ringing.audio.hear_sound(20)
         rung = len(agent.phone.calls)
         await now.talk.hang_up()
-        call = await agent.talks(seconds=20)
+        call = await agent.talks()
         assert len(agent.phone.calls) == rung + 1
         pop = await agent.desktop.pops(stage="talking")
         assert (pop["interaction_id"], pop["media_type"]) == (now.callback_id, "callback")
@@ -240,11 +240,11 @@ async def test_the_customer_first_and_then_the_agent(house: RoutingHouse) -> Non
 
 async def test_who_is_called_first_and_is_busy_is_tried_again(house: RoutingHouse) -> None:
     async with house.outside(Reject(status=486)) as outside, callback_waits(house, "customer_first") as now:
-        await outside.ringing(20)
+        await outside.ringing()
         outside.behaviour = Answer()
-        again = await outside.talking(30)
+        again = await outside.talking()
         await now.talk.hang_up()
-        await now.agent.talks(seconds=20)
+        await now.agent.talks()
         assert (await now.agent.desktop.pops(stage="talking"))["callback"]["attempt"] == 2
         await again.hang_up()
         record = await house.ended(now.callback_id)
@@ -254,7 +254,7 @@ async def test_who_is_called_first_and_is_busy_is_tried_again(house: RoutingHous
 
 async def test_who_was_called_first_and_hangs_up_again_has_left(house: RoutingHouse) -> None:
     async with house.outside() as outside, callback_waits(house, "customer_first") as now:
-        call = await outside.talking(20)
+        call = await outside.talking()
         await house.ear(call).hears("callback_hello")
         await call.hang_up()
         record = await house.ended(now.callback_id)
@@ -279,7 +279,7 @@ async def test_another_number_may_be_typed_in(house: RoutingHouse) -> None:
             await ear.hears("callback_taken")
             await customer.ended(20)
         await talker.hang_up()
-        call = await outside.talking(30)
+        call = await outside.talking()
         assert f"{OTHER_NUMBER}@" in call.invite.start_line
         await agent.desktop.state_becomes("talking")
         await call.hang_up()
@@ -300,7 +300,7 @@ async def test_one_customer_has_one_callback_and_calling_again_takes_his_place(h
             (row,) = await house.waiting("agent_first", 1)
             assert row["entered_at"] == origin["times"]["queued_at"]
             await talker.hang_up()
-            await agent.talks(seconds=20)
+            await agent.talks()
             assert (await agent.desktop.pops(stage="talking"))["ani"]["e164"] == CUSTOMER
             await again.hang_up()
 
@@ -317,7 +317,7 @@ async def test_a_full_queue_may_call_back_instead(house: RoutingHouse) -> None:
         record = await house.record_of(customer)
         assert record["outcome"] == "callback_taken"
         await talker.hang_up()
-        call = await outside.talking(30)
+        call = await outside.talking()
         await agent.desktop.state_becomes("talking")
         await call.hang_up()
         assert (await house.ended(record["callback_id"]))["outcome"] == "answered"
@@ -368,12 +368,12 @@ async def test_an_agreed_callback_comes_due_and_is_first_his_who_agreed_it(house
         assert outside.calls == []
         await comes_due(house, agreed["interaction_id"])
 
-        call = await agent.phone.talking(30)
+        call = await agent.phone.talking()
         pop = await agent.desktop.pops()
         assert (pop["interaction_id"], pop["media_type"]) == (agreed["interaction_id"], "callback")
         assert [customer["customer_id"] for customer in pop["customers"]] == ["demo-morning-star"]
         assert pop["notes"] == "the second invoice 第二张发票"
-        ringing = await outside.ringing(20)
+        ringing = await outside.ringing()
         assert f"{KNOWN}@" in ringing.invite.start_line
         assert agent.desktop.state["state"] == "offered"
         await ringing.answer()
@@ -401,14 +401,14 @@ async def test_f1_a_waiting_callback_is_called_in_its_place_after_a_restart(hous
         assert [row["media_type"] for row in rows] == ["callback", "voice"]
         await now.agent.desktop.state_becomes("talking")
         await now.talk.hang_up()
-        call = await now.agent.phone.talking(20)
-        customer = await outside.talking(20)
+        call = await now.agent.phone.talking()
+        customer = await outside.talking()
         await now.agent.desktop.state_becomes("talking")
         pop = await now.agent.desktop.pops(stage="talking")
         assert (pop["interaction_id"], pop["callback"]["number"]) == (now.callback_id, CUSTOMER)
         await hear_each_other(now.agent, call, customer)
         await customer.hang_up()
-        await now.agent.talks(seconds=20)
+        await now.agent.talks()
         assert (await now.agent.desktop.pops(stage="talking"))["ani"]["e164"] == LATER
         assert (await house.ended(now.callback_id))["outcome"] == "answered"
 
@@ -416,13 +416,13 @@ async def test_f1_a_waiting_callback_is_called_in_its_place_after_a_restart(hous
 async def test_f1_killed_while_the_customer_s_phone_rings_for_the_agent_who_waits(house: RoutingHouse) -> None:
     async with house.outside(Ring()) as outside, callback_waits(house, "agent_first") as now:
         await now.talk.hang_up()
-        call = await now.agent.phone.talking(20)
-        ringing = await outside.ringing(20)
+        call = await now.agent.phone.talking()
+        ringing = await outside.ringing()
         await house.kill_server()
         await ringing.answer()
         await hear_each_other(now.agent, call, ringing)
         await house.start_server()
-        await now.agent.desktop.state_becomes("talking", seconds=20)
+        await now.agent.desktop.state_becomes("talking")
         assert (await now.agent.desktop.pops(stage="talking"))["interaction_id"] == now.callback_id
         await ringing.hang_up()
         record = await house.ended(now.callback_id)
@@ -431,7 +431,7 @@ async def test_f1_killed_while_the_customer_s_phone_rings_for_the_agent_who_wait
 
 async def test_f1_killed_while_a_customer_who_was_called_first_waits(house: RoutingHouse) -> None:
     async with house.outside() as outside, callback_waits(house, "customer_first") as now:
-        customer = await outside.talking(20)
+        customer = await outside.talking()
         await house.ear(customer).hears("callback_hello")
         await house.kill_server()
         await house.start_server()
@@ -439,7 +439,7 @@ async def test_f1_killed_while_a_customer_who_was_called_first_waits(house: Rout
         assert rows[0]["interaction_id"] == now.callback_id
         await house.row_when(now.callback_id, lambda row: row["callback"]["presence"] == "present", "he is there")
         await now.talk.hang_up()
-        call = await now.agent.talks(seconds=20)
+        call = await now.agent.talks()
         await hear_each_other(now.agent, call, customer)
         assert len(outside.calls) == 1
         await customer.hang_up()

@@ -49,18 +49,18 @@ async def test_his_phone_first_then_the_customers_and_nobody_elses_call_meanwhil
             await house.waiting("ordinary", 1)
             begun = await agent.desktop.send("POST", "/agents/me/call-out", {"number": "138 0013 8000"})
             assert begun["number"]["e164"] == KNOWN
-            call = await agent.phone.talking(20)
+            call = await agent.phone.talking()
             pop = await agent.desktop.pops()
             assert pop["interaction_id"] == begun["interaction_id"]
             assert [customer["customer_id"] for customer in pop["customers"]] == ["demo-morning-star"]
-            ringing = await outside.ringing(20)
+            ringing = await outside.ringing()
             assert f"{KNOWN}@" in ringing.invite.start_line
             assert SHOWN in (ringing.invite.header("from") or "")
             assert agent.desktop.state["state"] == "offered"
             await ringing.answer()
             await agent.desktop.state_becomes("talking")
-            await ringing.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
-            await call.audio.hear_tone(OUTSIDE_HERTZ, timeout_seconds=15)
+            await ringing.audio.hear_tone(AGENTS_HERTZ["1001"])
+            await call.audio.hear_tone(OUTSIDE_HERTZ)
             await ringing.hang_up()
             await call.ended()
             assert (await agent.desktop.state_becomes("wrap_up"))["interaction_id"] == begun["interaction_id"]
@@ -77,8 +77,8 @@ async def test_his_phone_first_then_the_customers_and_nobody_elses_call_meanwhil
 async def test_a_busy_customer_is_told_plainly_and_not_tried_again(house: RoutingHouse) -> None:
     async with house.outside(Reject(status=486)) as outside, house.agent("1001") as agent:
         begun = await agent.desktop.send("POST", "/agents/me/call-out", {"number": CUSTOMER})
-        call = await agent.phone.talking(20)
-        await outside.ringing(20)
+        call = await agent.phone.talking()
+        await outside.ringing()
         assert (await call.ended(20)).by == "server"
         record = await house.ended(begun["interaction_id"])
         shown = await agent.desktop.get("/agents/me/call-out")
@@ -91,8 +91,8 @@ async def test_a_busy_customer_is_told_plainly_and_not_tried_again(house: Routin
 async def test_who_hangs_up_while_it_rings_lets_the_customers_phone_fall_silent(house: RoutingHouse) -> None:
     async with house.outside(Ring()) as outside, house.agent("1001") as agent:
         begun = await agent.desktop.send("POST", "/agents/me/call-out", {"number": CUSTOMER})
-        call = await agent.phone.talking(20)
-        ringing = await outside.ringing(20)
+        call = await agent.phone.talking()
+        ringing = await outside.ringing()
         await call.hang_up()
         assert (await ringing.ended(20)).by == "server"
         record = await house.ended(begun["interaction_id"])
@@ -112,8 +112,8 @@ async def test_a_phone_that_does_not_answer_calls_nobody_and_is_no_rona(house: R
 async def test_killed_while_the_customers_phone_rings_there_is_one_record(house: RoutingHouse) -> None:
     async with house.outside(Ring()) as outside, house.agent("1001") as agent:
         begun = await agent.desktop.send("POST", "/agents/me/call-out", {"number": CUSTOMER})
-        call = await agent.phone.talking(20)
-        ringing = await outside.ringing(20)
+        call = await agent.phone.talking()
+        ringing = await outside.ringing()
         await house.kill_server()
         await house.start_server()
         await house.renew_board()
@@ -127,12 +127,12 @@ async def test_killed_while_the_customers_phone_rings_there_is_one_record(house:
 async def test_killed_in_the_talk_it_goes_on_and_there_is_one_record(house: RoutingHouse) -> None:
     async with house.outside(Answer()) as outside, house.agent("1001") as agent:
         begun = await agent.desktop.send("POST", "/agents/me/call-out", {"number": CUSTOMER})
-        customer = await outside.talking(20)
+        customer = await outside.talking()
         await agent.desktop.state_becomes("talking")
         await house.kill_server()
         await house.start_server()
         await house.renew_board()
-        await customer.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
+        await customer.audio.hear_tone(AGENTS_HERTZ["1001"])
         await customer.hang_up()
         record = await house.ended(begun["interaction_id"], seconds=30)
     assert (record["direction"], record["outcome"], record["agent_id"]) == ("outbound", "answered", "1001")
@@ -147,7 +147,7 @@ def internal(agent: Agent) -> dict[str, Any]:
 async def ends(agent: Agent, end: str) -> None:
     """His desk says how it ended, and he is ready again."""
     await agent.desktop.until(lambda: internal(agent).get("end") == end, f"an internal call that ended {end}", 20)
-    await agent.desktop.state_becomes("ready", seconds=20)
+    await agent.desktop.state_becomes("ready")
 
 
 async def test_a_colleague_is_called_sees_who_calls_and_no_customer_comes_meanwhile(house: RoutingHouse) -> None:
@@ -160,15 +160,15 @@ async def test_a_colleague_is_called_sees_who_calls_and_no_customer_comes_meanwh
         begun = await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
         assert (begun["incoming"], begun["state"]) == (False, "ringing_caller")
         await two.desktop.until(lambda: internal(two).get("name") == "Agent 1001", "who calls", 20)
-        first = await one.phone.talking(20)
-        rung = await two.phone.ringing(20)
+        first = await one.phone.talking()
+        rung = await two.phone.ringing()
         assert '"Agent 1001"' in (rung.invite.header("from") or "")
         await one.desktop.until(lambda: internal(one).get("state") == "ringing", "ringing", 20)
         async with house.dialled("ordinary", WAITER):
             await house.waiting("ordinary", 1)
             await rung.answer()
-            await rung.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
-            await first.audio.hear_tone(AGENTS_HERTZ["1002"], timeout_seconds=15)
+            await rung.audio.hear_tone(AGENTS_HERTZ["1001"])
+            await first.audio.hear_tone(AGENTS_HERTZ["1002"])
             for agent in (one, two):
                 await agent.desktop.until(lambda: internal(agent).get("state") == "talking", "talking", 20)  # noqa: B023
                 assert agent.desktop.state["state"] == "internal_call"
@@ -180,35 +180,35 @@ async def test_a_colleague_is_called_sees_who_calls_and_no_customer_comes_meanwh
             for agent in (one, two):
                 await agent.desktop.until(lambda: internal(agent).get("state") == "talking", "talking", 20)  # noqa: B023
                 assert agent.desktop.state["state"] == "internal_call"
-            await rung.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
+            await rung.audio.hear_tone(AGENTS_HERTZ["1001"])
             await house.waiting("ordinary", 1)
             await rung.hang_up()
             await first.ended(20)
-            await two.desktop.state_becomes("ready", seconds=20)
+            await two.desktop.state_becomes("ready")
             # Now the caller who has waited has his agent.
-            await one.desktop.state_becomes("talking", seconds=20)
+            await one.desktop.state_becomes("talking")
 
 
 async def test_why_a_colleague_is_not_reached_is_told_plainly(house: RoutingHouse) -> None:
     async with house.agent("1001") as one, house.agent("1002", Reject()) as two:
         await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
-        await one.phone.talking(20)
-        await two.phone.ringing(20)
+        await one.phone.talking()
+        await two.phone.ringing()
         await ends(one, "rejected")
         await ends(two, "rejected")
         assert two.desktop.state["misses"] == 0
         two.phone.behaviour = Ring()
         await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
-        await one.phone.talking(20)
-        rung = await two.phone.ringing(20)
+        await one.phone.talking()
+        rung = await two.phone.ringing()
         # On his desk, without touching the phone.
         await two.desktop.send("DELETE", "/agents/me/internal-call", None)
         await rung.ended(20)
         await ends(one, "rejected")
-        await two.desktop.state_becomes("ready", seconds=20)
+        await two.desktop.state_becomes("ready")
         await one.desktop.send("POST", "/agents/me/internal-call", {"agent_id": "1002"})
-        call = await one.phone.talking(20)
-        rung = await two.phone.ringing(20)
+        call = await one.phone.talking()
+        rung = await two.phone.ringing()
         await call.hang_up()
         await rung.ended(20)
         await ends(two, "called_off")

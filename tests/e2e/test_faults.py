@@ -16,6 +16,7 @@ import pytest_asyncio
 from tests.e2e.house import STRAIGHT, Agent, House
 from tests.e2e.phones import Answer, Caller, Ring, Silence
 from tests.e2e.wire_cut import WireCut
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -59,7 +60,7 @@ def call(house: House, ani: str) -> Caller:
     return house.caller(STRAIGHT, ani, sound=QUIET_PHONE)
 
 
-async def wait_for_waiting(house: House, count: int, *, seconds: float = 30.0) -> None:
+async def wait_for_waiting(house: House, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
     desk = await house.desktop("super")
     rows = desk.documents["queues"]
     await desk.until(lambda: rows is not None and shown(desk.documents, count), f"{count} wait", seconds)

@@ -257,7 +257,7 @@ async def test_hanging_up_in_the_queue_after_hearing_music_and_words(house: Hous
     async with house.caller("4002", UNKNOWN) as caller:
         await caller.answered()
         await in_queue(house, "support", 1)
-        await caller.audio.hear_sound(timeout_seconds=10)
+        await caller.audio.hear_sound()
         await caller.hang_up()
     record = await record_of(house, caller)
     assert (record["outcome"], record["queue_id"]) == ("abandoned_in_queue", "support")
@@ -266,7 +266,7 @@ async def test_hanging_up_in_the_queue_after_hearing_music_and_words(house: Hous
 
 async def test_hanging_up_while_the_agent_rings_stops_the_ringing(house: House) -> None:
     async with house.agent("1001", Ring()) as agent, house.caller("4001", UNKNOWN) as caller:
-        call = await agent.phone.ringing(timeout_seconds=15)
+        call = await agent.phone.ringing()
         await caller.hang_up()
         end = await call.ended()
         assert (end.by, end.status) == ("server", 487)
@@ -290,8 +290,8 @@ async def test_the_agent_ends_the_talk(house: House) -> None:
 
 async def test_no_answer_leaves_the_caller_in_his_place_and_the_agent_not_ready(house: House) -> None:
     async with house.agent("1001", Ring()) as first, house.caller("4001", UNKNOWN) as caller:
-        await first.phone.ringing(timeout_seconds=15)
-        state = await first.desktop.state_becomes("not_ready", seconds=15)
+        await first.phone.ringing()
+        state = await first.desktop.state_becomes("not_ready")
         assert state["reason"] == "rona"
         await in_queue(house, "sales", 1)
         async with house.agent("1002") as second:
@@ -431,7 +431,7 @@ async def test_a_phone_at_a_fixed_address_is_rung_without_a_restart(house: House
         await desktop.send("PUT", "/agents/me/phone", {"kind": "address", "address": f"sip:desk@{host}:{port}"})
         await desktop.set_state("ready")
         async with house.caller("4002", UNKNOWN) as caller:
-            await phone.talking(timeout_seconds=15)
+            await phone.talking()
             await desktop.state_becomes("talking")
             await caller.hang_up()
             await desktop.state_becomes("wrap_up")

@@ -95,7 +95,7 @@ async def in_force(admin: Desktop, version: int) -> None:
         row = await row_of(admin)
         return bool(row["in_force"]) and row["version"] == version
 
-    await until(is_so, f"version {version} is in force", seconds=20, every_seconds=0.1)
+    await until(is_so, f"version {version} is in force", every_seconds=0.1)
 
 
 async def hears_all_of(house: House, version: str) -> None:
@@ -170,14 +170,14 @@ async def test_a_changed_file_is_noticed_and_a_faulty_one_kept_out(house: FlowHo
     async def is_filed() -> bool:
         return bool((await row_of(admin))["text_version"] == filed)
 
-    await until(is_filed, "the file is in force", seconds=20, every_seconds=0.1)
+    await until(is_filed, "the file is in force", every_seconds=0.1)
     await hears_all_of(house, FROM_FILE)
     house.file.write_text(told(OLD).replace("go: second", "go: secnod"), encoding="utf-8")
 
     async def is_told() -> bool:
         return bool((await row_of(admin))["faults"])
 
-    await until(is_told, "the fault is told", seconds=20, every_seconds=0.1)
+    await until(is_told, "the fault is told", every_seconds=0.1)
     row = await row_of(admin)
     assert not row["in_force"]
     assert "there is no node 'secnod'" in row["faults"][0]["what"]

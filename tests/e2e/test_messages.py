@@ -92,7 +92,7 @@ async def spoken(house: RoutingHouse, interaction_id: str, seconds: float, *, qu
     async def is_there() -> bool:
         return path.exists() and path.stat().st_size > seconds * BYTES_A_SECOND
 
-    await house.until(is_there, f"{seconds} s are recorded", seconds=30)
+    await house.until(is_there, f"{seconds} s are recorded")
 
 
 async def the_message(house: RoutingHouse, interaction_id: str, *, by: str = "super") -> dict[str, Any]:
@@ -104,7 +104,7 @@ async def the_message(house: RoutingHouse, interaction_id: str, *, by: str = "su
         found[:] = await someone.messages_of(interaction_id)
         return bool(found)
 
-    await house.until(is_there, f"the message of {interaction_id} is in the list", seconds=30)
+    await house.until(is_there, f"the message of {interaction_id} is in the list")
     assert len(found) == 1
     return found[0]
 
@@ -172,7 +172,7 @@ async def test_who_is_called_back_talks_to_the_agent_who_heard_him(house: Routin
         someone = await clerk(house, "1001")
         answer = await someone.post(f"/messages/{message['message_id']}/call-back")
         assert answer.status_code == 201, answer.text
-        call = await outside.talking(30)
+        call = await outside.talking()
         assert f"{SPEAKS}@" in call.invite.start_line
         await agent.talks()
         await call.hang_up()
@@ -259,7 +259,7 @@ async def in_spool(house: RoutingHouse, wish: str) -> str:
         found[:] = [path for path in house.settings.emergency_directory.glob("*.json") if wish in path.read_text()]
         return bool(found)
 
-    await house.until(is_there, f"a {wish} is in the spool", seconds=30)
+    await house.until(is_there, f"a {wish} is in the spool")
     (path,) = found
     return path.stem
 
@@ -273,9 +273,7 @@ async def test_what_callers_want_while_nobody_is_there_is_there_once_when_the_se
                 await prompts_written(house)
                 await house.stop_server()
                 hears, listens = house.ear(wishes), house.ear(tells)
-                await asyncio.gather(
-                    hears.hears("emergency_offer", seconds=30), listens.hears("emergency_offer", seconds=30)
-                )
+                await asyncio.gather(hears.hears("emergency_offer"), listens.hears("emergency_offer"))
                 await wishes.press("1")
                 await hears.hears("emergency_callback_taken")
                 assert await in_spool(house, '"callback"') == calls[0]
@@ -286,7 +284,7 @@ async def test_what_callers_want_while_nobody_is_there_is_there_once_when_the_se
                 async def has_three_seconds() -> bool:
                     return recording.exists() and recording.stat().st_size > 3 * BYTES_A_SECOND
 
-                await house.until(has_three_seconds, "three seconds are recorded", seconds=20)
+                await house.until(has_three_seconds, "three seconds are recorded")
                 await tells.press("#")
                 await listens.hears("message_kept")
                 assert await in_spool(house, '"message"') == calls[1]
@@ -308,7 +306,7 @@ async def test_what_callers_want_while_nobody_is_there_is_there_once_when_the_se
                 await house.stop_server()
             await house.start_server()
             async with house.outside() as outside, house.agent("1001") as agent:
-                call = await outside.talking(30)
+                call = await outside.talking()
                 assert f"{WISHES}@" in call.invite.start_line
                 await agent.talks()
                 await call.hang_up()

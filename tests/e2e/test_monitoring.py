@@ -77,7 +77,7 @@ class EarHouse(RoutingHouse):
         async def are_there() -> bool:
             return len(self.invariants().rows(query, interaction_id)) >= count
 
-        await self.until(are_there, f"{count} lines of the audit log", seconds=10.0)
+        await self.until(are_there, f"{count} lines of the audit log")
         rows = self.invariants().rows(query, interaction_id)
         assert {row["by"] for row in rows} == {"super"}
         return [(row["action"], row["detail"]) for row in rows]
@@ -218,7 +218,7 @@ async def test_both_hear_a_tone_where_the_queue_says_so(house: EarHouse) -> None
         await house.shows(monitoring_id, state="live")
 
         for line, hertz in ((caller.audio, AGENTS_HERTZ[AGENT]), (talk.audio, CALLERS_TONE.hertz)):
-            await house.until(disturbed(line, hertz, since), "a tone over the talk", seconds=8.0)
+            await house.until(disturbed(line, hertz, since), "a tone over the talk")
             await line.hear_tone(hertz, share=0.95)
         await caller.hang_up()
 
@@ -272,7 +272,7 @@ async def test_who_listens_is_heard_on_and_shown_again_after_a_restart(house: Ea
         async def is_kept() -> bool:
             return any(e["interaction_id"] == interaction_id for e in house.invariants().events("MonitoringStarted"))
 
-        await house.until(is_kept, "the beginning is on the disk", seconds=10.0)
+        await house.until(is_kept, "the beginning is on the disk")
         await house.kill_server()
         await hear_as("whisper", caller, talk, boss)
         await house.start_server()

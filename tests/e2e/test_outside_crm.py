@@ -69,7 +69,7 @@ async def test_what_the_crm_knows_is_on_the_screen_and_it_is_told_of_the_call(
     async def is_told() -> bool:
         return bool(crm.calls)
 
-    await house.until(is_told, "the CRM was told of the call", seconds=30)
+    await house.until(is_told, "the CRM was told of the call")
     told = crm.calls[0]
     assert told["type"] == "interaction.ended"
     assert pop["interaction_id"] in str(told)

@@ -59,7 +59,7 @@ async def test_who_comes_to_a_full_queue_waits_in_another(house: RoutingHouse) -
             async with house.agent("1004") as agent:
                 await agent.talks()
                 assert (await agent.desktop.pops(stage="talking"))["queue"]["queue_id"] == "wide"
-                await second.audio.hear_tone(AGENTS_HERTZ["1004"], timeout_seconds=15)
+                await second.audio.hear_tone(AGENTS_HERTZ["1004"])
                 await second.hang_up()
             record = await house.record_of(second)
         await first.hang_up()
@@ -80,11 +80,11 @@ async def test_who_comes_to_a_full_queue_may_be_told_so(house: RoutingHouse) -> 
 async def test_who_waits_too_long_is_transferred_outside_and_talks(house: RoutingHouse) -> None:
     async with house.agent("1001", ready=False), house.outside() as outside, house.dialled("hasty", FIRST) as caller:
         ear = house.ear(caller)
-        call = await outside.talking(30)
+        call = await outside.talking()
         assert f"{OUTSIDE}@" in call.invite.start_line
         assert "transferring" in ear.heard()
-        await caller.audio.hear_tone(OUTSIDE_HERTZ, timeout_seconds=15)
-        await call.audio.hear_tone(CALLERS_TONE.hertz, timeout_seconds=15)
+        await caller.audio.hear_tone(OUTSIDE_HERTZ)
+        await call.audio.hear_tone(CALLERS_TONE.hertz)
         await call.hang_up()
         assert (await caller.ended()).by == "server"
     record = await house.record_of(caller)
@@ -100,7 +100,7 @@ async def test_a_transfer_that_nobody_takes_is_told_to_the_caller(house: Routing
         house.dialled("hasty", FIRST) as caller,
     ):
         ear = house.ear(caller)
-        await outside.ringing(30)
+        await outside.ringing()
         await ear.hears("transfer_failed")
         assert (await caller.ended(20)).by == "server"
     assert (await house.record_of(caller))["outcome"] == "closed"
@@ -117,7 +117,7 @@ async def test_with_nobody_at_work_a_message_is_taken(house: RoutingHouse) -> No
         async def has_two_seconds() -> bool:
             return recording.exists() and recording.stat().st_size > 2 * 16_000
 
-        await house.until(has_two_seconds, "two seconds are recorded", seconds=20)
+        await house.until(has_two_seconds, "two seconds are recorded")
         await caller.press("#")
         await ear.hears("message_review")
         await caller.press("1")
@@ -143,7 +143,7 @@ async def test_a_caller_who_hangs_up_after_his_message_has_left_it(house: Routin
         async def has_two_seconds() -> bool:
             return recording.exists() and recording.stat().st_size > 2 * 16_000
 
-        await house.until(has_two_seconds, "two seconds are recorded", seconds=20)
+        await house.until(has_two_seconds, "two seconds are recorded")
         await caller.hang_up()
     record = await house.record_of(caller)
     assert (record["outcome"], record["hangup_side"]) == ("message_left", "caller")

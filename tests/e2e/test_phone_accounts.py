@@ -31,7 +31,7 @@ async def brought(admin: Desktop, change: dict[str, Any]) -> dict[str, Any]:
         assert listed["problem"] is None
         return bool(listed["version"] >= change["version"])
 
-    await until(is_brought, "the exchange has what was changed", seconds=30, every_seconds=0.05)
+    await until(is_brought, "the exchange has what was changed", every_seconds=0.05)
     return listed
 
 
@@ -41,9 +41,9 @@ async def takes_a_call(house: House, secret: str) -> None:
         desktop = await house.desktop(NEW)
         await desktop.set_state("ready")
         async with house.caller(STRAIGHT, "+8613812340002") as caller:
-            await desktop.state_becomes("talking", seconds=30)
+            await desktop.state_becomes("talking")
             await caller.hang_up()
-        await desktop.state_becomes("wrap_up", seconds=20)
+        await desktop.state_becomes("wrap_up")
         await desktop.sign_out_of_work()
 
 
@@ -82,7 +82,7 @@ async def test_an_account_comes_works_changes_and_goes_while_others_talk() -> No
                     except ConnectionRefusedError:
                         return False
 
-                await house.until(registers, "the phone registers with its new secret", seconds=30)
+                await house.until(registers, "the phone registers with its new secret")
                 await takes_a_call(house, secret)
 
                 gone = await admin.send("DELETE", ITEM, None)
@@ -94,8 +94,8 @@ async def test_an_account_comes_works_changes_and_goes_while_others_talk() -> No
                 assert other.desktop.state["state"] == "talking"
                 assert talker.end is None
                 assert channels == ids_of(await house.asterisk.cli("core show channels concise"))
-                await talk.audio.hear_tone(700, timeout_seconds=20)
+                await talk.audio.hear_tone(700)
                 assert house.asterisk.pid == started
                 await talker.hang_up()
-                await other.desktop.state_becomes("wrap_up", seconds=20)
+                await other.desktop.state_becomes("wrap_up")
             await house.check()

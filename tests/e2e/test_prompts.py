@@ -55,13 +55,13 @@ async def test_a_recording_is_heard_by_the_next_caller_until_it_is_taken_away(
         answer = await admin.put(f"{WELCOME}/{voice}/recording", content=pressed_in, headers=SOUND)
         assert answer.status_code == 200, answer.text
     async with house.caller(MAIN) as caller:
-        await caller.audio.hear_tone(HERTZ, timeout_seconds=20)
+        await caller.audio.hear_tone(HERTZ)
         await caller.hang_up()
     for voice in ("zh", "en"):
         assert (await admin.delete(f"{WELCOME}/{voice}/recording")).status_code == 200
     async with house.caller(MAIN) as caller:
         # Speech: loud, and no tone of ours for as long as the tone would have lasted twice.
-        await caller.audio.hear_sound(timeout_seconds=20)
+        await caller.audio.hear_sound()
         with pytest.raises(TimeoutError, match="no tone"):
             await caller.audio.hear_tone(HERTZ, timeout_seconds=6)
         await caller.hang_up()

@@ -83,13 +83,13 @@ def parts(pop: dict[str, Any]) -> dict[str, str]:
 
 async def hear_each_other(agent: Agent, call: IncomingCall, caller: Caller) -> None:
     """Audio in both directions, and each the right one's."""
-    await caller.audio.hear_tone(AGENTS_HERTZ[agent.agent_id], timeout_seconds=15)
-    await call.audio.hear_tone(CALLERS_TONE.hertz, timeout_seconds=15)
+    await caller.audio.hear_tone(AGENTS_HERTZ[agent.agent_id])
+    await call.audio.hear_tone(CALLERS_TONE.hertz)
 
 
 async def serve(agent: Agent) -> str:
     """Take the next call, note whose it is, and end it."""
-    call = await agent.talks(seconds=30)
+    call = await agent.talks()
     pop = await agent.desktop.pops(stage="talking")
     await call.hang_up()
     await agent.desktop.until(
@@ -318,7 +318,7 @@ async def test_of_several_who_are_rung_one_wins_and_the_others_miss_nothing(hous
         house.agent("1003", Ring()) as three,
         house.dialled("several", FIRST) as caller,
     ):
-        ringing = [await agent.phone.ringing(20) for agent in (one, two, three)]
+        ringing = [await agent.phone.ringing() for agent in (one, two, three)]
         pops = [await agent.desktop.pops(stage="ringing") for agent in (one, two, three)]
         assert {pop["ani"]["e164"] for pop in pops} == {FIRST}
         await ringing[1].answer()
@@ -334,7 +334,7 @@ async def test_of_several_who_are_rung_one_wins_and_the_others_miss_nothing(hous
         record = await house.record_of(caller)
         # They are offered the next one at once, the longest idle first.
         async with house.dialled("levels", SECOND):
-            await one.phone.ringing(20)
+            await one.phone.ringing()
     assert record["agent_id"] == "1002"
     outcomes = {offer["agent_id"]: offer["outcome"] for offer in record["offers"]}
     assert outcomes == {"1001": "withdrawn", "1002": "answered", "1003": "withdrawn"}
@@ -347,7 +347,7 @@ async def test_of_two_who_answer_in_the_same_instant_one_has_him(house: RoutingH
         house.dialled("several", FIRST) as caller,
     ):
         agents = {"1001": one, "1002": two}
-        ringing = {name: await agent.phone.ringing(20) for name, agent in agents.items()}
+        ringing = {name: await agent.phone.ringing() for name, agent in agents.items()}
         await asyncio.gather(*(call.answer() for call in ringing.values()))
         await house.record_when(
             await house.interaction_of(caller), lambda record: record["agent_id"] is not None, "somebody has him"
@@ -370,7 +370,7 @@ async def test_of_several_one_who_refuses_leaves_the_others_ringing(house: Routi
         house.agent("1002", Reject(status=603)) as two,
         house.dialled("several", FIRST) as caller,
     ):
-        ringing = await one.phone.ringing(20)
+        ringing = await one.phone.ringing()
         assert (await two.desktop.state_becomes("not_ready"))["reason"] == "rejected"
         assert ringing.end is None
         await ringing.answer()
@@ -408,13 +408,13 @@ async def test_a_caller_on_hold_hears_music_and_comes_back(house: RoutingHouse) 
 
 async def test_the_first_miss_rests_the_second_makes_him_not_ready(house: RoutingHouse) -> None:
     async with house.agent("1001", Ring()) as agent, house.dialled("missed", FIRST) as caller:
-        first = await agent.phone.ringing(20)
+        first = await agent.phone.ringing()
         await first.ended(20)
-        state = await agent.desktop.state_becomes("ready", seconds=20)
+        state = await agent.desktop.state_becomes("ready")
         assert state["misses"] == 1
-        second = await agent.phone.ringing(20)
+        second = await agent.phone.ringing()
         await second.ended(20)
-        state = await agent.desktop.state_becomes("not_ready", seconds=20)
+        state = await agent.desktop.state_becomes("not_ready")
         assert (state["reason"], state["misses"]) == ("rona", 2)
         await house.waiting("missed", 1)
         await caller.hang_up()
@@ -442,7 +442,7 @@ async def test_a_supervisor_moves_raises_and_picks(house: RoutingHouse) -> None:
             raised = await board.send("PUT", f"/waiting/{ids[SECOND]}/priority", {"priority": 40})
             assert (raised["priority"], raised["position"]) == (40, 1)
             await one.desktop.set_state("ready")
-            ringing = await one.phone.ringing(20)
+            ringing = await one.phone.ringing()
             pop = await one.desktop.pops(stage="ringing")
             assert pop["ani"]["e164"] == SECOND
             assert "priority +40" in pop["reason"]["text"]["en"]
@@ -500,7 +500,7 @@ async def test_f1_several_who_ring_for_one_go_on_ringing_over_a_restart(house: R
     async with house.dialled("twice", FIRST) as first:
         await house.waiting("twice", 1)
         async with house.agent("1002", Ring()) as one, house.agent("1003", Ring()) as two:
-            ringing = [await one.phone.ringing(20), await two.phone.ringing(20)]
+            ringing = [await one.phone.ringing(), await two.phone.ringing()]
             # What the disk does not have yet would be found ringing too, but nobody could say why it rings.
             interaction_id = await house.interaction_of(first)
             offers = "SELECT offer_id FROM offers WHERE interaction_id = ?"
@@ -508,21 +508,21 @@ async def test_f1_several_who_ring_for_one_go_on_ringing_over_a_restart(house: R
             await house.kill_server()
             await house.start_server()
             for agent in (one, two):
-                pop = await agent.desktop.pops(stage="ringing", seconds=20)
+                pop = await agent.desktop.pops(stage="ringing")
                 assert (pop["ani"]["e164"], parts(pop)["step"]) == (FIRST, "2")
             assert [call.end for call in ringing] == [None, None]
             async with house.dialled("twice", SECOND) as second:
                 (row,) = [row for row in await house.waiting("twice", 2) if row["ani"]["e164"] == SECOND]
                 assert row["offered_to"] == []
                 await ringing[0].answer()
-                await one.desktop.state_becomes("talking", seconds=20)
+                await one.desktop.state_becomes("talking")
                 assert (await ringing[1].ended()).status == 487
                 # The other is free again, and rung for the next when his second step has come.
-                again = await two.phone.ringing(20)
+                again = await two.phone.ringing()
                 pop = await two.desktop.pops(stage="ringing")
                 assert pop["ani"]["e164"] == SECOND
                 await again.answer()
-                await two.desktop.state_becomes("talking", seconds=20)
+                await two.desktop.state_becomes("talking")
                 await first.hang_up()
                 await second.hang_up()
         record = await house.record_of(first)

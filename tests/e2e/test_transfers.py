@@ -132,7 +132,7 @@ async def test_a_caller_is_sent_to_a_number_outside_and_his_call_ends_there(hous
         first = await one.talks()
         await send(one, "number", OUTSIDE)
         await first.ended()
-        far = await outside.talking(20)
+        far = await outside.talking()
         await far.audio.hear_tone(CALLERS_TONE.hertz, share=0.9)
         await caller.audio.hear_tone(OUTSIDE_HERTZ, share=0.9)
         await one.desktop.state_becomes("ready")
@@ -159,7 +159,7 @@ async def test_whom_nobody_takes_comes_back_to_who_sent_him_and_then_to_the_firs
         await one.desktop.state_becomes("wrap_up")
         await one.desktop.end_wrap_up()
         await one.desktop.state_becomes("offered")
-        rung = await one.phone.ringing(20)
+        rung = await one.phone.ringing()
         rung.reject()
         rows = await house.waiting("sales", 1)
         assert rows[0]["base_priority"] > 1000
@@ -197,9 +197,9 @@ async def test_the_server_dies_as_a_caller_is_sent_on_and_he_is_taken_all_the_sa
         await first.ended()
         await house.start_server()
         await house.renew_board()
-        rung = await two.phone.ringing(20)
+        rung = await two.phone.ringing()
         await rung.answer()
-        await caller.audio.hear_tone(AGENTS_HERTZ[TWO], timeout_seconds=15, share=0.9)
+        await caller.audio.hear_tone(AGENTS_HERTZ[TWO], share=0.9)
         await caller.hang_up()
     record = await house.record_of(caller)
     assert record["handling"]["transfers"][0]["end"] == "taken"
@@ -210,7 +210,7 @@ async def test_consult_swap_merge_and_complete(house: RoutingHouse) -> None:
         first = await one.talks()
         begun = await consult(one, "queue", "support", NOTE)
         assert (begun["state"], begun["name"]) == ("ringing", f"Agent {TWO}")
-        second = await two.phone.talking(20)
+        second = await two.phone.talking()
         await shows(one, "consulted")
         pop = await two.desktop.pops(stage="talking")
         assert (pop["transferred"]["asks"], pop["transferred"]["note"], pop["ani"]["e164"]) == (True, NOTE, FIRST)
@@ -253,13 +253,13 @@ async def test_who_hangs_up_in_a_consultation(house: RoutingHouse) -> None:
             # The consulted one declines, then answers and hangs up: both times the agent has his caller again.
             two.phone.behaviour = Reject()
             await consult(one, "agent", TWO)
-            await (await two.phone.ringing(20)).ended()
+            await (await two.phone.ringing()).ended()
             await asks_nobody(one)
             await hears(first, {CALLER})
             await two.desktop.state_becomes("ready")
             two.phone.behaviour = Answer()
             await consult(one, "agent", TWO)
-            second = await two.phone.talking(20)
+            second = await two.phone.talking()
             await shows(one, "consulted")
             await second.hang_up()
             await asks_nobody(one)
@@ -268,7 +268,7 @@ async def test_who_hangs_up_in_a_consultation(house: RoutingHouse) -> None:
             # The agent takes the caller back.
             await two.desktop.state_becomes("ready")
             await consult(one, "agent", TWO)
-            second = await two.phone.talking(20)
+            second = await two.phone.talking()
             await shows(one, "consulted")
             await one.desktop.send("DELETE", "/agents/me/consultation", None)
             await second.ended()
@@ -276,7 +276,7 @@ async def test_who_hangs_up_in_a_consultation(house: RoutingHouse) -> None:
             # The caller leaves: it is over for everybody.
             await two.desktop.state_becomes("ready")
             await consult(one, "agent", TWO)
-            second = await two.phone.talking(20)
+            second = await two.phone.talking()
             await shows(one, "consulted")
             await caller.hang_up()
             await first.ended()
@@ -294,7 +294,7 @@ async def test_the_agent_hangs_up_in_a_consultation(house: RoutingHouse) -> None
         first = await one.talks()
         # Nobody has answered: the caller waits again, in the first place, and his agent is the next.
         await consult(one, "number", OUTSIDE)
-        far = await outside.ringing(20)
+        far = await outside.ringing()
         await first.hang_up()
         await far.ended()
         again = await one.talks()
@@ -302,7 +302,7 @@ async def test_the_agent_hangs_up_in_a_consultation(house: RoutingHouse) -> None
         # Somebody is on the line: he has the caller.
         outside.behaviour = Answer()
         await consult(one, "number", OUTSIDE)
-        far = await outside.talking(20)
+        far = await outside.talking()
         await shows(one, "consulted")
         await again.hang_up()
         await hears(caller, {OUTSIDE_HERTZ})
@@ -319,7 +319,7 @@ async def test_the_server_dies_in_a_consultation(house: RoutingHouse, back: bool
     async with house.agent(ONE) as one, house.agent(TWO) as two, house.dialled("sales", FIRST) as caller:
         first = await one.talks()
         await consult(one, "agent", TWO, NOTE)
-        second = await two.phone.talking(20)
+        second = await two.phone.talking()
         await shows(one, "consulted")
         await house.kill_server()
         await hears(first, {ASKED})
@@ -339,7 +339,7 @@ async def test_the_server_dies_in_a_consultation(house: RoutingHouse, back: bool
             await second.ended()
             await hears(caller, {ASKER})
         else:
-            await two.desktop.state_becomes("talking", seconds=30)
+            await two.desktop.state_becomes("talking")
         await caller.hang_up()
     record = await house.record_of(caller)
     assert (record["outcome"], record["agent_id"]) == ("answered", ONE if back else TWO)
@@ -357,7 +357,7 @@ async def test_races_of_hangups_with_transfers_lose_nobody(house: RoutingHouse) 
         for race in range(RACES):
             what, who = orders[race % len(orders)], ("caller", "asker", "asked")[race // len(orders) % 3]
             async with house.dialled("sales", FIRST) as caller:
-                await one.desktop.state_becomes("talking", seconds=20)
+                await one.desktop.state_becomes("talking")
                 [first] = one.phone.calls_alive
                 if what != "consult":
                     await consult(one, "agent", TWO)

@@ -72,7 +72,7 @@ async def test_an_agent_is_rung_at_an_outside_number_over_the_trunk(house: House
         await desktop.send("PUT", "/agents/me/phone", {"kind": "outside", "address": "+8613912340000"})
         await desktop.set_state("ready")
         async with house.caller(STRAIGHT, "+8613712345678") as caller:
-            call = await mobile.talking(timeout_seconds=15)
+            call = await mobile.talking()
             assert "+8613912340000@" in call.invite.start_line
             await desktop.state_becomes("talking")
             await caller.hang_up()

@@ -110,10 +110,10 @@ async def asked(house: RoutingHouse, caller: Caller) -> Ear:
 async def served(agent: Agent, talker: Caller, caller: Caller) -> None:
     """The agent becomes free, and gets this caller."""
     await talker.hang_up()
-    await agent.talks(seconds=20)
+    await agent.talks()
     pop = await agent.desktop.pops(stage="talking")
     assert pop["ani"]["e164"] == caller.ani
-    await caller.audio.hear_tone(AGENTS_HERTZ["1001"], timeout_seconds=15)
+    await caller.audio.hear_tone(AGENTS_HERTZ["1001"])
 
 
 def never_silent(caller: Caller, until: float) -> None:
@@ -171,7 +171,7 @@ async def test_who_chooses_to_leave_a_message_is_out_of_the_queue_and_speaks(hou
         async def has_two_seconds() -> bool:
             return any(file.stat().st_size > 2 * 16_000 for file in recordings.glob(f"message-{interaction_id}*.wav"))
 
-        await house.until(has_two_seconds, "two seconds are recorded", seconds=20)
+        await house.until(has_two_seconds, "two seconds are recorded")
         await caller.hang_up()
         assert (await house.record_of(caller))["outcome"] == "message_left"
 
@@ -247,7 +247,7 @@ async def test_a_key_is_heard_at_every_moment_of_plain_music(house: RoutingHouse
             await caller.press("9")
             await caller.press("3")
             pressed_at = time.monotonic()
-            await ear.hears("leave_message", seconds=10)
+            await ear.hears("leave_message")
             assert ear.heard()[-2:] == ["offer_self_service", "leave_message"]
             never_silent(caller, pressed_at)
             await caller.hang_up()
@@ -350,7 +350,7 @@ async def test_f1_a_key_in_the_music_without_a_server_is_done_when_one_is_back(h
         killed_at = time.monotonic()
         await caller.press("3")
         await house.start_server()
-        await ear.hears("leave_message", seconds=20)
+        await ear.hears("leave_message")
         silent = longest_silence(caller, killed_at, time.monotonic())
         assert silent <= SILENCE_SECONDS, f"he heard nothing for {silent:g} s"
         await caller.hang_up()
@@ -387,4 +387,4 @@ async def in_self_service(house: RoutingHouse) -> None:
         events = found.events("NodeEntered")
         return bool(events) and events[-1]["data"]["node"] == "self_service/menu"
 
-    await house.invariants_say(is_there, seconds=20)
+    await house.invariants_say(is_there)

@@ -21,6 +21,7 @@ from callcenter.ivr.prompts import Utterance
 from callcenter.ivr.waiting import WaitingPrompt, WaitingPrompts
 from tests.e2e.prompt_tones import Samples
 from tests.e2e.rtp import DECODED, SAMPLES_PER_SECOND, RtpStream
+from tests.patience import PATIENCE_SECONDS
 
 BEGIN_HERTZ: Final = 3_000
 END_HERTZ: Final = 3_160
@@ -124,7 +125,7 @@ class ToldEar:
         self._rest = samples[whole:]
         return list(self._heard)
 
-    async def hears(self, count: int, *, prompt: str, seconds: float = 40.0) -> Told:
+    async def hears(self, count: int, *, prompt: str, seconds: float = PATIENCE_SECONDS) -> Told:
         """Wait until so many of a prompt were heard; the last of them."""
         deadline = time.monotonic() + seconds
         while len(found := [told for told in self.heard() if told.prompt == prompt]) < count:

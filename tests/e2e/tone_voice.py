@@ -23,6 +23,7 @@ from callcenter.asterisk.synthesis import DEFAULT_VOICES, EspeakSynthesiser, Syn
 from callcenter.ivr.prompts import PLACEHOLDER, PromptSet
 from tests.e2e.prompt_tones import Samples
 from tests.e2e.rtp import DECODED, SAMPLES_PER_SECOND, HeardFrame
+from tests.patience import PATIENCE_SECONDS
 
 BLOCK: Final = 400
 HERTZ_A_BIN: Final = SAMPLES_PER_SECOND // BLOCK
@@ -230,7 +231,7 @@ class Listener:
         if prompts and self._run == BLOCKS_HEARD:
             self._heard.append(Heard(at, prompts))
 
-    async def hears(self, language: str, *prompts: str, seconds: float = 15.0) -> None:
+    async def hears(self, language: str, *prompts: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until these have come next, in this order and with nothing said between."""
         for prompt in prompts:
             self._voice.known(language, prompt)
@@ -238,7 +239,7 @@ class Listener:
             if not came.is_(language, prompt):
                 raise AssertionError(f"{came} was heard where {language}:{prompt} was to come; heard: {self}")
 
-    async def next_heard(self, what: str, *, seconds: float = 15.0) -> Heard:
+    async def next_heard(self, what: str, *, seconds: float = PATIENCE_SECONDS) -> Heard:
         """Wait for the next prompt, whichever it is; `what` is what the complaint names."""
         deadline = time.monotonic() + seconds
         while len(self.heard()) <= self._taken:

@@ -1,0 +1,5 @@
+"""How long a test waits for what it does not time: a slow machine is no fault of the project."""
+
+from typing import Final
+
+PATIENCE_SECONDS: Final = 60.0
