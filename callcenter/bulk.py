@@ -16,7 +16,7 @@ from callcenter.bootstrap import SystemClock
 from callcenter.crm.import_columns import ColumnMapping, RecordKind
 from callcenter.domain.errors import InvalidValue
 from callcenter.importing.files import FileSheets
-from callcenter.importing.work import run_import
+from callcenter.importing.work import ImportBusy, make_searchable, run_import
 from callcenter.settings import Settings, make_data_directory
 from callcenter.sheets.writing import WorkbookWriter, csv_parts
 from callcenter.store.customer_book import StoredCustomerBook
@@ -34,6 +34,9 @@ class _NoWorker:
     """The command does the work itself."""
 
     async def run(self, import_id: str) -> bool:
+        return False
+
+    async def make_searchable(self) -> bool:
         return False
 
 
@@ -87,6 +90,11 @@ async def import_file(
             raise
         for line in _result(ended, directory, dry_run=dry_run):
             tell(line)
+        # A server in this directory may have begun with it: then it is that server's.
+        with contextlib.suppress(ImportBusy):
+            while owed := await store.customers_owed():
+                tell(f"{owed:,} customers are being made searchable by parts of names and numbers")
+                await make_searchable(database, directory)
     if ended.state is ImportState.FAILED:
         raise InvalidValue(ended.error or "the import failed")
     return ended.counts.bad == 0

@@ -147,6 +147,10 @@ class ImportStore(Protocol):
         changes."""
         ...
 
+    async def customers_owed(self) -> int:
+        """How many customers are not found by parts of their names and numbers yet."""
+        ...
+
     async def remembered(self, sign: str) -> ColumnMapping | None:
         """The mapping of files with such columns."""
         ...
@@ -181,6 +185,10 @@ class ImportWorker(Protocol):
 
     async def run(self, import_id: str) -> bool:
         """To the end; False when it could not begin, because another one runs. Cancelling ends it at once."""
+        ...
+
+    async def make_searchable(self) -> bool:
+        """Have some of the customers found by parts of their names and numbers; False when it could not be done."""
         ...
 
 
@@ -371,6 +379,10 @@ class Imports:
         """The newest first."""
         return await self._store.list(limit=limit, before=before)
 
+    async def customers_owed(self) -> int:
+        """How many customers are not found by parts of their names and numbers yet."""
+        return await self._store.customers_owed()
+
     async def faults_file(self, import_id: str) -> Path:
         """The bad rows with their reasons, as CSV; `NotFound` without any."""
         record = await self.find(import_id)
@@ -403,7 +415,14 @@ class Imports:
                 pass
 
     async def turn(self) -> None:
-        """Do what waits now."""
+        """Do what waits now; then have some of those who came searchable, and look again where more are left."""
+        if not await self._imports_in_turn() or not await self._store.customers_owed():
+            return
+        # Imports come first, and in between: a round of this takes less than half a minute.
+        if await self._worker.make_searchable() and await self._store.customers_owed():
+            self._wake.set()
+
+    async def _imports_in_turn(self) -> bool:
         cut_off = await self._store.in_state(ImportState.RUNNING)
         waiting = await self._store.in_state(ImportState.WAITING)
         for record in (*cut_off, *waiting):
@@ -415,7 +434,8 @@ class Imports:
                 if record.state is ImportState.WAITING:
                     back = await self.find(record.import_id)
                     await self._store.put(replace(back, state=ImportState.WAITING), expected=ImportState.RUNNING)
-                return
+                return False
+        return True
 
     async def _work_on(self, import_id: str) -> bool:
         """False when it could not begin; a process that dies is begun again, some times."""

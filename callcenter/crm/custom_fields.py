@@ -68,13 +68,13 @@ def apply_custom(
     for name, value in changes.items():
         if value is None:
             result.pop(name, None)
-        elif name not in known or not _same(known[name], value):
+        elif name not in known or not same_value(known[name], value):
             result[name] = _checked(name, value, definitions)
     return result
 
 
-def _same(left: CustomValue, right: CustomValue) -> bool:
-    """Python takes True for 1."""
+def same_value(left: CustomValue, right: CustomValue) -> bool:
+    """Whether a field holds this already; Python takes True for 1."""
     return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 

@@ -22,6 +22,8 @@ MOST_TERMS = 80
 SHORTEST_INFIX = 3
 SHORTEST_NUMBER_END = 4
 SHORTEST_NUMBER_PART = 2
+SHORTEST_WHOLE_NUMBER = 7
+"""Digits of a number without its country; shorter ones are parts."""
 BACKWARDS = "~"
 """Before a number that is written from its end: who knows the last four digits types a beginning, too."""
 
@@ -161,6 +163,18 @@ def search_keys(text: str) -> tuple[str, ...]:
     folded = fold(text)[:LONGEST_TERM]
     looks_like_address = folded and not re.search(r"\s", text) and re.search(r"[.:]", text)
     return tuple(key for key in (folded, lowered if looks_like_address else "") if key)
+
+
+def whole_values(text: str) -> tuple[str, ...]:
+    """What a contact point may be that somebody typed from beginning to end; a number may lack its country."""
+    text = text.strip()
+    if not _NUMBER_LIKE.match(text):
+        return (text, text.lower())
+    digits = _digits(text)
+    national = digits.lstrip("0")
+    if text.startswith("+") or len(national) < SHORTEST_WHOLE_NUMBER:
+        return (f"+{digits}",)
+    return (f"+{national}", *(f"+{code}{national}" for code in sorted(_COUNTRY_CODES)))
 
 
 def _words(text: str) -> list[str]:

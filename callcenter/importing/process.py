@@ -5,19 +5,20 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from callcenter.importing.work import PAUSE_SECONDS, ImportBusy, run_import
+from callcenter.importing.work import PAUSE_SECONDS, ImportBusy, make_searchable, run_import
 from callcenter.store.database import Database
 
 log = structlog.get_logger(__name__)
 
 NICE: Final = 10
 CACHE_KIBIBYTES: Final = 64 * 1024
-"""Of pages: search terms stand all over their table."""
+"""Of pages: numbers stand all over their index."""
 EXIT_BUSY: Final = 75
 GARBAGE_FROM: Final = 500_000
 
@@ -30,6 +31,20 @@ class ImportProcess:
 
     async def run(self, import_id: str) -> bool:
         """To the end of the process; False when another import runs. Cancelling ends the process."""
+        status = await self._process({**self._job, "import_id": import_id})
+        if status not in (0, EXIT_BUSY):
+            log.error("import_process_ended", import_id=import_id, status=status)
+            await asyncio.sleep(PAUSE_SECONDS)
+        return status != EXIT_BUSY
+
+    async def make_searchable(self) -> bool:
+        """A round of search terms that are owed; False when it came to nothing. Cancelling ends the process."""
+        status = await self._process(self._job)
+        if status not in (0, EXIT_BUSY):
+            log.error("search_terms_not_written", status=status)
+        return status == 0
+
+    async def _process(self, job: Mapping[str, str]) -> int | None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -39,22 +54,23 @@ class ImportProcess:
         )
         try:
             # By a pipe: what stands in the command line everybody on the machine can read, a password too.
-            await process.communicate(json.dumps({**self._job, "import_id": import_id}).encode())
+            await process.communicate(json.dumps(job).encode())
         except BaseException:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
             raise
-        if process.returncode not in (0, EXIT_BUSY):
-            log.error("import_process_ended", import_id=import_id, status=process.returncode)
-            await asyncio.sleep(PAUSE_SECONDS)
-        return process.returncode != EXIT_BUSY
+        return process.returncode
 
 
 async def _work(job: dict[str, str]) -> int:
     database = Database(job["database_url"], pool_size=2, cache=CACHE_KIBIBYTES)
+    directory, import_id = Path(job["directory"]), job.get("import_id")
     try:
-        await run_import(database, Path(job["directory"]), job["import_id"], region=job["region"])
+        if import_id is None:
+            await make_searchable(database, directory)
+        else:
+            await run_import(database, directory, import_id, region=job["region"])
     except ImportBusy:
         return EXIT_BUSY
     finally:

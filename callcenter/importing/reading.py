@@ -1,5 +1,5 @@
-"""Reads the rows of a file by batches, a large file in a process beside the one that writes: a row's numbers, addresses
-and search terms take as long to work out as the database takes to store them.
+"""Reads the rows of a file by batches, a large file in a process beside the one that writes: a row's numbers and
+addresses take as long to work out as the database takes to store them.
 
 Law: batches come in the order of the file, at most `AHEAD` of them wait, and the process ends with whoever reads it.
 """
@@ -20,14 +20,13 @@ from callcenter.app.imports import ImportForm
 from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
 from callcenter.crm.import_columns import ColumnMapping
 from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader, new_customer
-from callcenter.domain.customers import Customer
 from callcenter.domain.errors import CallcenterError
 from callcenter.importing.files import sheet_form
 from callcenter.importing.seen import names_of
 from callcenter.sheets.errors import SheetError
 from callcenter.sheets.reading import Place, rows
 from callcenter.sheets.writing import plain
-from callcenter.store.new_customers import Ready, Terms, new_id, ready, sorted_terms
+from callcenter.store.new_customers import Ready, new_id, ready
 
 AHEAD: Final = 2
 APART_FROM_BYTES: Final = 1_000_000
@@ -35,7 +34,6 @@ APART_FROM_BYTES: Final = 1_000_000
 LONGEST_FRAME_BYTES: Final = 256 * 1024**2
 END_WITHIN_SECONDS: Final = 10.0
 _FRAME: Final = 8
-NO_TERMS: Final = msgspec.msgpack.encode([])
 NOTHING: Final = msgspec.msgpack.encode({})
 
 
@@ -88,8 +86,6 @@ class Batch:
     ready: bytes = NOTHING
     """By row, what each of the customers would be stored as if he were new; packed, as most rows of a file that comes
     again are about nobody new."""
-    terms: bytes = NO_TERMS
-    """Search terms of all in `ready`, packed."""
     cells: bytes = NOTHING
     """By row, as they stood; packed, for who is to be told of a bad one."""
     done: list[tuple[str, int]] = field(default_factory=list)
@@ -103,11 +99,6 @@ class Batch:
 def ready_of(batch: Batch) -> dict[int, Ready]:
     """Whom its rows are about, as if they were new."""
     return _ready.decode(batch.ready)
-
-
-def terms_of(batch: Batch) -> Terms:
-    """What those would be found by, in the table's order."""
-    return _terms.decode(batch.terms)
 
 
 def cells_of(batch: Batch) -> dict[int, list[str]]:
@@ -163,7 +154,6 @@ def _add(
 def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields: Mapping[str, CustomField]) -> Batch:
     """With whatever can be worked out before anybody knows who is new."""
     found: dict[int, Ready] = {}
-    customers: list[Customer] = []
     for row in batch.customers:
         if row.name is None:
             continue
@@ -176,9 +166,7 @@ def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields:
         rows_of_him = ready(customer)
         if rows_of_him is not None:
             found[row.row] = rows_of_him
-            customers.append(customer)
     batch.ready = msgspec.msgpack.encode(found)
-    batch.terms = msgspec.msgpack.encode(sorted_terms(customers))
     batch.cells = msgspec.msgpack.encode(cells)
     return batch
 
@@ -186,7 +174,6 @@ def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields:
 _frames = msgspec.msgpack.Decoder(Batch)
 _jobs = msgspec.msgpack.Decoder(Reading)
 _ready = msgspec.msgpack.Decoder(dict[int, Ready])
-_terms = msgspec.msgpack.Decoder(Terms)
 _cells = msgspec.msgpack.Decoder(dict[int, list[str]])
 
 

@@ -22,14 +22,15 @@ from callcenter.crm.import_columns import RecordKind
 from callcenter.crm.import_reasons import reason_zh
 from callcenter.crm.import_rows import RowFault, RowReader
 from callcenter.domain.errors import CallcenterError, NotFound
-from callcenter.importing.reading import BadRow, Batch, Reading, cells_of, read_ahead, ready_of, terms_of
+from callcenter.importing.reading import BadRow, Batch, Reading, cells_of, read_ahead, ready_of
 from callcenter.importing.seen import Seen, key_of
 from callcenter.sheets.writing import csv_line, plain
 from callcenter.store.customer_book import StoredCustomerBook
-from callcenter.store.customer_import import Crossed, ImportRules, Prepared, plan, write
+from callcenter.store.customer_import import Crossed, ImportRules, plan, write
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable
 from callcenter.store.imports import StoredImports, put_import
+from callcenter.store.late_terms import write_late_terms
 from callcenter.store.order_import import plan_orders, write_orders
 
 log = structlog.get_logger(__name__)
@@ -100,6 +101,12 @@ async def run_import(
             raise
         except (CallcenterError, OSError) as error:
             return await work.end(ImportState.FAILED, error=str(error))
+
+
+async def make_searchable(database: Database, directory: Path) -> None:
+    """Write search terms of customers who came without them, a round; raises `ImportBusy` while an import is done."""
+    with _alone(directory):
+        await write_late_terms(database, directory)
 
 
 class _Work:
@@ -183,13 +190,12 @@ class _Work:
                 orders = plan_orders(connection, batch.orders, self.rules)
                 store = (lambda on: write_orders(on, orders, self.rules)) if orders.writes else None
                 return orders.faults, len(orders.new), len(orders.changed), orders.same, store
-            prepared = Prepared(customers=lambda: ready_of(batch), terms=lambda: terms_of(batch))
-            found = plan(connection, batch.customers, self.rules, prepared)
+            found = plan(connection, batch.customers, self.rules, lambda: ready_of(batch))
             twice = seen.customers_twice(found.touched)
             if twice:
                 drop = {row for row, _ in twice}
                 left = [one for one in batch.customers if one.row not in drop]
-                found = plan(connection, left, self.rules, prepared)
+                found = plan(connection, left, self.rules, lambda: ready_of(batch))
                 keys = {one.row: one.key for one in batch.customers}
                 found.faults += [
                     self.reader.fault(

@@ -22,6 +22,16 @@ customer_terms = Table(
 )
 """What customers are found by (crm/names.py). Without a foreign key: it would need an index as large as the table."""
 
+terms_due = Table(
+    "terms_due",
+    metadata,
+    Column("due_id", BigId, primary_key=True),
+    Column("first_id", PlainText, nullable=False),
+    Column("last_id", PlainText, nullable=False),
+    Column("customers", Integer, nullable=False),
+)
+"""Whose terms are still to be written (late_terms.py): all whose ids stand between these two, and so many they are."""
+
 memberships = Table(
     "memberships",
     metadata,

@@ -1,14 +1,14 @@
 """Takes rows of a file into the customer store, a batch at a time: planned on a look, written in one short transaction.
 
 Laws: whatever is worked out is worked out before the transaction, which looks again at what it changes; a customer
-comes out as if a person had written him: with search terms, history and version.
+comes out as if a person had written him: with history and version; search terms of new ones come later (late_terms.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
 from callcenter.crm.import_rows import CustomerRow, RowFault, changed_customer, new_customer
@@ -22,17 +22,15 @@ from callcenter.store.customers import FIELDS
 from callcenter.store.encoding import encode_json
 from callcenter.store.import_tables import external_ids
 from callcenter.store.known_customers import rows_that_say_nothing_new
+from callcenter.store.late_terms import delete_terms, insert_terms, term_bytes
 from callcenter.store.many_rows import Row, insert_many
 from callcenter.store.new_customers import (
     CUSTOMER_COLUMNS,
     HISTORY_COLUMNS,
     POINT_COLUMNS,
     Ready,
-    Terms,
     new_id,
     put_new,
-    sorted_terms,
-    term_bytes,
 )
 
 IDS_A_QUERY = 1_000
@@ -72,8 +70,8 @@ class Plan:
     externals: list[tuple[str, CustomerId]] = field(default_factory=list)
     given: set[CustomerId] = field(default_factory=set)
     """Who gets a number or an id and is the same otherwise."""
-    terms: Terms = field(default_factory=list)
-    gone_terms: Terms = field(default_factory=list)
+    terms: list[tuple[bytes, str]] = field(default_factory=list)
+    gone_terms: list[tuple[bytes, str]] = field(default_factory=list)
 
     @property
     def writes(self) -> bool:
@@ -81,21 +79,16 @@ class Plan:
         return bool(self.new or self.odd or self.changed or self.numbers or self.externals)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What was worked out before: the customers of rows as if they were new, by row, and the search terms of those."""
-
-    customers: Callable[[], Mapping[int, Ready]]
-    terms: Callable[[], Terms]
-
-
 def plan(
     connection: Connection,
     rows: Sequence[CustomerRow],
     rules: ImportRules,
-    prepared: Prepared,
+    prepared: Callable[[], Mapping[int, Ready]],
 ) -> Plan:
-    """What these rows come to, as things are now; nothing is written."""
+    """What these rows come to, as things are now; nothing is written.
+
+    `prepared` gives the customers of rows as if they were new, by row.
+    """
     found = Plan()
     known = known_ids(connection, rules.key, [row.key for row in rows], rules.source)
     owners = {ids[0] for ids in known.values() if len(ids) == 1}
@@ -107,7 +100,7 @@ def plan(
     )
     agents = _agents(connection, {row.account_manager_id for row in rows if row.account_manager_id is not None})
     his_ids = _external_of(connection, {one for ids in known.values() for one in ids}, rules.source)
-    ready = prepared.customers() if len(known) < len(rows) else {}
+    ready = prepared() if len(known) < len(rows) else {}
     taken: dict[CustomerId, int] = {}
     for row in rows:
         ids = known.get(row.key, ())
@@ -157,7 +150,7 @@ def plan(
             found.changed.append((before, after))
         elif after.customer_id not in found.given:
             found.same += 1
-    _plan_terms(found, prepared.terms() if found.new else [], len(ready))
+    _plan_terms(found)
     return found
 
 
@@ -224,21 +217,17 @@ def _after(before: Customer | None, row: CustomerRow, rules: ImportRules) -> Cus
     return changed_customer(before, row, at=rules.at, by=rules.by)
 
 
-def _plan_terms(found: Plan, terms: Terms, ready: int) -> None:
-    """Terms in their order, so that the table's tree is walked once a batch."""
-    found.terms = terms
-    if len(found.new) < ready:
-        ids = {one.customer_id for one, _ in found.new}
-        found.terms = [pair for pair in found.terms if pair[1] in ids]
-    found.terms += sorted_terms(one for one, _ in found.odd)
+def _plan_terms(found: Plan) -> None:
+    """Terms of those who are changed, in the table's order; whoever is new is owed his."""
+    for one, _ in found.odd:
+        found.terms += [(term_bytes(term), one.customer_id) for term in customer_terms(one.name, one.contact_points)]
     for before, after in found.changed:
         if before.name != after.name or before.contact_points != after.contact_points:
             old = customer_terms(before.name, before.contact_points)
             new = customer_terms(after.name, after.contact_points)
             found.terms += [(term_bytes(one), after.customer_id) for one in new - old]
             found.gone_terms += [(term_bytes(one), after.customer_id) for one in old - new]
-    if found.odd or found.changed:
-        found.terms.sort()
+    found.terms.sort()
 
 
 # ---- looking
@@ -322,7 +311,8 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
             for part in _parts(sorted(one.customer_id for one in moved)):
                 connection.execute(delete(points_of).where(points_of.c.customer_id.in_(part)))
             insert_many(connection, points_of, POINT_COLUMNS, [row for one in moved for row in _point_rows(one)])
-    _write_terms(connection, found)
+    delete_terms(connection, found.gone_terms)
+    insert_terms(connection, found.terms)
     _write_ids(connection, found, rules)
     _write_history(connection, found, rules)
 
@@ -345,29 +335,6 @@ def _check(connection: Connection, found: Plan, rules: ImportRules) -> None:
             row.merged_into is not None or row.version != versions[CustomerId(row.customer_id)] for row in rows
         ):
             raise Crossed
-
-
-def _write_terms(connection: Connection, found: Plan) -> None:
-    # The rows are a dozen a customer: past the types of columns, which would take longer than the database.
-    if connection.dialect.name == "postgresql":
-        for statement, pairs in (
-            ("DELETE FROM customer_terms USING gone WHERE term = t AND customer_id = c", found.gone_terms),
-            (
-                "INSERT INTO customer_terms (term, customer_id) SELECT t, c FROM gone ON CONFLICT DO NOTHING",
-                found.terms,
-            ),
-        ):
-            if pairs:
-                named = "WITH gone (t, c) AS (SELECT * FROM unnest(CAST(:terms AS bytea[]), CAST(:ids AS text[]))) "
-                values = {"terms": [one for one, _ in pairs], "ids": [one for _, one in pairs]}
-                connection.execute(text(named + statement), values)
-        return
-    if found.gone_terms:
-        connection.exec_driver_sql("DELETE FROM customer_terms WHERE term = ? AND customer_id = ?", found.gone_terms)
-    if found.terms:
-        connection.exec_driver_sql(
-            "INSERT OR IGNORE INTO customer_terms (term, customer_id) VALUES (?, ?)", found.terms
-        )
 
 
 def _write_ids(connection: Connection, found: Plan, rules: ImportRules) -> None:

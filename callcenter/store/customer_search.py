@@ -7,18 +7,19 @@ Every look is bounded: a page reads so many terms at most, and says where to go 
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from sqlalchemy import Connection, LargeBinary, Select, bindparam, func, select, tuple_
+from sqlalchemy import CompoundSelect, Connection, LargeBinary, Select, bindparam, func, select, tuple_
 
 from callcenter.app.customer_book import CustomerFilters, CustomerPage, Duplicate, SharedPage, SharedPoint
 from callcenter.crm.duplicates import likeness
-from callcenter.crm.names import LONGEST_TERM, customer_terms, fold, pinyin_of, search_keys
+from callcenter.crm.names import LONGEST_TERM, customer_terms, fold, pinyin_of, search_keys, whole_values
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, sales_tables, tables
-from callcenter.store.columns import ByteText
+from callcenter.store.columns import ByteText, PlainText
 from callcenter.store.customer_rows import by_id, read_customers, with_contact_points
 from callcenter.store.database import Database
+from callcenter.store.late_terms import customers_owed
 from callcenter.store.told_apart import are_all_apart, others_of
 
 HITS_A_STEP = 100
@@ -97,11 +98,16 @@ def _write_cursor(cursor: _Cursor) -> str:
 
 
 def _by_own_number(connection: Connection, text: str) -> tuple[str, ...]:
-    """Whose customer number, or whose order's number, it is; by their ids."""
-    numbers, orders = sales_tables.customer_numbers, sales_tables.orders
-    either = select(numbers.c.customer_id).where(numbers.c.number == text)
-    query = either.union(select(orders.c.customer_id).where(orders.c.number == text))
-    return tuple(sorted(connection.execute(query).scalars()))
+    """Whose customer number, or whose order's number, it is; by their ids.
+
+    While terms are owed, a whole number or address is looked for among the contact points, too.
+    """
+    found = {str(one) for one in connection.execute(_BY_OWN_NUMBER, {"text": text}).scalars()}
+    if customers_owed(connection):
+        points = tables.contact_points
+        query = select(points.c.customer_id).where(points.c.value.in_(whole_values(text))).limit(MOST_SHARING)
+        found.update(connection.execute(query).scalars())
+    return tuple(sorted(found))
 
 
 def _search(
@@ -273,6 +279,14 @@ def _of_ids() -> Select[tuple[object, ...]]:
     return query.order_by(table.c.customer_id, tables.contact_points.c.position)
 
 
+def _by_a_number() -> CompoundSelect[tuple[object, ...]]:
+    numbers, orders = sales_tables.customer_numbers, sales_tables.orders
+    text = bindparam("text", type_=PlainText())
+    either = select(numbers.c.customer_id).where(numbers.c.number == text)
+    return either.union(select(orders.c.customer_id).where(orders.c.number == text))
+
+
 # Putting such statements together takes longer than running them.
+_BY_OWN_NUMBER = _by_a_number()
 _HITS = _hits_from()
 _OF_IDS = _of_ids()

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, Delete, Row, Table, Update, cast, delete, func, or_, select, update
+from sqlalchemy import Connection, Delete, Row, Table, Update, cast, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
@@ -163,6 +163,9 @@ class StoredErasures:
         found = await self._database.look(lambda connection: _in_passing(connection, known), LOOK_WITHIN)
         gone_on = replace(erasure, step=ErasureStep.REMAINS)
         async with self._database.writing(ERASE_WITHIN) as connection:
+            if not self._database.is_sqlite:
+                # Whoever adds terms at this moment may have looked before this erasure was known: he ends first.
+                await connection.execute(text("LOCK TABLE customer_terms IN SHARE ROW EXCLUSIVE MODE"))
             await _blank_opportunities(connection, known)
             await _close_cases(connection, known, at)
             for holding in HOLDINGS:

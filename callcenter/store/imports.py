@@ -11,6 +11,7 @@ from callcenter.store.audit import add_audit
 from callcenter.store.database import Database
 from callcenter.store.import_tables import import_mappings
 from callcenter.store.import_tables import imports as table
+from callcenter.store.late_terms import customers_owed
 from callcenter.store.upsert import upsert_into
 
 _BUSY = (ImportState.WAITING, ImportState.RUNNING)
@@ -71,6 +72,11 @@ class StoredImports:
         """Keep it as it is now, unless it is in another state than expected."""
         async with self._database.writing() as connection:
             return await put_import(connection, record, expected=expected)
+
+    async def customers_owed(self) -> int:
+        """How many customers are not found by parts of their names yet."""
+        async with self._database.reading() as connection:
+            return await connection.run_sync(customers_owed)
 
     async def remembered(self, sign: str) -> ColumnMapping | None:
         """The mapping of files with such columns."""

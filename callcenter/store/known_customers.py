@@ -9,24 +9,22 @@ from functools import lru_cache
 
 from sqlalchemy import BindParameter, Connection, Text, bindparam, cast, select
 
+from callcenter.crm.custom_fields import same_value
 from callcenter.crm.import_rows import CustomerRow
+from callcenter.domain.customers import Channel, ConsentState, CustomValue
 from callcenter.domain.ids import CustomerId
 from callcenter.store import tables
 
 IDS_A_QUERY = 1_000
-_Kept = tuple[str, str, str | None, str | None, str | None, str, str]
-"""Name, kind, language, class, account manager, tags (a document), notes."""
+_Kept = tuple[str, str, str | None, str | None, str | None, str, str, str | None, str | None]
+"""Name, kind, language, class, account manager, tags (a document), notes, consents and own fields (documents)."""
 
 
 def rows_that_say_nothing_new(
     connection: Connection, rows: Sequence[CustomerRow], known: Mapping[str, tuple[CustomerId, ...]]
 ) -> frozenset[int]:
-    """Those of one known customer with nothing to be changed; rows with consents or own fields are left out."""
-    asked = {
-        row.row: (row, known[row.key][0])
-        for row in rows
-        if len(known.get(row.key, ())) == 1 and not row.consents and not row.custom
-    }
+    """Those of one known customer with nothing to be changed."""
+    asked = {row.row: (row, known[row.key][0]) for row in rows if len(known.get(row.key, ())) == 1}
     ids = sorted({owner for _, owner in asked.values()})
     kept, points = _read(connection, ids)
     return frozenset(
@@ -37,7 +35,7 @@ def rows_that_say_nothing_new(
 
 
 def _says_nothing_new(row: CustomerRow, kept: _Kept, points: Sequence[str]) -> bool:
-    name, kind, language, segment, agent, tags, notes = kept
+    name, kind, language, segment, agent, tags, notes, consents, custom = kept
     return (
         (row.name is None or row.name == name)
         and (row.kind is None or row.kind.value == kind)
@@ -47,12 +45,31 @@ def _says_nothing_new(row: CustomerRow, kept: _Kept, points: Sequence[str]) -> b
         and (row.notes is None or row.notes == notes)
         and all(point.value in points for point in row.points)
         and (not row.tags or _tags(tags).issuperset(row.tags))
+        and (not row.consents or _are_known(row.consents, _consents(consents)))
+        and (not row.custom or _are_held(row.custom, _custom(custom)))
     )
+
+
+def _are_known(said: Mapping[Channel, ConsentState], known: Mapping[str, str]) -> bool:
+    return all(known.get(channel.value) == state.value for channel, state in said.items())
+
+
+def _are_held(said: Mapping[str, CustomValue], known: Mapping[str, CustomValue]) -> bool:
+    return all(name in known and same_value(known[name], value) for name, value in said.items())
 
 
 @lru_cache(10_000)
 def _tags(document: str) -> frozenset[str]:
     return frozenset(json.loads(document))
+
+
+def _consents(document: str | None) -> dict[str, str]:
+    return {} if document is None else {one["channel"]: one["state"] for one in json.loads(document)}
+
+
+def _custom(document: str | None) -> dict[str, CustomValue]:
+    found: dict[str, CustomValue] = {} if document is None else json.loads(document)
+    return found
 
 
 def _read(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, _Kept], dict[str, list[str]]]:
@@ -81,5 +98,7 @@ _CUSTOMERS = select(
     _customers.c.account_manager_id,
     cast(_customers.c.tags, Text),
     _customers.c.notes,
+    cast(_customers.c.consents, Text),
+    cast(_customers.c.custom, Text),
 ).where(_customers.c.customer_id.in_(_IDS), _customers.c.merged_into.is_(None))
 _POINTS = select(_points.c.customer_id, _points.c.value).where(_points.c.customer_id.in_(_IDS))

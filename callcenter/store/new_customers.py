@@ -5,20 +5,19 @@ Law: the rows are those of `customer_import` for the same customer; what is not 
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
 
 import msgspec
 from sqlalchemy import Connection
 
-from callcenter.crm.names import customer_terms
 from callcenter.domain.customers import Customer
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, tables
 from callcenter.store.changes import differences
 from callcenter.store.customers import FIELDS
-from callcenter.store.encoding import encode_json, without_surrogates
+from callcenter.store.encoding import encode_json
+from callcenter.store.late_terms import owe_terms
 from callcenter.store.many_rows import put_rows
 
 CUSTOMER_COLUMNS = (
@@ -37,8 +36,6 @@ CUSTOMER_COLUMNS = (
 )
 POINT_COLUMNS = ("customer_id", "position", "kind", "value", "label")
 HISTORY_COLUMNS = ("customer_id", "at", "by", "entity", "entity_id", "action", "fields")
-Terms = list[tuple[bytes, str]]
-"""Search terms with their customers."""
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -82,20 +79,10 @@ def ready(one: Customer) -> Ready | None:
     )
 
 
-def sorted_terms(customers: Iterable[Customer]) -> Terms:
-    """Their search terms in the table's order, so that its tree is walked once."""
-    found: Terms = [
-        (term, one.customer_id)
-        for one in customers
-        for term in map(term_bytes, customer_terms(one.name, one.contact_points))
-    ]
-    # By the terms alone, which is a third of the time; those of one term stand in the order of the file.
-    found.sort(key=itemgetter(0))
-    return found
-
-
 def put_new(connection: Connection, some: Sequence[Ready], *, at: datetime, by: str) -> None:
-    """Add these customers, with their contact points and the history of their beginning."""
+    """Add these customers, with their contact points and the history of their beginning; their terms come later."""
+    if not some:
+        return
     moment = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     if connection.dialect.name != "sqlite":
         moment += "+00"
@@ -133,6 +120,9 @@ def put_new(connection: Connection, some: Sequence[Ready], *, at: datetime, by: 
         HISTORY_COLUMNS,
         [(one.customer_id, moment, by, "customer", one.customer_id, "created", one.history) for one in some],
     )
+    # Ids in the order of time stand together, and in the same order for the program and both databases.
+    ids = [one.customer_id for one in some]
+    owe_terms(connection, first=min(ids), last=max(ids), customers=len(ids))
 
 
 def new_id() -> CustomerId:
@@ -152,11 +142,3 @@ def _is_text(said: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def term_bytes(term: str) -> bytes:
-    """As the table keeps it."""
-    try:
-        return term.encode()
-    except UnicodeEncodeError:
-        return without_surrogates(term).encode()

@@ -1,24 +1,29 @@
 """The terms customers are found by: written with each customer, and made anew when the program makes others.
 
-Law: the table holds the terms that `crm.names` makes of every customer who was not merged away; it may hold stale ones
-besides, which a search passes over.
+Law: the table holds the terms that `crm.names` makes of every customer who was not merged away, except those that are
+owed (late_terms.py); it may hold stale ones besides, which a search passes over.
 """
 
+import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.crm.names import TERMS_VERSION, customer_terms
-from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer
+from callcenter.domain.customers import Customer
 from callcenter.domain.ids import CustomerId
 from callcenter.store import crm_tables, tables
 from callcenter.store.database import Database
+from callcenter.store.late_terms import owe_terms_of_all, write_late_terms
 from callcenter.store.upsert import insert_into, upsert_into
 
-CUSTOMERS_A_STEP = 2_000
+ALL_MARKED_WITHIN: Final = timedelta(minutes=10)
 VERSION = "search terms"
-"""The row of `meta` that says which version of the terms is in the table, or how far they are."""
+"""The row of `meta` that says which version of the terms is in the table, or owed (late_terms.py)."""
 
 
 async def put_terms(connection: AsyncConnection, before: Customer | None, after: Customer | None) -> None:
@@ -48,51 +53,24 @@ async def _insert(
 
 
 async def refresh_terms(database: Database) -> None:
-    """Make all terms anew where the program makes others than those in the table; goes on where it was stopped."""
-    wanted = f"{TERMS_VERSION}:"
+    """Make all terms anew where the program makes others than those in the table; goes on where it was stopped.
+
+    They are sorted beside a SQLite file, or where the system keeps files for a while.
+    """
     async with database.reading() as connection:
         query = select(tables.meta.c.value).where(tables.meta.c.name == VERSION)
         found: str | None = (await connection.execute(query)).scalar_one_or_none()
-    if found == wanted:
-        return
-    after: str | None = None
-    if found is not None and found.startswith(wanted + "after:"):
-        after = found.removeprefix(wanted + "after:")
-    else:
-        async with database.writing() as connection:
+    if found != f"{TERMS_VERSION}:":
+        async with database.writing(within=ALL_MARKED_WITHIN) as connection:
             await connection.execute(delete(crm_tables.customer_terms))
-    while True:
-        async with database.writing() as connection:
-            after = await _refresh_step(connection, after)
-            value = wanted if after is None else f"{wanted}after:{after}"
-            await connection.execute(upsert_into(connection, tables.meta), [{"name": VERSION, "value": value}])
-        if after is None:
-            return
-
-
-async def _refresh_step(connection: AsyncConnection, after: str | None) -> str | None:
-    customers, points = tables.customers, tables.contact_points
-    query = select(customers.c.customer_id, customers.c.name, customers.c.merged_into).order_by(customers.c.customer_id)
-    if after is not None:
-        query = query.where(customers.c.customer_id > after)
-    found = (await connection.execute(query.limit(CUSTOMERS_A_STEP))).all()
-    if not found:
-        return None
-    span = points.c.customer_id.between(found[0].customer_id, found[-1].customer_id)
-    by_customer: dict[str, list[ContactPoint]] = {}
-    for row in (await connection.execute(points.select().where(span))).all():
-        point = ContactPoint(kind=ContactPointKind(row.kind), value=row.value)
-        by_customer.setdefault(row.customer_id, []).append(point)
-    rows = [
-        {"term": term, "customer_id": row.customer_id}
-        for row in found
-        if row.merged_into is None
-        for term in sorted(customer_terms(row.name, by_customer.get(row.customer_id, ())))
-    ]
-    if rows:
-        await connection.execute(insert_into(connection, crm_tables.customer_terms).on_conflict_do_nothing(), rows)
-    last: str = found[-1].customer_id
-    return last
+            await connection.execute(delete(crm_tables.terms_due))
+            await connection.run_sync(owe_terms_of_all)
+            row = {"name": VERSION, "value": f"{TERMS_VERSION}:"}
+            await connection.execute(upsert_into(connection, tables.meta), [row])
+    beside = None if database.sqlite_path is None else database.sqlite_path.absolute().parent
+    with tempfile.TemporaryDirectory(prefix="callcenter-terms-", dir=beside) as name:
+        while await write_late_terms(database, Path(name)):
+            pass
 
 
 def term_rows(customers: Sequence[Customer]) -> list[dict[str, object]]:

@@ -92,10 +92,14 @@ class ImportView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportList:
-    """Some imports, the newest first; `next_before` asks for those before, null at the end."""
+    """Some imports, the newest first; `next_before` asks for those before, null at the end.
+
+    `customers_owed` have come and are not found by parts of their names and numbers yet, only by whole ones.
+    """
 
     items: tuple[ImportView, ...]
     next_before: int | None
+    customers_owed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,8 @@ async def list_imports(
     found = await deps.imports.list(limit=limit + 1, before=before)
     now = deps.clock.now()
     items = tuple(_view(one, now) for one in found[:limit])
-    return document(ImportList(items=items, next_before=items[-1].number if len(found) > limit else None))
+    before = items[-1].number if len(found) > limit else None
+    return document(ImportList(items=items, next_before=before, customers_owed=await deps.imports.customers_owed()))
 
 
 @router.get("/imports/{import_id}", response_model=ImportView, dependencies=_READ)

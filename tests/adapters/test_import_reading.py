@@ -20,7 +20,6 @@ from callcenter.importing.reading import (
     batches,
     read_ahead,
     ready_of,
-    terms_of,
 )
 from callcenter.sheets.errors import SheetError
 
@@ -47,8 +46,7 @@ def reading_of(path: Path, *, last_row: int = 1) -> Reading:
 def without_ids(batch: Batch) -> Batch:
     """Ids of who may be new are chance."""
     ready = {row: msgspec.structs.replace(one, customer_id="") for row, one in ready_of(batch).items()}
-    terms = sorted(term for term, _ in terms_of(batch))
-    return replace(batch, ready=msgspec.msgpack.encode(ready), terms=msgspec.msgpack.encode(terms))
+    return replace(batch, ready=msgspec.msgpack.encode(ready))
 
 
 def large_file(path: Path) -> Path:

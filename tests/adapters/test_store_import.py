@@ -14,7 +14,7 @@ from callcenter.crm.import_columns import ColumnMapping, RecordKind, guess
 from callcenter.domain.customers import Channel, ConsentState, Customer
 from callcenter.domain.ids import MergeId
 from callcenter.importing.files import FileSheets
-from callcenter.importing.work import ImportBusy, run_import
+from callcenter.importing.work import ImportBusy, make_searchable, run_import
 from callcenter.sheets.writing import csv_parts
 from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_export import StoredIds
@@ -79,7 +79,9 @@ async def taken_in(
     database: Database, directory: Path, table: Sequence[Sequence[str]], import_id: str = "i1", rows: int = 2
 ) -> ImportRecord:
     await bring(database, directory, table, import_id=import_id)
-    return await run_import(database, directory, import_id, region="CN", rows_a_batch=rows)
+    ended = await run_import(database, directory, import_id, region="CN", rows_a_batch=rows)
+    await make_searchable(database, directory)
+    return ended
 
 
 def bad_rows(directory: Path, import_id: str = "i1") -> list[list[str]]:

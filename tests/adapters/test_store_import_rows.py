@@ -12,6 +12,7 @@ from callcenter.domain.customers import (
     ContactPointKind,
     Customer,
     CustomerKind,
+    CustomValue,
 )
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.store.changes import differences
@@ -99,15 +100,38 @@ async def test_rows_that_say_nothing_new_are_those_that_change_nobody(database: 
     assert 10 < len(found) < 290
 
 
-async def test_rows_of_nobody_of_several_and_with_consents_are_left_to_be_looked_at(database: Database) -> None:
+async def test_rows_of_nobody_and_of_several_are_left_to_be_looked_at(database: Database) -> None:
     one = await make(database, "李娜", phone("+8613800138001"))
     rows = [
         CustomerRow(row=1, key="nobody", name="李娜"),
         CustomerRow(row=2, key="both", name="李娜"),
-        CustomerRow(row=3, key="one", consents={Channel.PHONE: ConsentState.REFUSED}),
-        CustomerRow(row=4, key="one", custom={"size": 1.0}),
-        CustomerRow(row=5, key="one", points=(ContactPoint(kind=ContactPointKind.PHONE, value="+8613800138001"),)),
+        CustomerRow(row=3, key="one", points=(ContactPoint(kind=ContactPointKind.PHONE, value="+8613800138001"),)),
     ]
     known = {"both": (one.customer_id, CustomerId("other")), "one": (one.customer_id,)}
     async with database.reading() as connection:
-        assert await connection.run_sync(lambda on: rows_that_say_nothing_new(on, rows, known)) == {5}
+        assert await connection.run_sync(lambda on: rows_that_say_nothing_new(on, rows, known)) == {3}
+
+
+async def test_consents_and_own_fields_that_are_known_say_nothing_new(database: Database) -> None:
+    made = [one for one in (ready(PLAIN), ready(FULL)) if one is not None]
+    async with database.writing() as connection:
+        await connection.run_sync(lambda on: put_new(on, made, at=NOON, by="super"))
+    said: list[tuple[dict[Channel, ConsentState], dict[str, CustomValue]]] = [
+        ({Channel.PHONE: ConsentState.REFUSED}, {}),
+        ({Channel.PHONE: ConsentState.GRANTED}, {}),
+        ({Channel.PHONE: ConsentState.REFUSED, Channel.SMS: ConsentState.REFUSED}, {}),
+        ({}, {"size": 12.5, "vip": True}),
+        ({}, {"vip": 1.0}),
+        ({}, {"size": 12.5, "colour": "绿"}),
+        ({}, {"other": ""}),
+        ({Channel.PHONE: ConsentState.REFUSED}, {"colour": "红"}),
+    ]
+    rows = [
+        CustomerRow(row=number, key=key, consents=dict(consents), custom=dict(custom))
+        for key in ("full", "plain")
+        for number, (consents, custom) in enumerate(said, start=0 if key == "full" else 100)
+    ]
+    known = {"full": (FULL.customer_id,), "plain": (PLAIN.customer_id,)}
+    async with database.reading() as connection:
+        found = await connection.run_sync(lambda on: rows_that_say_nothing_new(on, rows, known))
+    assert found == {0, 3, 7}

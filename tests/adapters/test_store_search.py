@@ -8,7 +8,7 @@ from callcenter.domain.customers import CustomerKind
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import CustomerId
 from callcenter.store import customer_search, schema
-from callcenter.store.crm_tables import customer_terms
+from callcenter.store.crm_tables import customer_terms, terms_due
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
@@ -144,23 +144,26 @@ async def test_numbers_of_several_customers_are_told_page_by_page(database: Data
     assert rest.next_after is None
 
 
+async def terms_of_all(database: Database) -> set[tuple[object, ...]]:
+    async with database.reading() as connection:
+        return {tuple(row) for row in (await connection.execute(customer_terms.select())).all()}
+
+
 async def test_terms_are_made_anew_by_an_upgrade_and_go_on_where_they_stopped(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callcenter.store.search_terms.CUSTOMERS_A_STEP", 2)
+    monkeypatch.setattr("callcenter.store.late_terms.CUSTOMERS_A_LOOK", 2)
+    monkeypatch.setattr("callcenter.store.late_terms.CUSTOMERS_A_ROUND", 2)
     for number in range(5):
         await make(database, "王小明", phone(f"+861380013800{number}"), customer_id=f"c{number}")
-    async with database.reading() as connection:
-        terms = {tuple(row) for row in (await connection.execute(customer_terms.select())).all()}
+    terms = await terms_of_all(database)
     async with database.writing() as connection:
         await connection.execute(customer_terms.delete())
         await connection.execute(meta.update().where(meta.c.name == VERSION).values(value="old"))
     await schema.upgrade_database(database)
+    assert await terms_of_all(database) == terms
     async with database.writing() as connection:
-        again = {tuple(row) for row in (await connection.execute(customer_terms.select())).all()}
-        assert again == terms
         await connection.execute(customer_terms.delete().where(customer_terms.c.customer_id > "c2"))
-        await connection.execute(meta.update().where(meta.c.name == VERSION).values(value="1:after:c2"))
+        await connection.execute(terms_due.insert(), [{"first_id": "c3", "last_id": "c4", "customers": 2}])
     await refresh_terms(database)
-    async with database.reading() as connection:
-        assert {tuple(row) for row in (await connection.execute(customer_terms.select())).all()} == terms
+    assert await terms_of_all(database) == terms

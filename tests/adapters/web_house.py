@@ -93,7 +93,7 @@ from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
 from callcenter.domain.queues import QueueConfig
 from callcenter.importing.files import FileSheets
-from callcenter.importing.work import run_import
+from callcenter.importing.work import make_searchable, run_import
 from callcenter.ivr.reader import parse_prompts
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.agreed_callbacks import StoredAgreedCallbacks
@@ -200,6 +200,10 @@ class InlineWorker:
 
     async def run(self, import_id: str) -> bool:
         await run_import(self._database, self._directory, import_id, region="CN")
+        return True
+
+    async def make_searchable(self) -> bool:
+        await make_searchable(self._database, self._directory)
         return True
 
 

@@ -65,6 +65,7 @@ export interface Preview {
 export interface ImportPage {
   readonly items: readonly Import[]
   readonly next_before: number | null
+  readonly customers_owed: number
 }
 
 export const LARGEST_BYTES = 512 * 1024 * 1024
