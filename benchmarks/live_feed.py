@@ -4,7 +4,9 @@
 
 The server is the real one (uvicorn, routes, feed) over fakes of the house behind it; the events are the rows of queues
 as the board has them. Each carries when it was put; both processes read the machine's one monotonic clock. The clients
-read frames with as little work as can be, for their slowness would be taken for the server's.
+read frames with as little work as can be, for their slowness would be taken for the server's; with `--core` the server
+has that core and the clients have the others, as they would be on other machines. The server's CPU time for each event
+and client, the kernel's share of it included, hardly depends on what else the machine does; how late events are does.
 """
 
 import argparse
@@ -41,7 +43,7 @@ TEXT_FRAME, PING_FRAME, PONG_FRAME = 0x81, 0x89, 0x8A
 
 
 def run_server(pipe: Connection, events_per_second: int, seconds: int, core: int | None) -> None:
-    """Serve until told to end; sends its port, then its share of one core while events went out."""
+    """Serve until told to end; sends its port, then the CPU and wall seconds it took while events went out."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     asyncio.run(_serve(pipe, events_per_second, seconds))
@@ -72,8 +74,7 @@ async def _serve(pipe: Connection, events_per_second: int, seconds: int) -> None
             document = {**row, "queue_id": queue_id, "waiting": number, "sent_ns": time.monotonic_ns()}
             house.feed.put("queues", queue_id, document)
         await asyncio.sleep(1.0)
-        share = (time.process_time() - used) / (time.monotonic() - began)
-        pipe.send(share)
+        pipe.send((time.process_time() - used, time.monotonic() - began))
         await asyncio.to_thread(pipe.recv)
         stop.set()
         await serving
@@ -198,17 +199,45 @@ def sign_in(port: int) -> str:
         return str(json.load(answer)["token"])
 
 
-async def measure(pipe: Connection, count: int) -> tuple[list[float], int, int, float]:
-    """How late each event came, how many came, how many clients were cut, the server's share of its core."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was seen: how late each event came, how many came, how many clients were cut, and what both sides worked."""
+
+    late_ms: list[float]
+    events: int
+    cut: int
+    server_cpu_seconds: float
+    server_wall_seconds: float
+    clients_cpu_seconds: float
+
+
+async def measure(pipe: Connection, count: int) -> Outcome:
+    """Connect so many clients, let the events come, count."""
     port = pipe.recv()
     late_ms: list[float] = []
     token = await asyncio.to_thread(sign_in, port)
     async with connected(port, token, count, late_ms) as clients:
+        used = time.process_time()
         pipe.send("go")
-        share = await asyncio.to_thread(pipe.recv)
-        events, cut = sum(one.events for one in clients), sum(one.closed for one in clients)
+        server_cpu, server_wall = await asyncio.to_thread(pipe.recv)
+        outcome = Outcome(
+            late_ms=late_ms,
+            events=sum(one.events for one in clients),
+            cut=sum(one.closed for one in clients),
+            server_cpu_seconds=server_cpu,
+            server_wall_seconds=server_wall,
+            clients_cpu_seconds=time.process_time() - used,
+        )
     pipe.send("end")
-    return late_ms, events, cut, float(share)
+    return outcome
+
+
+def keep_off(core: int | None) -> None:
+    """Leave the server's core to the server, where there is another."""
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        others = os.sched_getaffinity(0) - {core}
+        if others:
+            os.sched_setaffinity(0, others)
 
 
 def main() -> int:
@@ -225,28 +254,35 @@ def main() -> int:
         target=run_server, args=(theirs, asked.events, asked.seconds, asked.core)
     )
     server.start()
+    keep_off(asked.core)
     try:
-        late_ms, events, cut, share = asyncio.run(measure(ours, asked.clients))
+        seen = asyncio.run(measure(ours, asked.clients))
     finally:
         server.join(timeout=10)
         if server.is_alive():
             server.kill()
     wanted = asked.clients * asked.events * asked.seconds
-    figures = Figures.of(late_ms)
+    figures = Figures.of(seen.late_ms)
+    lost = wanted - seen.events
+    share = seen.server_cpu_seconds / seen.server_wall_seconds
+    each = seen.server_cpu_seconds / wanted * 1e6
     result = {
         "clients": asked.clients,
         "events_per_second": asked.events,
         "late_ms": figures.as_json(),
-        "lost": wanted - events,
-        "cut": cut,
+        "lost": lost,
+        "cut": seen.cut,
         "server_core_share": round(share, 3),
+        "server_cpu_microseconds_per_delivery": round(each, 2),
+        "clients_core_share": round(seen.clients_cpu_seconds / seen.server_wall_seconds, 3),
     }
     if asked.json:
         print(json.dumps(result))
     else:
         print(f"{asked.clients} clients, {asked.events} events/s: p50 {figures.p50:.1f} ms, p99 {figures.p99:.1f} ms")
-        print(f"lost {wanted - events} of {wanted}, cut {cut}, the server used {share:.0%} of a core")
-    return int(events != wanted or cut > 0)
+        print(f"lost {lost} of {wanted}, cut {seen.cut}")
+        print(f"the server used {share:.0%} of a core, {each:.1f} microseconds for each event and client")
+    return int(lost != 0 or seen.cut > 0)
 
 
 if __name__ == "__main__":

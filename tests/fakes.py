@@ -10,6 +10,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from callcenter.acd.why import WaitingReason
 from callcenter.app.call_state import CallState
 from callcenter.app.customer_book import Merge
+from callcenter.app.feed import Frame
 from callcenter.app.internal_port import InternalCall, Shown
 from callcenter.app.monitor_port import MonitorCall
 from callcenter.app.ports import (
@@ -637,3 +638,25 @@ class FakeMonitorLine:
 
     def sound_tone(self, call: MonitorCall) -> None:
         self.toned.append(call)
+
+
+class FakeOutlet:
+    """A client's socket that keeps what it was given; `takes_more` is for the test to set."""
+
+    def __init__(self) -> None:
+        self.takes_more = True
+        self.pieces: list[list[Frame]] = []
+        self.is_cut = False
+
+    @property
+    def frames(self) -> list[Frame]:
+        """All frames, in order."""
+        return [frame for piece in self.pieces for frame in piece]
+
+    def write(self, frames: Iterable[Frame]) -> None:
+        """Keep them."""
+        self.pieces.append(list(frames))
+
+    def cut(self) -> None:
+        """Note it."""
+        self.is_cut = True

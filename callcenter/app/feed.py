@@ -2,15 +2,17 @@
 
 Law: an old snapshot with the events applied in order equals a fresh snapshot, also across a resume.
 
-A document is encoded once for each event, however many screens read it. A subscriber has a bounded outbox; one who
-does not keep up is cut and comes back for a snapshot, nobody ever waits for him.
+A document is encoded once for each event, however many screens read it. Desks are told at once; boards ten times a
+second at most, all that happened in between in one piece. A subscriber has a bounded outbox; one whose socket does not
+keep up is cut and comes back for a snapshot, nobody ever waits for him.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 
@@ -30,6 +32,15 @@ KEPT_EVENTS = 10_000
 """So many events are kept for resuming at most; a client that missed more gets a snapshot."""
 OUTBOX_LIMIT = 1_000
 """So many frames may wait for one client; its socket holds some seconds' worth besides."""
+BOARD_TOPICS = frozenset({QUEUES, AGENTS, WAITING, TRENDS})
+"""What is looked at from afar: many follow, and a tenth of a second is no delay."""
+BOARD_PACE = timedelta(milliseconds=100)
+"""An event of a board waits for so long at most, so that those that follow soon leave together with it."""
+BOARD_LEAD = timedelta(milliseconds=10)
+"""The first event after a pause waits for those of the same moment only."""
+PIECE_BYTES = 65_536
+FOLLOWERS_AT_ONCE = 100
+"""After so many sockets calls have their turn: each costs some microseconds."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -44,10 +55,6 @@ def public_name(topic: str) -> str:
     return "me" if topic.startswith(_AGENT_PREFIX) else topic
 
 
-class TooSlow(Exception):
-    """The subscriber did not take his frames; he has been cut."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
     """Where a client left off."""
@@ -56,12 +63,39 @@ class Resume:
     seq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One message for the wire; `seq` is the last event it makes known."""
 
-    seq: int
-    text: str
+    __slots__ = ("_sent", "message", "seq")
+
+    def __init__(self, *, seq: int, message: bytes) -> None:
+        self.seq = seq
+        self.message = message
+        self._sent: dict[Callable[[bytes], bytes], bytes] = {}
+
+    def sent_as(self, form: Callable[[bytes], bytes]) -> bytes:
+        """The message in the form that sockets take; made once, however many take it."""
+        sent = self._sent.get(form)
+        if sent is None:
+            sent = self._sent[form] = form(self.message)
+        return sent
+
+
+class Outlet(Protocol):
+    """Where one client's frames leave."""
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether the socket has room; when it has again, whoever owns it calls `Subscription.flush`."""
+        ...
+
+    def write(self, frames: Iterable[Frame]) -> None:
+        """Give these to the socket, in one piece."""
+        ...
+
+    def cut(self) -> None:
+        """The client did not keep up: end it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +110,7 @@ class Snapshot:
 class _SnapshotMessage(msgspec.Struct, tag_field="type", tag="snapshot"):
     epoch: str
     seq: int
-    topics: Mapping[str, Mapping[str, msgspec.Raw]]
+    topics: Mapping[str, msgspec.Raw]
 
 
 class _ResumedMessage(msgspec.Struct, tag_field="type", tag="resumed"):
@@ -99,46 +133,27 @@ class _Past:
 
 
 class Subscription:
-    """One client's frames in order; made by `Feed.subscribe`, read by the task that owns the socket."""
+    """One client's frames in order; made by `Feed.subscribe`."""
 
-    def __init__(self, feed: "Feed", topics: frozenset[str], first: Iterable[Frame], limit: int) -> None:
+    def __init__(
+        self, feed: "Feed", topics: frozenset[str], outlet: Outlet, first: Iterable[Frame], limit: int
+    ) -> None:
         self.topics = topics
         self._feed = feed
+        self._outlet = outlet
         self._limit = limit
         self._outbox = deque(first)
         self._handed_seq = -1
         self._closed = False
-        self._too_slow = False
-        self._wake: asyncio.Future[None] | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
-    async def next_frame(self, within: timedelta) -> Frame | None:
-        """The next frame; None when there is none within this time or the subscription is closed.
-
-        Raises `TooSlow` when the outbox ran over.
-        """
-        if self._too_slow:
-            raise TooSlow
-        if not self._outbox and not self._closed:
-            self._wake = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(within.total_seconds()):
-                    await self._wake
-            except TimeoutError:
-                return None
-            finally:
-                self._wake = None
-            if self._too_slow:
-                raise TooSlow
-        return self._outbox.popleft() if self._outbox else None
-
-    def handed(self, frame: Frame) -> None:
-        """Note that the socket has taken this frame."""
-        self._handed_seq = max(self._handed_seq, frame.seq)
-        if self._waiters:
-            for seq, waiter in self._waiters:
-                if seq <= self._handed_seq and not waiter.done():
-                    waiter.set_result(None)
+    def flush(self) -> None:
+        """Give the socket what waits for it, as far as it takes it."""
+        outbox = self._outbox
+        while outbox and self._outlet.takes_more:
+            piece = self._next_piece()
+            self._outlet.write(piece)
+            self._handed(piece[-1].seq)
 
     def close(self) -> None:
         """End the subscription; a second time does nothing."""
@@ -147,22 +162,34 @@ class Subscription:
         self._closed = True
         self._outbox.clear()
         self._feed._forget(self)
-        self._rouse()
         for _, waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     def _take(self, frame: Frame) -> None:
         if len(self._outbox) >= self._limit:
-            self._too_slow = True
+            self.flush()
+        if len(self._outbox) >= self._limit:
             self.close()
-            return
-        self._outbox.append(frame)
-        self._rouse()
+            self._outlet.cut()
+        else:
+            self._outbox.append(frame)
 
-    def _rouse(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+    def _next_piece(self) -> list[Frame]:
+        """What may go at once: a socket that is full says so only after it was given something."""
+        outbox, size = self._outbox, 0
+        piece: list[Frame] = []
+        while outbox and size < PIECE_BYTES:
+            frame = outbox.popleft()
+            size += len(frame.message)
+            piece.append(frame)
+        return piece
+
+    def _handed(self, seq: int) -> None:
+        self._handed_seq = max(self._handed_seq, seq)
+        for wanted, waiter in self._waiters:
+            if wanted <= self._handed_seq and not waiter.done():
+                waiter.set_result(None)
 
     def _has_handed(self, seq: int) -> bool:
         return self._closed or self._handed_seq >= seq
@@ -188,6 +215,7 @@ class Feed:
         resume_within: timedelta = RESUME_WITHIN,
         kept_events: int = KEPT_EVENTS,
         outbox_limit: int = OUTBOX_LIMIT,
+        board_pace: timedelta = BOARD_PACE,
     ) -> None:
         """`epoch` is new each time the server starts: a client of an older one gets a snapshot."""
         self._clock = clock
@@ -195,12 +223,17 @@ class Feed:
         self._resume_within = resume_within
         self._kept_events = kept_events
         self._outbox_limit = outbox_limit
+        self._board_pace_seconds = board_pace.total_seconds()
         self._seq = 0
         self._forgotten_seq = 0
         self._documents: dict[str, dict[str, bytes]] = {}
+        self._encoded_topics: dict[str, msgspec.Raw] = {}
         self._topic_seq: dict[str, int] = {}
         self._past: deque[_Past] = deque()
         self._subscribers: dict[str, set[Subscription]] = {}
+        self._held_topics: set[str] = set()
+        self._flushing: asyncio.Handle | None = None
+        self._flush_at = 0.0
 
     @property
     def epoch(self) -> str:
@@ -239,34 +272,35 @@ class Feed:
         return Snapshot(
             epoch=self._epoch,
             seq=self._seq,
-            topics={
-                public_name(topic): {
-                    key: msgspec.Raw(encoded) for key, encoded in self._documents.get(topic, {}).items()
-                }
-                for topic in sorted(topics)
-            },
+            topics={public_name(topic): self._raw_documents(topic) for topic in sorted(topics)},
         )
 
-    def subscribe(self, topics: Iterable[str], resume: Resume | None = None) -> Subscription:
+    def subscribe(self, topics: Iterable[str], outlet: Outlet, resume: Resume | None = None) -> Subscription:
         """Follow these topics from now on; the first frame is a snapshot, or `resumed` with what was missed.
 
-        A resume is right only for the topics the client held at that place.
+        A resume is right only for the topics the client held at that place. What there is leaves by `outlet` at once.
         """
         wanted = frozenset(topics)
         missed = None if resume is None else self._missed(wanted, resume)
         if missed is None:
-            picture = self.snapshot(wanted)
-            message: msgspec.Struct = _SnapshotMessage(epoch=picture.epoch, seq=picture.seq, topics=picture.topics)
-            first = [Frame(seq=self._seq, text=_encoder.encode(message).decode())]
+            encoded = {public_name(topic): self._encoded_topic(topic) for topic in sorted(wanted)}
+            message: msgspec.Struct = _SnapshotMessage(epoch=self._epoch, seq=self._seq, topics=encoded)
+            first = [Frame(seq=self._seq, message=_encoder.encode(message))]
         else:
             message = _ResumedMessage(epoch=self._epoch, seq=self._seq)
             # Until the missed frames are out, nothing new counts as handed over.
             seq_before = missed[0].seq - 1 if missed else self._seq
-            first = [Frame(seq=seq_before, text=_encoder.encode(message).decode()), *missed]
-        subscription = Subscription(self, wanted, first, self._outbox_limit)
+            first = [Frame(seq=seq_before, message=_encoder.encode(message)), *missed]
+        subscription = Subscription(self, wanted, outlet, first, self._outbox_limit)
         for topic in wanted:
             self._subscribers.setdefault(topic, set()).add(subscription)
+        subscription.flush()
         return subscription
+
+    def flush(self) -> None:
+        """Let everything go that is held for the pace of boards."""
+        for _ in self._letting_go():
+            pass
 
     async def delivered(self, topic: str, within: timedelta) -> None:
         """Return when the sockets of all who follow `topic` have taken what was put on it so far, or time is up."""
@@ -290,12 +324,55 @@ class Feed:
     def _announce(self, topic: str, key: str, encoded: bytes) -> None:
         self._seq += 1
         self._topic_seq[topic] = self._seq
+        self._encoded_topics.pop(topic, None)
         message = _EventMessage(seq=self._seq, topic=public_name(topic), key=key, document=msgspec.Raw(encoded))
-        frame = Frame(seq=self._seq, text=_encoder.encode(message).decode())
+        frame = Frame(seq=self._seq, message=_encoder.encode(message))
         self._past.append(_Past(at=self._clock.now(), topic=topic, frame=frame))
         self._forget_old()
-        for subscription in tuple(self._subscribers.get(topic, ())):
+        followers = tuple(self._subscribers.get(topic, ()))
+        for subscription in followers:
             subscription._take(frame)
+        if topic not in BOARD_TOPICS:
+            # What is held for the same client leaves before it: numbers only grow.
+            for subscription in followers:
+                subscription.flush()
+        elif followers:
+            self._held_topics.add(topic)
+            self._plan_flush()
+
+    def _plan_flush(self) -> None:
+        if self._flushing is None:
+            loop = asyncio.get_running_loop()
+            lead = min(BOARD_LEAD.total_seconds(), self._board_pace_seconds)
+            self._flush_at = max(loop.time() + lead, self._flush_at + self._board_pace_seconds)
+            self._flushing = loop.call_at(self._flush_at, self._let_go, loop, self._letting_go())
+
+    def _let_go(self, loop: asyncio.AbstractEventLoop, going: Iterator[None]) -> None:
+        """Serve some followers, and the others in the loop's next turns."""
+        for _ in going:
+            self._flushing = loop.call_soon(self._let_go, loop, going)
+            return
+        self._flushing = None
+        if self._held_topics:
+            self._plan_flush()
+
+    def _letting_go(self) -> Iterator[None]:
+        topics, self._held_topics = self._held_topics, set()
+        followers = {one for topic in topics for one in self._subscribers.get(topic, ())}
+        for number, subscription in enumerate(followers, start=1):
+            subscription.flush()
+            if number % FOLLOWERS_AT_ONCE == 0:
+                yield
+
+    def _raw_documents(self, topic: str) -> dict[str, msgspec.Raw]:
+        return {key: msgspec.Raw(encoded) for key, encoded in self._documents.get(topic, {}).items()}
+
+    def _encoded_topic(self, topic: str) -> msgspec.Raw:
+        """A topic's documents as one text, kept until one of them changes: after a restart everybody asks for it."""
+        encoded = self._encoded_topics.get(topic)
+        if encoded is None:
+            encoded = self._encoded_topics[topic] = msgspec.Raw(_encoder.encode(self._raw_documents(topic)))
+        return encoded
 
     def _missed(self, topics: frozenset[str], resume: Resume) -> list[Frame] | None:
         """What happened on `topics` after that place; None when it cannot be told or is too much."""

@@ -1,14 +1,14 @@
 """The live feed's WebSocket: who may follow what, and one connection's life.
 
-Law: a connection has three tasks (hear, tell, watch the session); the first that ends, or `end`, ends them all, and
-the close code says why.
+Law: a connection has three tasks (hear, ping, watch the session); the first that ends, or `end`, ends them all, and
+the close code says why. Events need no task: whoever puts one writes it to the sockets, and none of them is waited for.
 """
 
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated
 
 import msgspec
@@ -23,9 +23,9 @@ from callcenter.app.feed import (
     QUEUES,
     TRENDS,
     WAITING,
+    Frame,
     Resume,
     Subscription,
-    TooSlow,
     agent_topic,
 )
 from callcenter.app.number_mask import mask_document
@@ -37,6 +37,7 @@ from callcenter.domain.ids import AgentId
 from callcenter.web.access import COOKIE, Named, own_agent, role_of
 from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.desktops import Desktops, desktops_of
+from callcenter.web.live_socket import LiveSocket, live_socket_of, text_frame
 from callcenter.web.measures import WebMeasures
 from callcenter.web.origin import is_own_origin
 from callcenter.web.routing import api_router
@@ -46,8 +47,8 @@ log = structlog.get_logger(__name__)
 PROTOCOL = "callcenter.v1"
 _BEARER = "bearer."
 PING_INTERVAL_SECONDS = 15.0
-SEND_TIME_LIMIT_SECONDS = 5.0
-"""A socket that takes nothing for so long is cut; its buffers are full by then."""
+STUCK_LIMIT_SECONDS = 5.0
+"""A socket that is full and takes nothing for so long is cut."""
 CLOSE_TIME_LIMIT_SECONDS = 2.0
 SESSION_CHECK_SECONDS = 15.0
 MOST_CONNECTIONS = 4_000
@@ -110,7 +111,7 @@ class _ErrorMessage(msgspec.Struct, tag_field="type", tag="error"):
     detail: str
 
 
-_PING = '{"type":"ping"}'
+_PING = text_frame(b'{"type":"ping"}')
 _decoder = msgspec.json.Decoder(_Subscribe)
 _encoder = msgspec.json.Encoder()
 
@@ -134,7 +135,9 @@ async def live(websocket: WebSocket, deps: Deps) -> None:
     elif len(open_connections) >= MOST_CONNECTIONS:
         close = FULL
     else:
-        connection = LiveConnection(websocket, deps, desktops_of(websocket.app), signed_in)
+        connection = LiveConnection(
+            websocket, live_socket_of(websocket.scope), deps, desktops_of(websocket.app), signed_in
+        )
         open_connections.add(connection)
         measures.live_connections.inc()
         try:
@@ -170,16 +173,24 @@ async def _close(websocket: WebSocket, close: Close) -> None:
 
 
 class LiveConnection:
-    """One client of the feed; `run` owns its tasks."""
+    """One client of the feed and its `Outlet`; `run` owns its tasks."""
 
-    def __init__(self, websocket: WebSocket, deps: WebDependencies, desktops: Desktops, signed_in: SignedIn) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        socket: LiveSocket,
+        deps: WebDependencies,
+        desktops: Desktops,
+        signed_in: SignedIn,
+    ) -> None:
         self._websocket = websocket
+        self._socket = socket
         self._deps = deps
         self._desktops = desktops
         self._signed_in = signed_in
         self._ending: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
         self._subscription: Subscription | None = None
-        self._subscribed = asyncio.Event()
+        self._stuck: asyncio.TimerHandle | None = None
         self._seat: AgentId | None = None
         self._heard: deque[float] = deque(maxlen=MOST_MESSAGES)
 
@@ -197,19 +208,37 @@ class LiveConnection:
         if not self._ending.done():
             self._ending.set_result(close)
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether the client's socket has room."""
+        return self._socket.takes_more
+
+    def write(self, frames: Iterable[Frame]) -> None:
+        """Send these, as this user may see them."""
+        sees_numbers = self._deps.privacy.sight.sees_numbers(self._signed_in.user.role)
+        form = text_frame if sees_numbers else _masked_frame
+        self._socket.write(b"".join([frame.sent_as(form) for frame in frames]))
+
+    def cut(self) -> None:
+        """Too much waits for this client."""
+        self.end(TOO_SLOW)
+
     async def run(self) -> Close:
         """Serve the client until he or the server ends it; returns why."""
         take_off = self._deps.sessions.when_ended(self.session_hash, lambda: self.end(SIGNED_OUT))
         tasks = [
             asyncio.create_task(task, name=f"live {name}")
-            for name, task in (("hear", self._hear()), ("tell", self._tell()), ("watch", self._watch()))
+            for name, task in (("hear", self._hear()), ("ping", self._ping()), ("watch", self._watch()))
         ]
         close = GONE
+        self._socket.on_room = self._note_room
         try:
             await asyncio.wait([*tasks, self._ending], return_when=asyncio.FIRST_COMPLETED)
             close = self._reason(tasks)
         finally:
             take_off()
+            self._socket.on_room = None
+            self._note_progress()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -244,37 +273,19 @@ class LiveConnection:
             try:
                 self._subscribe(_decoder.decode(text))
             except msgspec.DecodeError as error:
-                await self._send_error("invalid_message", f"{error}; known is subscribe")
+                self._send_error("invalid_message", f"{error}; known is subscribe")
             except Forbidden as error:
-                await self._send_error(error.code, str(error))
+                self._send_error(error.code, str(error))
                 return NOT_ALLOWED
             except CallcenterError as error:
-                await self._send_error(error.code, str(error))
+                self._send_error(error.code, str(error))
 
-    async def _tell(self) -> Close:
-        loop = asyncio.get_running_loop()
-        next_ping = loop.time() + PING_INTERVAL_SECONDS
+    async def _ping(self) -> Close:
         while True:
-            remaining = next_ping - loop.time()
-            if remaining <= 0:
-                next_ping = loop.time() + PING_INTERVAL_SECONDS
-                if not await self._send(_PING):
-                    return TOO_SLOW
-                continue
-            subscription = self._subscription
-            if subscription is None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(remaining):
-                        await self._subscribed.wait()
-                continue
-            try:
-                frame = await subscription.next_frame(timedelta(seconds=remaining))
-            except TooSlow:
-                return TOO_SLOW
-            if frame is not None:
-                if not await self._send(self._shown(frame.text)):
-                    return TOO_SLOW
-                subscription.handed(frame)
+            await asyncio.sleep(PING_INTERVAL_SECONDS)
+            # A client whose socket is full has other news to read first.
+            if self.takes_more:
+                self._socket.write(_PING)
 
     async def _watch(self) -> Close:
         """A living feed keeps its session in use, up to the session's greatest age."""
@@ -310,10 +321,9 @@ class LiveConnection:
         topics = {_topic_for(user, name) for name in message.topics}
         resume = None if message.resume is None else Resume(epoch=message.resume.epoch, seq=message.resume.seq)
         before = self._subscription
-        self._subscription = self._deps.feed.subscribe(topics, resume)
+        self._subscription = self._deps.feed.subscribe(topics, self, resume)
         if before is not None:
             before.close()
-        self._subscribed.set()
         if "me" in message.topics:
             self._seat = own_agent(user)
             self._desktops.sit(self._seat, self)
@@ -321,22 +331,35 @@ class LiveConnection:
             self._desktops.leave(self._seat, self, on_purpose=False)
             self._seat = None
 
-    def _shown(self, text: str) -> str:
-        """A frame as this user may see it."""
-        if self._deps.privacy.sight.sees_numbers(self._signed_in.user.role):
-            return text
-        return mask_document(text.encode()).decode()
+    def _send_error(self, code: str, detail: str) -> None:
+        if self.takes_more:
+            self._socket.write(text_frame(_encoder.encode(_ErrorMessage(code=code, detail=detail))))
 
-    async def _send(self, text: str) -> bool:
-        try:
-            async with asyncio.timeout(SEND_TIME_LIMIT_SECONDS):
-                await self._websocket.send_text(text)
-        except TimeoutError:
-            return False
-        return True
+    def _note_room(self, has_room: bool) -> None:
+        self._note_progress()
+        if not has_room:
+            self._watch_progress(self._socket.untaken_bytes)
+        elif self._subscription is not None:
+            self._subscription.flush()
 
-    async def _send_error(self, code: str, detail: str) -> None:
-        await self._send(_encoder.encode(_ErrorMessage(code=code, detail=detail)).decode())
+    def _note_progress(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+    def _watch_progress(self, untaken: int) -> None:
+        self._stuck = asyncio.get_running_loop().call_later(STUCK_LIMIT_SECONDS, self._look_at_progress, untaken)
+
+    def _look_at_progress(self, untaken: int) -> None:
+        left = self._socket.untaken_bytes
+        if left >= untaken:
+            self.end(TOO_SLOW)
+        else:
+            self._watch_progress(left)
+
+
+def _masked_frame(message: bytes) -> bytes:
+    return text_frame(mask_document(message))
 
 
 def _topic_for(user: User, name: str) -> str:

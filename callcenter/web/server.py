@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from callcenter.web.errors import PortTaken
+from callcenter.web.live_socket import LiveSocket
 
 BACKLOG = 512
 STOP_TIME_LIMIT_SECONDS = 5
@@ -52,7 +53,7 @@ async def serve(
     config = uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=LiveSocket,
         loop="none",
         lifespan="on",
         log_config=None,
@@ -65,7 +66,7 @@ async def serve(
         ws_max_size=WEBSOCKET_MESSAGE_LIMIT_BYTES,
         ws_ping_interval=15.0,
         ws_ping_timeout=15.0,
-        # Compressing would encode each event once per client.
+        # Compressing would encode each event once per client; and `LiveSocket` writes frames as they are.
         ws_per_message_deflate=False,
     )
     server = _Server(config)

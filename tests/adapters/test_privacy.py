@@ -55,7 +55,7 @@ from tests.adapters.postgres import _binaries
 from tests.adapters.sounds import tone
 from tests.adapters.store_calls import NOON, at, folded, whole_call
 from tests.adapters.store_crm import consent, phone
-from tests.fakes import START, FakeClock
+from tests.fakes import START, FakeClock, FakeOutlet
 
 HE, TWIN, OTHER = CustomerId("c-he"), CustomerId("c-twin"), CustomerId("c-other")
 NAME, OLD_NAME, TWIN_NAME = "欧阳示例先生", "Ouyang Shili-Example", "欧阳示例二"
@@ -479,10 +479,9 @@ async def test_erasing_leaves_no_byte_of_the_person_and_every_figure(database: D
     assert (others.customer_id, others.customer_ids, others.ani.e164) == (OTHER, (OTHER,), SHARED)
     taken = await records.timeline(InteractionId("1.1"))
     assert [type(event) for event in taken] == [type(event) for event in call("1.1", HE)]
-    subscription = store.feed.subscribe({QUEUES}, Resume(epoch="one", seq=0))
-    frame = await subscription.next_frame(timedelta(seconds=1))
-    assert frame is not None
-    assert '"type":"snapshot"' in frame.text
+    outlet = FakeOutlet()
+    store.feed.subscribe({QUEUES}, outlet, Resume(epoch="one", seq=0)).close()
+    assert b'"type":"snapshot"' in outlet.frames[0].message
 
 
 @pytest.mark.parametrize("step", ["after events", "put rows", "wipe"])

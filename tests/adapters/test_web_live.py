@@ -287,7 +287,7 @@ async def test_a_client_that_does_not_read_is_cut_and_the_others_see_everything(
         await until(lambda: house.feed.followers(QUEUES) == 2)
         last = -1
         for number in range(2_000):
-            house.feed.put(QUEUES, "sales", {"number": number, "ballast": "x" * 20_000})
+            house.feed.put(QUEUES, "sales", {"number": number, "ballast": "x" * 500_000})
             last = (await hear(good))["document"]["number"]
             if house.feed.followers(QUEUES) == 1:
                 break
@@ -303,10 +303,23 @@ async def test_a_client_that_does_not_read_is_cut_and_the_others_see_everything(
 async def test_a_slow_client_that_wakes_up_learns_why(house: WebHouse, port: int) -> None:
     async with desktop(port, await token_for(house, "super")) as client:
         await subscribe(client, "queues")
-        # Everything at once, without giving the socket's task a turn.
+        # More than what the library, both ends of the socket and the outbox hold together; nobody reads meanwhile.
         for number in range(100):
-            house.feed.put(QUEUES, "sales", {"number": number})
+            house.feed.put(QUEUES, "sales", {"number": number, "ballast": "x" * 500_000})
         assert await closed_with(client) == 4408
+
+
+async def test_a_socket_that_is_full_and_takes_nothing_is_cut_before_its_outbox_runs_over(
+    house: WebHouse, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STUCK_LIMIT_SECONDS", 0.05)
+    async with stubborn(port, await token_for(house, "admin")) as slow:
+        await until(lambda: house.deps.metrics.get_sample_value("callcenter_live_connections") == 1)
+        slow.sendall(masked('{"type": "subscribe", "topics": ["queues"]}'))
+        await until(lambda: house.feed.followers(QUEUES) == 1)
+        house.feed.put(QUEUES, "sales", {"ballast": "x" * 20_000_000})
+        await until(lambda: house.deps.metrics.get_sample_value("callcenter_live_closed_total", {"code": "4408"}) == 1)
+    assert house.feed.followers(QUEUES) == 0
 
 
 async def test_stopping_the_server_tells_the_feeds_and_ends(house: WebHouse) -> None:
