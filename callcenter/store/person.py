@@ -169,6 +169,7 @@ NO_PERSON = frozenset(
         "hours",
         "house_rules",
         "import_mappings",
+        "terms_due",
         "journal_writers",
         "merge_moves",
         "meta",
