@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
 from callcenter.crm.import_rows import CustomerRow, RowFault, changed_customer, new_customer
@@ -23,7 +23,7 @@ from callcenter.store.encoding import encode_json
 from callcenter.store.import_tables import external_ids
 from callcenter.store.known_customers import rows_that_say_nothing_new
 from callcenter.store.late_terms import delete_terms, insert_terms, term_bytes
-from callcenter.store.many_rows import Row, insert_many
+from callcenter.store.many_rows import Row, insert_many, pairs_of
 from callcenter.store.new_customers import (
     CUSTOMER_COLUMNS,
     HISTORY_COLUMNS,
@@ -95,8 +95,12 @@ def plan(
     same = rows_that_say_nothing_new(connection, rows, known)
     customers = _customers(connection, owners - {known[row.key][0] for row in rows if row.row in same})
     numbers = _owners_of_numbers(connection, [row.customer_number for row in rows if row.customer_number is not None])
-    externals = known_ids(
-        connection, "external_id", [row.external_id for row in rows if row.external_id is not None], rules.source
+    externals = (
+        dict(known)
+        if rules.key == "external_id"
+        else known_ids(
+            connection, "external_id", [row.external_id for row in rows if row.external_id is not None], rules.source
+        )
     )
     agents = _agents(connection, {row.account_manager_id for row in rows if row.account_manager_id is not None})
     his_ids = _external_of(connection, {one for ids in known.values() for one in ids}, rules.source)
@@ -237,25 +241,13 @@ def known_ids(
     connection: Connection, key: str, values: Sequence[str], source: str
 ) -> dict[str, tuple[CustomerId, ...]]:
     """Whose these are, of those who were not merged away."""
+    asked = set(values)
+    if not asked:
+        return {}
+    of = (source,) if key == "external_id" else ()
     found: dict[str, tuple[CustomerId, ...]] = {}
-    customers = tables.customers
-    for part in _parts(sorted(set(values))):
-        if key == "customer_number":
-            of = sales_tables.customer_numbers
-            query = select(of.c.number, of.c.customer_id).where(of.c.number.in_(part))
-        elif key == "external_id":
-            of = external_ids
-            root = func.coalesce(customers.c.merged_into, customers.c.customer_id)
-            query = (
-                select(of.c.external_id, root)
-                .join(customers, customers.c.customer_id == of.c.customer_id)
-                .where(of.c.source == source, of.c.external_id.in_(part))
-            )
-        else:
-            of = tables.contact_points
-            query = select(of.c.value, of.c.customer_id).where(of.c.value.in_(part)).order_by(of.c.customer_id)
-        for value, customer_id in connection.execute(query).all():
-            found[value] = (*found.get(value, ()), CustomerId(customer_id))
+    for value, customer_id in pairs_of(connection, _KNOWN.get(key, _BY_CONTACT_POINT), sorted(asked), *of):
+        found[value] = (*found.get(value, ()), CustomerId(customer_id))
     return found
 
 
@@ -275,13 +267,8 @@ def _owners_of_numbers(connection: Connection, numbers: Sequence[str]) -> dict[s
 
 
 def _external_of(connection: Connection, ids: set[CustomerId], source: str) -> dict[CustomerId, str]:
-    found: dict[CustomerId, str] = {}
-    for part in _parts(sorted(ids)):
-        query = select(external_ids.c.customer_id, external_ids.c.external_id).where(
-            external_ids.c.source == source, external_ids.c.customer_id.in_(part)
-        )
-        found |= {CustomerId(one): two for one, two in connection.execute(query).all()}
-    return found
+    found = pairs_of(connection, _EXTERNAL_OF, sorted(ids), source) if ids else ()
+    return {CustomerId(one): external for one, external in found}
 
 
 def _agents(connection: Connection, ids: set[str]) -> frozenset[str]:
@@ -324,7 +311,12 @@ def _check(connection: Connection, found: Plan, rules: ImportRules) -> None:
         raise Crossed
     if found.numbers and known_ids(connection, "customer_number", [one for one, _ in found.numbers], ""):
         raise Crossed
-    if found.externals and known_ids(connection, "external_id", [one for one, _ in found.externals], rules.source):
+    by_key = rules.key == "external_id"
+    if (
+        found.externals
+        and not by_key
+        and known_ids(connection, "external_id", [one for one, _ in found.externals], rules.source)
+    ):
         raise Crossed
     versions = {before.customer_id: before.version for before, _ in found.changed}
     table = tables.customers
@@ -399,6 +391,13 @@ def _point_rows(one: Customer) -> list[Row]:
     ]
 
 
+_BY_CONTACT_POINT = "SELECT value, customer_id FROM contact_points WHERE value IN {listed} ORDER BY customer_id"
+_KNOWN = {
+    "customer_number": "SELECT number, customer_id FROM customer_numbers WHERE number IN {listed}",
+    "external_id": "SELECT e.external_id, coalesce(c.merged_into, c.customer_id) FROM external_ids AS e "
+    "JOIN customers AS c ON c.customer_id = e.customer_id WHERE e.source = ? AND e.external_id IN {listed}",
+}
+_EXTERNAL_OF = "SELECT customer_id, external_id FROM external_ids WHERE source = ? AND customer_id IN {listed}"
 _CHANGED = (
     "kind",
     "name",

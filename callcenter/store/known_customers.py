@@ -4,18 +4,18 @@ Law: a row is named only where `changed_customer` would give back the very same 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import cast
 
-from sqlalchemy import BindParameter, Connection, Text, bindparam, cast, select
+from sqlalchemy import Connection
 
 from callcenter.crm.custom_fields import same_value
 from callcenter.crm.import_rows import CustomerRow
 from callcenter.domain.customers import Channel, ConsentState, CustomValue
 from callcenter.domain.ids import CustomerId
-from callcenter.store import tables
+from callcenter.store.many_rows import pairs_of, rows_of
 
-IDS_A_QUERY = 1_000
 _Kept = tuple[str, str, str | None, str | None, str | None, str, str, str | None, str | None]
 """Name, kind, language, class, account manager, tags (a document), notes, consents and own fields (documents)."""
 
@@ -75,30 +75,16 @@ def _custom(document: str | None) -> dict[str, CustomValue]:
 def _read(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, _Kept], dict[str, list[str]]]:
     kept: dict[str, _Kept] = {}
     points: dict[str, list[str]] = {}
-    for part in _parts(ids):
-        for one, *said in connection.execute(_CUSTOMERS, {"ids": list(part)}).all():
-            kept[one] = tuple(said)
-        for one, value in connection.execute(_POINTS, {"ids": list(part)}).all():
+    if ids:
+        for row in rows_of(connection, _CUSTOMERS, ids):
+            kept[cast(str, row[0])] = cast(_Kept, row[1:])
+        for one, value in pairs_of(connection, _POINTS, ids):
             points.setdefault(one, []).append(value)
     return kept, points
 
 
-def _parts(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (values[at : at + IDS_A_QUERY] for at in range(0, len(values), IDS_A_QUERY))
-
-
-_customers, _points = tables.customers, tables.contact_points
-_IDS: BindParameter[str] = bindparam("ids", expanding=True)
-_CUSTOMERS = select(
-    _customers.c.customer_id,
-    _customers.c.name,
-    _customers.c.kind,
-    _customers.c.language,
-    _customers.c.segment,
-    _customers.c.account_manager_id,
-    cast(_customers.c.tags, Text),
-    _customers.c.notes,
-    cast(_customers.c.consents, Text),
-    cast(_customers.c.custom, Text),
-).where(_customers.c.customer_id.in_(_IDS), _customers.c.merged_into.is_(None))
-_POINTS = select(_points.c.customer_id, _points.c.value).where(_points.c.customer_id.in_(_IDS))
+_CUSTOMERS = (
+    "SELECT customer_id, name, kind, language, segment, account_manager_id, CAST(tags AS TEXT), notes, "
+    "CAST(consents AS TEXT), CAST(custom AS TEXT) FROM customers WHERE merged_into IS NULL AND customer_id IN {listed}"
+)
+_POINTS = "SELECT customer_id, value FROM contact_points WHERE customer_id IN {listed}"

@@ -1,12 +1,35 @@
-"""New rows by the thousand: what an import writes, past the work that a statement does for each single row."""
+"""Rows by the thousand, looked for and written past the work that a statement does for each single one."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import cast
 
 from sqlalchemy import Connection, Dialect, Table, insert, text
 
+from callcenter.store.encoding import REPLACEMENT, without_surrogates
+
 Row = tuple[object, ...]
 _Encode = Callable[[object], object]
+
+
+def pairs_of(connection: Connection, statement: str, listed: Sequence[str], *others: str) -> Sequence[tuple[str, str]]:
+    """As `rows_of`, of a statement that gives two texts."""
+    return cast(Sequence[tuple[str, str]], rows_of(connection, statement, listed, *others))
+
+
+def rows_of(connection: Connection, statement: str, listed: Sequence[str], *others: str) -> Sequence[Sequence[object]]:
+    """The rows of a statement in which `{listed}` stands behind IN; marks (?) for other texts stand before it.
+
+    The texts are one parameter: a list of parameters is written into a statement anew each time.
+    """
+    if connection.dialect.name == "sqlite":
+        document = json.dumps(list(listed))
+        marked = statement.replace("{listed}", "(SELECT value FROM json_each(?))")
+        return connection.exec_driver_sql(marked, (*others, document)).all()
+    plain = [without_surrogates(one).replace("\x00", REPLACEMENT) for one in listed]
+    marked = statement.replace("?", "%s").replace("IN {listed}", "= ANY(%s)")
+    return connection.exec_driver_sql(marked, (*others, plain)).all()
 
 
 def insert_many(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
