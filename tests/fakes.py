@@ -600,6 +600,8 @@ class FakeInternalLine:
     def __init__(self) -> None:
         self.called: list[tuple[InternalCall, Phone, Phone, Shown]] = []
         self.hung_up: list[InternalCallId] = []
+        self.parted: list[tuple[InternalCallId, AgentId]] = []
+        self.joined: list[tuple[InternalCallId, AgentId, Phone, str]] = []
         self.refusal: CallcenterError | None = None
 
     def call(self, call: InternalCall, caller: Phone, called: Phone, shown: Shown) -> None:
@@ -609,6 +611,12 @@ class FakeInternalLine:
 
     def hang_up(self, call_id: InternalCallId) -> None:
         self.hung_up.append(call_id)
+
+    async def part(self, call_id: InternalCallId, lost: AgentId) -> None:
+        self.parted.append((call_id, lost))
+
+    async def join(self, call_id: InternalCallId, lost: AgentId, phone: Phone, other_name: str) -> None:
+        self.joined.append((call_id, lost, phone, other_name))
 
 
 class FakeMonitorLine:

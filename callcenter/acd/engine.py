@@ -93,6 +93,8 @@ class AcdEngine:
                 return self._nobody_came(self.picture.queues[QueueId(key)], now)
         agent = self.picture.agents[AgentId(key)]
         match kind:
+            case DeadlineKind.WRAP_UP if agent.aside is not None:
+                return self._internal_calls.keep_wrap_up(agent, now)
             case DeadlineKind.WRAP_UP:
                 return self._steps.after_work(agent, now)
             case DeadlineKind.TIME_LIMIT:
@@ -355,18 +357,26 @@ class AcdEngine:
         if agent.occupied or agent.state is AgentState.OFFERED:
             return self._steps.wish(agent, None, now)
         agent.misses = 0
+        if agent.aside is not None:
+            return self._internal_calls.go_on(agent, None, now)
         return self._steps.become(agent, AgentState.READY, now, by=message.by or "")
 
     def _end_wrap_up(self, message: cmd.EndWrapUp, now: datetime) -> list[Output]:
         agent = self._require_wrap_up(message.agent_id)
         match message.then:
+            case None if agent.aside is not None:
+                return self._internal_calls.go_on(agent, agent.wish, now)
             case None:
                 return self._steps.after_work(agent, now)
+            case AgentState.READY if agent.aside is not None:
+                return self._internal_calls.go_on(agent, None, now)
             case AgentState.READY:
                 return self._steps.become(agent, AgentState.READY, now)
             case AgentState.NOT_READY | AgentState.LOGGED_OUT:
                 if message.then is AgentState.LOGGED_OUT:
                     self._require_no_chats(agent)
+                if agent.aside is not None:
+                    return self._internal_calls.go_on(agent, Wish(state=message.then, reason=message.reason), now)
                 return self._steps.become(agent, message.then, now, reason=message.reason)
             case _:
                 raise InvalidValue(
@@ -642,6 +652,8 @@ class AcdEngine:
             return []
         if agent.occupied:
             return self._steps.wish(agent, Wish(state=state, reason=reason, by=by), now)
+        if agent.aside is not None:
+            return self._internal_calls.go_on(agent, Wish(state=state, reason=reason, by=by), now)
         check_agent_transition(agent_id, agent.state, state)
         out: list[Output] = []
         if agent.state is AgentState.OFFERED and agent.offer_id in self.picture.offers:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from callcenter.domain.agents import IN_TALK, AgentConfig, AgentState, Phone, PhoneStatus
 from callcenter.domain.events import TimeLimit
-from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
+from callcenter.domain.ids import AgentId, InteractionId, InternalCallId, OfferId, QueueId
 from callcenter.domain.rules import AllOf, AnyOf, InGroup, Rule
 from callcenter.domain.skills import HIGHEST_LEVEL, SkillRequirement
 
@@ -73,6 +73,8 @@ class AgentRecord:
     wish: Wish | None = None
     wrap_up_left: timedelta | None = None
     """While his call out rings: the after-call work that he broke off for it."""
+    aside: InternalCallId | None = None
+    """The colleague he calls in his after-call work, which goes on meanwhile."""
     misses: int = 0
     """Offers he missed in a row."""
     rest_until: datetime | None = None

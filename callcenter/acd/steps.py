@@ -100,6 +100,7 @@ class Steps:
             agent.talk_since = None
         if not agent.in_talk and state is not AgentState.WRAP_UP:
             agent.queue_id, agent.wish = None, None
+        agent.aside = None
         self.picture.after_change(agent)
         agent.limit_told = None
         self.arm_time_limit(agent)

@@ -20,7 +20,7 @@ from callcenter.app.internal_port import FoundInternalCall, InternalCall, Intern
 from callcenter.app.ports import Clock
 from callcenter.app.screens import FeedPort
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import AgentState, PhoneStatus
+from callcenter.domain.agents import AgentState, PhoneKind, PhoneStatus
 from callcenter.domain.errors import CallcenterError, Conflict, Overloaded
 from callcenter.domain.ids import AgentId, InternalCallId
 from callcenter.domain.internal_calls import InternalCallEnd, InternalCallState, internal_call_of
@@ -161,6 +161,23 @@ class InternalCalls:
         self._line.hang_up(session.call.call_id)
         return self._drawn(session, agent_id)
 
+    async def away(self, agent_id: AgentId) -> bool:
+        """The page goes away with his talk to a colleague, who hears music; False where there is no such talk."""
+        session = self._talk_in_browser(agent_id)
+        if session is None:
+            return False
+        await self._line.part(session.call.call_id, agent_id)
+        return True
+
+    async def back(self, agent_id: AgentId) -> bool:
+        """The page is here again, without the talk: his phone is rung for it; False where there is no such talk."""
+        session = self._talk_in_browser(agent_id)
+        if session is None:
+            return False
+        other = self._drawn(session, agent_id)
+        await self._line.join(session.call.call_id, agent_id, self._floor.picture.agent(agent_id).phone, other.name)
+        return True
+
     # ---- what the exchange reports
 
     def became(self, call_id: InternalCallId, state: InternalCallState) -> None:
@@ -194,13 +211,17 @@ class InternalCalls:
             elif one.state is not InternalCallState.RINGING_CALLER:
                 self.became(one.call.call_id, one.state)
         for agent in list(self._floor.picture.agents.values()):
-            if agent.state is not AgentState.INTERNAL_CALL:
-                continue
-            call_id = internal_call_of(agent.interaction_id)
+            call_id = agent.aside or internal_call_of(agent.interaction_id)
             if call_id is not None and call_id not in self._sessions:
                 self._tell(cmd.EndInternalCall(call_id=call_id))
 
     # ---- inside
+
+    def _talk_in_browser(self, agent_id: AgentId) -> _Session | None:
+        session = self._latest.get(agent_id)
+        if session is None or session.state is not InternalCallState.TALKING:
+            return None
+        return session if self._floor.picture.agent(agent_id).phone.kind is PhoneKind.BROWSER else None
 
     def _resume(self, one: FoundInternalCall) -> _Session | None:
         call = one.call

@@ -47,6 +47,14 @@ class InternalLine(Protocol):
         """End it for both; that it is over already is no error."""
         ...
 
+    async def part(self, call_id: InternalCallId, lost: AgentId) -> None:
+        """The phone of one of the two is gone for a moment: the other hears music; `Conflict` where he is gone too."""
+        ...
+
+    async def join(self, call_id: InternalCallId, lost: AgentId, phone: Phone, other_name: str) -> None:
+        """Ring that phone again, for the same call; `Conflict` where the other is gone."""
+        ...
+
 
 class InternalReports(Protocol):
     """Whoever hears what becomes of internal calls; nothing but `found` waits."""

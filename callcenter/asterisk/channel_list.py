@@ -45,6 +45,7 @@ STATUS_VARIABLES: Final = (
     "CC_ASKED",
     "CC_ASKER",
     "CC_TARGET",
+    "CC_INTERNAL",
     "SHARED(CC_SERVED)",
 )
 

@@ -39,7 +39,7 @@ AGENT_TRANSITIONS: Mapping[AgentState, frozenset[AgentState]] = {
     _S.OFFERED: frozenset({_S.TALKING, _S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.WRAP_UP}),
     _S.TALKING: frozenset({_S.HOLD, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
     _S.HOLD: frozenset({_S.TALKING, _S.WRAP_UP, _S.READY, _S.NOT_READY, _S.LOGGED_OUT}),
-    _S.WRAP_UP: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED}),
+    _S.WRAP_UP: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING, _S.OFFERED, _S.INTERNAL_CALL}),
     _S.INTERNAL_CALL: frozenset({_S.READY, _S.NOT_READY, _S.LOGGED_OUT, _S.TALKING}),
 }
 """From each state, the states an agent may go to. `* -> talking` is what a live bridge found at a resync says.

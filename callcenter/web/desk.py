@@ -107,15 +107,17 @@ async def set_phone(
 
 @router.post("/agents/me/phone/away", response_model=AgentView)
 async def phone_goes(principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps) -> Response:
-    """The page goes away with its talk: the caller hears music until the phone is back."""
-    await deps.rejoining.away(principal.own_agent())
+    """The page goes away with its talk: the caller, or the colleague, hears music until the phone is back."""
+    if not await deps.internal_calls.away(principal.own_agent()):
+        await deps.rejoining.away(principal.own_agent())
     return document(deps.desk.agent(principal.own_agent()))
 
 
 @router.post("/agents/me/phone/rejoin", response_model=AgentView)
 async def rejoin_talk(principal: Annotated[Principal, Depends(Require(Action.SET_PHONE))], deps: Deps) -> Response:
     """Ring the phone in the browser again for the talk it was lost from."""
-    await deps.rejoining.back(principal.own_agent())
+    if not await deps.internal_calls.back(principal.own_agent()):
+        await deps.rejoining.back(principal.own_agent())
     return document(deps.desk.agent(principal.own_agent()))
 
 

@@ -191,6 +191,36 @@ async def test_a_page_loaded_anew_while_a_colleague_is_asked_loses_nobody(house:
     await answered_once(house, interaction_id)
 
 
+async def test_colleagues_call_each_other_and_either_page_may_be_loaded_anew(house: FarHouse) -> None:
+    one, two = await house.chromium.desk("1003", PASSWORD), await house.chromium.desk("1004", PASSWORD)
+    await one.speaks("zh")
+    both = (one, two)
+    for desk in both:
+        await desk.use_phone("browser")
+    names = [await desk.at("user-name").inner_text() for desk in both]
+    await one.at("colleague-search").click()
+    await one.at("call-colleague-1004").click()
+    await two.becomes("internal-bar", "data-told", "incoming")
+    await two.shows("internal-bar", f"{names[0]} is calling you")
+    await one.shows("internal-bar", f"正在呼叫 {names[1]}")
+    await two.at("internal-answer").click()
+    # He who was called, he who called and has the call on his channel, and he whose channel has it then.
+    for reloaded in (None, two, one, two):
+        if reloaded is not None:
+            await reloaded.page.reload()
+        # First who was away: what the other hears until then is music.
+        for desk in sorted(both, key=lambda desk: desk is not reloaded):
+            await desk.becomes("phone-status", "data-status", "talking", seconds=30)
+            await desk.becomes("internal-bar", "data-told", "talking", seconds=30)
+            await desk.state_becomes("internal_call", seconds=30)
+            await desk.hears_sound(seconds=30)
+    await one.at("internal-end").click()
+    for desk in both:
+        await expect(desk.at("internal-bar")).to_have_count(0)
+        await desk.becomes("phone-status", "data-status", "registered", seconds=30)
+        await desk.state_becomes("not_ready", seconds=30)
+
+
 async def test_a_browser_that_slept_shows_at_once_what_happened_meanwhile(house: FarHouse) -> None:
     async with Chromium(house.web_url) as sleeper:
         async with house.caller("4001", KNOWN_EN) as caller:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from callcenter.acd.internal_calls import WRITES_UP
 from callcenter.acd.steps import Output
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import PhoneStatus
+from callcenter.domain.agents import AgentState, PhoneStatus
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, InternalCallId
 from tests.simulation.floor import Floor, rings
@@ -122,3 +123,82 @@ def test_its_end_told_twice_changes_nothing() -> None:
     call(floor)
     end(floor)
     assert end(floor) == []
+
+
+def in_wrap_up() -> Floor:
+    """Anna has served c1 and writes it up, for 30 s; Ben is ready."""
+    floor = at_work()
+    floor.not_ready("ben", "lunch")
+    floor.enqueue("c1", "sales")
+    floor.answer("anna")
+    floor.tell(cmd.SetReady(agent_id=AgentId("ben")))
+    floor.hang_up("anna")
+    assert floor.state("anna") == "wrap_up"
+    return floor
+
+
+def test_who_calls_in_wrap_up_stays_in_it_and_it_does_not_end_while_they_talk() -> None:
+    floor = in_wrap_up()
+    call(floor)
+    assert (floor.state("anna"), floor.state("ben")) == ("wrap_up", "internal_call")
+    floor.wait(100)
+    assert floor.state("anna") == "wrap_up"
+    assert rings(floor.enqueue("c2", "sales")) == []
+    # The other is free for a customer; she has some seconds more for what she has heard.
+    assert rings(end(floor)) == [("ben", "c2")]
+    assert floor.state("anna") == "wrap_up"
+    floor.wait(WRITES_UP.total_seconds() + 1)
+    assert floor.state("anna") == "ready"
+
+
+def test_a_short_call_leaves_the_wrap_up_as_long_as_it_was() -> None:
+    floor = in_wrap_up()
+    until = floor.engine.picture.agents[AgentId("anna")].wrap_up_until
+    call(floor)
+    floor.wait(5)
+    end(floor)
+    assert floor.engine.picture.agents[AgentId("anna")].wrap_up_until == until
+
+
+def test_nobody_in_wrap_up_is_called() -> None:
+    floor = in_wrap_up()
+    with pytest.raises(CallcenterError) as refused:
+        call(floor, "ben", "anna")
+    assert refused.value.code == "colleague_busy"
+    call(floor)
+    floor.ready_agent("cleo")
+    with pytest.raises(CallcenterError) as again:
+        floor.tell(
+            cmd.BeginInternalCall(
+                call_id=InternalCallId("int-2."), caller_id=AgentId("anna"), called_id=AgentId("cleo")
+            )
+        )
+    assert again.value.code == "agent_not_free"
+
+
+@pytest.mark.parametrize(
+    ("order", "afterwards"),
+    [
+        (cmd.EndWrapUp(agent_id=AgentId("anna"), then=AgentState.READY), "ready"),
+        (cmd.EndWrapUp(agent_id=AgentId("anna")), "ready"),
+        (cmd.EndWrapUp(agent_id=AgentId("anna"), then=AgentState.NOT_READY, reason="lunch"), "not_ready(lunch)"),
+        (cmd.SetReady(agent_id=AgentId("anna")), "ready"),
+        (cmd.SetNotReady(agent_id=AgentId("anna"), reason="lunch"), "not_ready(lunch)"),
+        (cmd.LogOut(agent_id=AgentId("anna")), "logged_out"),
+    ],
+)
+def test_who_ends_the_wrap_up_in_the_call_talks_on_and_is_then_what_he_asked_for(
+    order: cmd.Command, afterwards: str
+) -> None:
+    floor = in_wrap_up()
+    call(floor)
+    floor.tell(order)
+    assert floor.state("anna") == "internal_call"
+    end(floor)
+    assert floor.state("anna") == afterwards
+
+
+def test_a_new_server_finds_her_in_wrap_up_still() -> None:
+    floor = in_wrap_up()
+    call(floor, found=True)
+    assert (floor.state("anna"), floor.state("ben")) == ("wrap_up", "internal_call")

@@ -6,7 +6,7 @@ from callcenter.app.feed import Feed
 from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.internal_port import FoundInternalCall, InternalCall
 from callcenter.domain import commands as cmd
-from callcenter.domain.agents import AgentState
+from callcenter.domain.agents import AgentState, Phone, PhoneKind
 from callcenter.domain.errors import CallcenterError, InvalidValue
 from callcenter.domain.ids import AgentId, InternalCallId
 from callcenter.domain.internal_calls import InternalCallEnd, InternalCallState
@@ -95,6 +95,35 @@ async def test_the_directory_says_who_can_be_called_and_why_not() -> None:
         rows = {row.agent_id: row.refusal for row in house.service.colleagues(third)}
         assert rows == {AGENT: "colleague_busy", OTHER: "colleague_busy"}
         assert {row.agent_id: row.refusal for row in house.service.colleagues(AGENT)}[third] == "colleague_signed_out"
+
+
+async def test_a_page_loaded_anew_is_rung_for_the_call_it_was_in_and_for_no_other() -> None:
+    async with House() as house:
+        browser = Phone(kind=PhoneKind.BROWSER)
+        await house.floor.request(cmd.ChangePhone(agent_id=AGENT, phone=browser))
+        assert not await house.service.back(AGENT)
+        view = await house.service.begin(AGENT, OTHER)
+        house.service.became(view.call_id, CALLED.RINGING)
+        # Nobody talks yet: there is nothing to come back to.
+        assert not await house.service.away(AGENT)
+        house.service.became(view.call_id, CALLED.TALKING)
+        assert await house.service.away(AGENT)
+        assert await house.service.back(AGENT)
+        # The other has a telephone on his table: no page has it.
+        assert not await house.service.back(OTHER)
+        other = house.floor.picture.agent(OTHER).config.name
+        assert house.line.parted == [(view.call_id, AGENT)]
+        assert house.line.joined == [(view.call_id, AGENT, browser, other)]
+        assert house.stands(AGENT) == ("talking", None)
+
+
+async def test_who_calls_in_wrap_up_and_whose_call_is_lost_is_let_out_of_it() -> None:
+    async with House() as house:
+        agent = house.floor.picture.agent(AGENT)
+        agent.aside = InternalCallId("int-8.")
+        await house.service.found([])
+        await house.settle()
+        assert agent.aside is None
 
 
 async def test_a_new_server_shows_a_call_that_goes_on_and_lets_out_who_is_in_none() -> None:

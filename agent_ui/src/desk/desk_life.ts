@@ -1,4 +1,4 @@
-/** What an agent's desk does on whatever page he looks at: his phone is on, and a talk that was lost is fetched back. */
+/** What an agent's desk does on whatever page he looks at: his phone is on, and a talk that was lost is fetched back, be it a colleague's. */
 import { computed, onScopeDispose, watch } from 'vue'
 
 import { overFor, returnTo } from '@/phone/talk_mark'
@@ -42,7 +42,9 @@ export function useDeskLife(): void {
   const talkingIn = computed(() => {
     const agent = desk.agent
     if (agent === null || !live.isLive || agent.phone.kind !== 'browser') return null
-    return agent.state === 'talking' || agent.state === 'hold' ? agent.interaction_id : null
+    if (agent.state === 'talking' || agent.state === 'hold') return agent.interaction_id
+    const internal = live.me?.internal_call
+    return internal?.state === 'talking' ? `internal:${internal.call_id}` : null
   })
   const inCall = computed(() => phone.inTalk && phone.state.sound !== 'broken')
 
@@ -85,7 +87,8 @@ export function useDeskLife(): void {
   let kept = 0
   function lookForEnd(): void {
     const state = desk.agent?.state
-    const isFree = live.isLive && state !== undefined && !['talking', 'hold', 'offered'].includes(state)
+    const withColleague = (live.me?.internal_call?.state ?? 'ended') !== 'ended'
+    const isFree = live.isLive && state !== undefined && !withColleague && !['talking', 'hold', 'offered'].includes(state)
     const talks = phone.inCustomerTalk && phone.state.talk === 'talking'
     const over = overFor(looks, { isFree, marked: phone.marked, talks })
     looks = over.looks

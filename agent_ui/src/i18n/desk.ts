@@ -11,7 +11,7 @@ export const en = {
   talk: {
     elsewhere: 'Your talk goes on, but not on this page’s phone.',
     fetch: 'Take the talk here',
-    rejoining: 'Your talk is coming back; the caller hears music.',
+    rejoining: 'Your talk is coming back; the other side hears music.',
     interrupted: 'No sound comes through: the network is away. The caller is kept; the talk comes back by itself.',
     broken: 'The sound has stopped: your network may have changed. The caller is being brought back.',
     lineLost: 'The line to the exchange is being connected anew. The talk goes on meanwhile.',
@@ -108,7 +108,7 @@ export const zh: typeof en = {
   talk: {
     elsewhere: '您的通话仍在继续，但不在本页的电话上。',
     fetch: '把通话接到这里',
-    rejoining: '正在接回您的通话，来电者听到音乐。',
+    rejoining: '正在接回您的通话，对方听到音乐。',
     interrupted: '没有声音：网络不通。来电者不会断开；网络恢复后通话会自动接回。',
     broken: '声音中断：网络可能已变化。正在把来电者接回。',
     lineLost: '正在重新连接交换机的线路，通话不受影响。',

@@ -34,6 +34,11 @@ export const internalApi = {
   end: () => call<InternalCall>('DELETE', '/agents/me/internal-call'),
 }
 
+/** Whether somebody in this state may call a colleague: in wrap-up too, for what he asks is most often about that customer. */
+export function mayCall(state: AgentState | undefined): boolean {
+  return state === 'ready' || state === 'not_ready' || state === 'wrap_up'
+}
+
 /** Those that fit what was typed, in the server's order. */
 export function colleaguesFor(typed: string, rows: readonly Colleague[]): readonly Colleague[] {
   const wanted = typed.trim().toLocaleLowerCase()
