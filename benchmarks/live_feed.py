@@ -11,18 +11,16 @@ and client, the kernel's share of it included, hardly depends on what else the m
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import json
 import multiprocessing
 import os
 import re
-import struct
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -31,12 +29,13 @@ import msgspec
 
 from benchmarks.arguments import between
 from benchmarks.figures import Figures
+from tests.adapters.feed_socket import FeedSocket
 
 QUEUES = 20
 SENT = re.compile(rb'"sent_ns":(\d+)')
 START_LIMIT_SECONDS = 60.0
 CONNECTING_AT_ONCE = 50
-TEXT_FRAME, PING_FRAME, PONG_FRAME = 0x81, 0x89, 0x8A
+SUBSCRIPTION = b'{"type": "subscribe", "topics": ["queues"]}'
 
 
 # ---- the server's process
@@ -83,90 +82,22 @@ async def _serve(pipe: Connection, events_per_second: int, seconds: int) -> None
 # ---- the clients
 
 
-@dataclass(slots=True)
-class Client(asyncio.Protocol):
-    """One socket: the handshake, one subscription, then frames; notes how late each event came, in milliseconds."""
+class Client:
+    """One follower of the queues; notes how late each event came, in milliseconds."""
 
-    token: str
-    late_ms: list[float]
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    events: int = 0
-    closed: bool = False
-    _open: bool = False
-    _rest: bytes = b""
-    _transport: asyncio.Transport | None = None
+    def __init__(self, token: str, late_ms: list[float]) -> None:
+        self.ready = asyncio.Event()
+        self.events = 0
+        self.socket = FeedSocket(token, SUBSCRIPTION, self._hear)
+        self._late_ms = late_ms
 
-    def itself(self) -> "Client":
-        """What a connection is made for."""
-        return self
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the feed."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
-            (
-                "GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-                f"Sec-WebSocket-Protocol: callcenter.v1, bearer.{self.token}\r\n\r\n"
-            ).encode()
-        )
-
-    def data_received(self, data: bytes) -> None:
-        """Take whole frames off what has come."""
-        now_ns = time.monotonic_ns()
-        self._rest += data
-        if not self._open:
-            head, found, rest = self._rest.partition(b"\r\n\r\n")
-            if not found:
-                return
-            if not head.startswith(b"HTTP/1.1 101"):
-                raise ConnectionError(head.decode("latin-1").partition("\r\n")[0])
-            self._open, self._rest = True, rest
-            self._write(json.dumps({"type": "subscribe", "topics": ["queues"]}).encode())
-        while (frame := self._frame()) is not None:
-            sent = SENT.search(frame)
-            if b'"type":"snapshot"' in frame[:40]:
-                self.ready.set()
-            elif sent is not None:
-                self.events += 1
-                self.late_ms.append((now_ns - int(sent[1])) / 1e6)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The server or the network ended it."""
-        self.closed = True
-
-    def end(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _write(self, payload: bytes, kind: int = TEXT_FRAME) -> None:
-        # A mask of zeros is a mask.
-        if self._transport is not None:
-            self._transport.write(bytes([kind, 0x80 | len(payload)]) + bytes(4) + payload)
-
-    def _frame(self) -> bytes | None:
-        """The next whole text; a ping is answered, for the server cuts who is silent, and all else is empty."""
-        rest = self._rest
-        if len(rest) < 2:
-            return None
-        length, start = rest[1] & 0x7F, 2
-        if length == 126:
-            if len(rest) < 4:
-                return None
-            (length,), start = struct.unpack_from("!H", rest, 2), 4
-        elif length == 127:
-            if len(rest) < 10:
-                return None
-            (length,), start = struct.unpack_from("!Q", rest, 2), 10
-        if len(rest) < start + length:
-            return None
-        self._rest = rest[start + length :]
-        if rest[0] == PING_FRAME:
-            self._write(rest[start : start + length], PONG_FRAME)
-        return rest[start : start + length] if rest[0] == TEXT_FRAME else b""
+    def _hear(self, text: bytes, now_ns: int) -> None:
+        sent = SENT.search(text)
+        if b'"type":"snapshot"' in text[:40]:
+            self.ready.set()
+        elif sent is not None:
+            self.events += 1
+            self._late_ms.append((now_ns - int(sent[1])) / 1e6)
 
 
 @contextlib.asynccontextmanager
@@ -176,15 +107,15 @@ async def connected(port: int, token: str, count: int, late_ms: list[float]) -> 
     clients: list[Client] = []
     try:
         for first in range(0, count, CONNECTING_AT_ONCE):
-            batch = [Client(token=token, late_ms=late_ms) for _ in range(min(CONNECTING_AT_ONCE, count - first))]
+            batch = [Client(token, late_ms) for _ in range(min(CONNECTING_AT_ONCE, count - first))]
             clients += batch
             async with asyncio.timeout(START_LIMIT_SECONDS):
-                await asyncio.gather(*(loop.create_connection(one.itself, "127.0.0.1", port) for one in batch))
+                await asyncio.gather(*(loop.create_connection(one.socket.itself, "127.0.0.1", port) for one in batch))
                 await asyncio.gather(*(one.ready.wait() for one in batch))
         yield clients
     finally:
         for one in clients:
-            one.end()
+            one.socket.end()
 
 
 def sign_in(port: int) -> str:
@@ -223,7 +154,7 @@ async def measure(pipe: Connection, count: int) -> Outcome:
         outcome = Outcome(
             late_ms=late_ms,
             events=sum(one.events for one in clients),
-            cut=sum(one.closed for one in clients),
+            cut=sum(one.socket.gone.is_set() for one in clients),
             server_cpu_seconds=server_cpu,
             server_wall_seconds=server_wall,
             clients_cpu_seconds=time.process_time() - used,
