@@ -15,7 +15,6 @@ from typing import Annotated, Final
 import typer
 
 from callcenter import __version__
-from callcenter.bootstrap import run_server
 from callcenter.commands import configuration, flows, people, prompts, tables
 from callcenter.commands.running import EXIT_FAILED, ConfigOption, run_to_end, settings_from
 from callcenter.demo import demo_info_from_environment, run_demo
@@ -77,6 +76,9 @@ async def _watch(watch: Watch) -> int:
 
 
 async def _serve(settings: Settings) -> int:
+    # Nothing else needs the whole server, which takes longer to load than most commands to run.
+    from callcenter.bootstrap import run_server
+
     stop = asyncio.Event()
     notifier = Notifier.from_environment()
     try:

@@ -23,10 +23,11 @@ from callcenter.app.ports import User
 from callcenter.app.sessions import hash_password
 from callcenter.app.user_book import check_password, check_user
 from callcenter.asterisk.pbx_config import check_secret
-from callcenter.bootstrap import SystemClock, flow_shelf
+from callcenter.clock import SystemClock
 from callcenter.crm.segment_fields import segment_fields
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CustomerId, UserId
+from callcenter.heard import flow_shelf
 from callcenter.ivr.faults import Fault, FlowError
 from callcenter.settings import Settings
 from callcenter.store.audit import add_audit

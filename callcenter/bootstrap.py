@@ -8,11 +8,10 @@ import random
 import secrets
 import sys
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,7 +28,7 @@ from callcenter.app.best_offers import BestOffers
 from callcenter.app.business_book import BusinessBook
 from callcenter.app.business_preview import BusinessPreview
 from callcenter.app.callback_choice import Numbers
-from callcenter.app.calling_out import CallingOut, CallOutRules
+from callcenter.app.calling_out import CallingOut
 from callcenter.app.calls import Calls
 from callcenter.app.case_watch import CaseWatch
 from callcenter.app.connectors import Connectors
@@ -45,8 +44,6 @@ from callcenter.app.figures import DayFigures
 from callcenter.app.floor import Floor
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.flow_figures import FlowFigures
-from callcenter.app.flow_files import FlowDirectory
-from callcenter.app.flow_lines import LineRules
 from callcenter.app.flow_shelf import FlowShelf
 from callcenter.app.hook_delivery import HookDelivery
 from callcenter.app.house_rules import HouseRules
@@ -59,7 +56,7 @@ from callcenter.app.message_sweep import MessageSweep
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
 from callcenter.app.number_mask import MARK, mask_number
-from callcenter.app.prompt_book import PromptBook, PromptSets
+from callcenter.app.prompt_book import PromptBook
 from callcenter.app.recovery import Recovery, restore
 from callcenter.app.rejoining import Rejoining
 from callcenter.app.reminders import Reminders
@@ -71,25 +68,17 @@ from callcenter.app.sessions import Sessions
 from callcenter.app.supervision import Supervision
 from callcenter.app.transfers import Transfers
 from callcenter.app.trends import Trends
-from callcenter.app.trunks import Trunk, Trunks
+from callcenter.app.trunks import Trunks
 from callcenter.app.user_book import UserBook
 from callcenter.app.values import Values
 from callcenter.app.views import PopView
 from callcenter.app.walls import Walls
-from callcenter.asterisk.ami_connection import AmiConfig
-from callcenter.asterisk.bridge import Bridge, BridgeConfig
-from callcenter.asterisk.cel import ChannelLog, rotated_path
-from callcenter.asterisk.conversion import SoxConverter
+from callcenter.asterisk.bridge import Bridge
+from callcenter.asterisk.cel import ChannelLog
 from callcenter.asterisk.emergency_spool import EmergencySpool
 from callcenter.asterisk.errors import AmiError
-from callcenter.asterisk.fastagi import FastAgiConfig
-from callcenter.asterisk.orders import OutsideLine
-from callcenter.asterisk.prompts import BuildFailure, BuildProgress, PromptLibrary
-from callcenter.asterisk.recorded_prompts import RecordedPrompts
 from callcenter.asterisk.recordings import Recordings
-from callcenter.asterisk.synthesis import EspeakSynthesiser
-from callcenter.crm.dialling import DialRules
-from callcenter.crm.numbers import normalise
+from callcenter.clock import SystemClock
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import (
     AgentId,
@@ -102,15 +91,17 @@ from callcenter.domain.ids import (
     TransferId,
     UserId,
 )
-from callcenter.domain.numbers import Number
 from callcenter.domain.privacy import Viewer
-from callcenter.exchange_files import PrivateFiles, private_trunks
+from callcenter.exchange_files import PrivateFiles
 from callcenter.gauges import FloorGauges
+from callcenter.health import ServerHealth
+from callcenter.heard import build_prompts, flow_shelf, prompt_library, prompt_sets, recorded_prompts
 from callcenter.importing.files import FileSheets
 from callcenter.importing.process import ImportProcess
 from callcenter.listening import refuse_taken, server_ports
-from callcenter.secret_places import SecretPlaces
+from callcenter.secret_places import SecretPlaces, new_secret
 from callcenter.settings import Settings, check_runnable, make_data_directory
+from callcenter.settled import NumberReader, bridge_config, call_out_rules, log_files, trunks_of
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.agreed_callbacks import StoredAgreedCallbacks
@@ -134,7 +125,7 @@ from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
 from callcenter.store.house_rules import StoredHouseRules
 from callcenter.store.imports import StoredImports
-from callcenter.store.journal import SPILL_NAME, JournalWriter
+from callcenter.store.journal import JournalWriter
 from callcenter.store.management import StoredManagement
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
@@ -156,13 +147,12 @@ from callcenter.store.users import StoredUsers
 from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
 from callcenter.valuing import ValuingProcess
-from callcenter.watch import Notifier
+from callcenter.watch import Notifier, WatchGone
 from callcenter.web.app import create_app
+from callcenter.web.demo_info import DemoInfo
 from callcenter.web.dependencies import (
     BrowserPhone,
     BusinessParts,
-    Check,
-    DemoInfo,
     OfficeParts,
     Privacy,
     Relations,
@@ -178,111 +168,6 @@ LIFE_SIGN_INTERVAL: Final = timedelta(seconds=1)
 FLOWS_IN_FORCE: Final = "flows-in-force.json"
 """Under the data directory: the flows that were sound last."""
 SETTLE_LIMIT: Final = timedelta(seconds=10)
-DATABASE_CHECK_LIMIT: Final = timedelta(seconds=2)
-
-
-class SystemClock:
-    """The one place that asks the machine what time it is."""
-
-    def now(self) -> datetime:
-        """The present moment in UTC."""
-        return datetime.now(UTC)
-
-
-class ServerHealth:
-    """What must be well before calls are served."""
-
-    def __init__(self, bridge: Bridge, database: Database, journal: JournalWriter) -> None:
-        self._bridge = bridge
-        self._database = database
-        self._journal = journal
-
-    async def checks(self) -> Mapping[str, Check]:
-        """Asterisk, the database, and the journal that stands between it and the calls."""
-        exchange = self._bridge.health()
-        try:
-            await self._database.ping(DATABASE_CHECK_LIMIT)
-            database = Check(ok=True, detail="answers")
-        except Exception as error:
-            log.warning("database_check_failed", error=str(error))
-            database = Check(ok=False, detail=str(error))
-        state = self._journal.state()
-        kept = state.lost_rows == 0
-        detail = f"{state.pending_rows} rows wait, {state.spilled_batches} batches on disk, {state.lost_rows} rows lost"
-        return {
-            "asterisk": Check(ok=exchange.ok, detail=exchange.detail),
-            "database": database,
-            "journal": Check(ok=kept, detail=detail),
-        }
-
-
-def flow_shelf(settings: Settings, database: Database, *, memory: Path | None = None) -> FlowShelf:
-    """The flows of the directory and those that were published; with `memory`, what was sound last stays in force."""
-    rules = LineRules(
-        directory=settings.flows.directory,
-        default_flow=settings.flows.default,
-        default_language=settings.server.language,
-    )
-    return FlowShelf(
-        FlowDirectory(settings.flows.directory),
-        published=StoredFlows(database),
-        configuration=StoredConfiguration(database),
-        rules=rules,
-        memory=memory,
-    )
-
-
-async def load_lines(settings: Settings, database: Database) -> Lines:
-    """Every flow that counts and which number leads to it; raises `FlowError` with the faults of all."""
-    return await flow_shelf(settings, database).load()
-
-
-def new_secret() -> str:
-    """A secret of a SIP account that nobody can guess."""
-    return secrets.token_urlsafe(24)
-
-
-class NumberReader:
-    """Normalises what a trunk gives as the calling number."""
-
-    def __init__(self, region: str) -> None:
-        self._region = region
-
-    def __call__(self, raw: str, presentation: str) -> Number:
-        """The number of `raw`; `presentation` is Asterisk's CALLERID(pres)."""
-        return normalise(raw, self._region, presentation=presentation)
-
-
-def prompt_library(settings: Settings) -> PromptLibrary:
-    """The prompts' sound files; close it with `aclose`."""
-    return PromptLibrary(settings.sound_directory, settings.recorded_directory, EspeakSynthesiser())
-
-
-def recorded_prompts(settings: Settings) -> RecordedPrompts:
-    """The recordings of prompts and their history."""
-    return RecordedPrompts(settings.recorded_directory, SoxConverter())
-
-
-def prompt_sets(lines: Lines) -> PromptSets:
-    """The prompts of these lines."""
-    return PromptSets(flows=tuple(flow.prompts for flow in lines.flows.values()), queues=lines.waiting_prompts.prompts)
-
-
-async def build_prompts(
-    library: PromptLibrary, lines: Lines, progress: Callable[[BuildProgress], None] | None = None
-) -> tuple[BuildFailure, ...]:
-    """Make every prompt that can be made before anybody calls; what fails is logged and tried again when needed."""
-    sets = [flow.prompts for flow in lines.flows.values()]
-    waiting = lines.waiting_prompts
-    also = waiting.likely_utterances()
-    # First what Asterisk says by itself: this server may be gone in a moment.
-    stable = await library.write_stable(waiting.prompts)
-    failures = await library.build_all([*sets, waiting.prompts], also=also, progress=progress)
-    # What could not be made has failed twice, for the same reason; what can go wrong there alone is the disk.
-    told = {failure.utterance for failure in failures}
-    failures = (*failures, *(failure for failure in stable if failure.utterance not in told))
-    log.info("prompts_built", failed=len(failures))
-    return failures
 
 
 async def run_server(settings: Settings, notifier: Notifier, stop: asyncio.Event, demo: DemoInfo | None = None) -> None:
@@ -342,7 +227,7 @@ class _Server:
             ids=StoredIds(database),
         )
         self._journal = JournalWriter(database, spill_directory=settings.server.data_directory)
-        self._bridge = Bridge(_bridge_config(settings), clock=clock, read_ani=read_ani)
+        self._bridge = Bridge(bridge_config(settings), clock=clock, read_ani=read_ani)
         feed = Feed(epoch=uuid.uuid4().hex, clock=clock)
         self._reminders = Reminders(book=StoredReminders(database), feed=feed, clock=clock)
         self._case_watch = CaseWatch(
@@ -502,7 +387,7 @@ class _Server:
             journal=self._journal,
             feed=feed,
             trail=users,
-            rules=_call_out_rules(settings),
+            rules=call_out_rules(settings),
             clock=clock,
             new_id=lambda: InteractionId(f"out-{uuid.uuid4().hex}"),
         )
@@ -513,7 +398,7 @@ class _Server:
             memory=memory,
             customers=customers,
             records=self._records,
-            rules=_call_out_rules(settings),
+            rules=call_out_rules(settings),
             timezone=settings.server.timezone,
             clock=clock,
             new_id=lambda: InteractionId(f"agreed-{uuid.uuid4().hex}"),
@@ -592,7 +477,7 @@ class _Server:
                 recordings=settings.recordings_directory,
                 imports_directory=settings.imports_directory,
                 imports=StoredImports(database),
-                logs=_logs(settings),
+                logs=log_files(settings),
                 spool=settings.emergency_directory,
                 clock=clock,
             ),
@@ -699,7 +584,7 @@ class _Server:
                     ),
                     audit=StoredAudit(database),
                     trunks=Trunks(
-                        _trunks(settings, is_private=private is not None), states=lambda: self._trunk_states(trunks)
+                        trunks_of(settings, is_private=private is not None), states=lambda: self._trunk_states(trunks)
                     ),
                     accounts=self._accounts_there,
                 ),
@@ -871,64 +756,3 @@ class ExchangeAway(CallcenterError):
     """The exchange does not say how its trunks are."""
 
     code = "exchange_away"
-
-
-class WatchGone(Exception):
-    """Whoever watched over this server is gone; another one will start its own."""
-
-
-def _logs(settings: Settings) -> tuple[Path, ...]:
-    """Files in which callers stand besides the database: patterns of names in their directories."""
-    spill = settings.server.data_directory / SPILL_NAME
-    # The spill itself is empty by then, and its lines have checksums.
-    found = [spill.with_suffix(".damaged"), spill.with_suffix(".rejected")]
-    found.append(settings.emergency_directory / "*.unreadable")
-    channel_log = settings.asterisk.channel_log
-    if channel_log is not None:
-        found += [channel_log, rotated_path(channel_log), channel_log.parent.parent / "*.log"]
-        found += [channel_log.parent.parent / "messages*", channel_log.parent.parent / "full*"]
-    return tuple(found)
-
-
-def _trunks(settings: Settings, *, is_private: bool) -> tuple[Trunk, ...]:
-    return tuple(
-        Trunk(
-            name=trunk.name,
-            match=tuple(map(str, trunk.match)),
-            contact=trunk.contact,
-            username=trunk.username,
-            trusts_identity=trunk.trust_asserted_identity,
-            is_outside=trunk.name == settings.asterisk.outside_trunk,
-        )
-        for trunk in (private_trunks(settings) if is_private else settings.trunks)
-    )
-
-
-def _call_out_rules(settings: Settings) -> CallOutRules:
-    calls_out = settings.calls_out
-    return CallOutRules(
-        dial=DialRules(
-            region=settings.server.region,
-            allowed=calls_out.allowed_prefixes,
-            refused=calls_out.refused_prefixes,
-        ),
-        can_call_out=settings.asterisk.outside_trunk is not None,
-        shown_number=calls_out.shown_number,
-        per_agent_per_hour=calls_out.per_agent_per_hour,
-        at_once=calls_out.at_once,
-    )
-
-
-def _bridge_config(settings: Settings) -> BridgeConfig:
-    asterisk = settings.asterisk
-    return BridgeConfig(
-        ami=AmiConfig(
-            host=asterisk.ami_host, port=asterisk.ami_port, username=asterisk.ami_user, secret=asterisk.ami_secret
-        ),
-        fastagi=FastAgiConfig(
-            host=asterisk.fastagi_bind, port=asterisk.fastagi_port, allowed_networks=asterisk.fastagi_allow
-        ),
-        outside=OutsideLine(trunk=asterisk.outside_trunk),
-        recordings=settings.recordings_directory,
-        menu_music=settings.flows.menu_music,
-    )

@@ -12,7 +12,7 @@ from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_export import Table, customer_pages, order_pages
 from callcenter.app.imports import ImportRecord, Imports, ImportState, faults_of
 from callcenter.app.sales_book import OrderFilters
-from callcenter.bootstrap import SystemClock
+from callcenter.clock import SystemClock
 from callcenter.crm.import_columns import ColumnMapping, RecordKind
 from callcenter.domain.errors import InvalidValue
 from callcenter.importing.files import FileSheets

@@ -23,11 +23,12 @@ from callcenter.asterisk.config_files import Directories, PbxConfig
 from callcenter.asterisk.errors import AsteriskError
 from callcenter.asterisk.installation import private_directories
 from callcenter.asterisk.process import PrivateAsterisk, stop_left_over
-from callcenter.bootstrap import SystemClock, load_lines
+from callcenter.clock import SystemClock
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
 from callcenter.exchange_files import CALLERS_ADDRESS, PROJECT, private_installation, private_pbx_config
+from callcenter.heard import load_lines
 from callcenter.listening import asterisk_ports, refuse_taken, server_ports
 from callcenter.logs import configure_logs
 from callcenter.operate import install_emergency_script
@@ -40,7 +41,7 @@ from callcenter.store.schema import upgrade_database
 from callcenter.traffic import Traffic, TrafficConfig
 from callcenter.traffic.errors import TrafficError
 from callcenter.watch import Watch, on_stop_signals
-from callcenter.web.dependencies import DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
+from callcenter.web.demo_info import DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
 
 log = structlog.get_logger(__name__)
 

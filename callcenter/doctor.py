@@ -17,8 +17,8 @@ from typing import Final
 
 from callcenter.asterisk.examination import Finding, Level, Wanted, examine_asterisk, fail, fine, unknown
 from callcenter.asterisk.synthesis import EspeakSynthesiser
-from callcenter.bootstrap import load_lines
 from callcenter.domain.errors import CallcenterError
+from callcenter.heard import load_lines
 from callcenter.ivr.faults import FlowError
 from callcenter.listening import WantedPort, obstacle, server_ports
 from callcenter.settings import Settings, SettingsError, check_runnable

@@ -14,8 +14,9 @@ from callcenter.app.flow_figures import FlowFigures
 from callcenter.app.flow_files import read_file
 from callcenter.app.flow_texts import QUEUE_PROMPTS, Publication, name_in
 from callcenter.app.lines import Lines
-from callcenter.bootstrap import SystemClock, flow_shelf
+from callcenter.clock import SystemClock
 from callcenter.domain.errors import NotFound
+from callcenter.heard import flow_shelf
 from callcenter.settings import Settings
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database

@@ -6,8 +6,8 @@ from pathlib import Path
 from callcenter.app.business_checks import able_agents
 from callcenter.asterisk.config_files import Directories, render_includes, write
 from callcenter.asterisk.emergency_spool import write_emergency_script
-from callcenter.bootstrap import load_lines
 from callcenter.exchange_files import fallback_queues, pbx_config, phone_accounts
+from callcenter.heard import load_lines
 from callcenter.settings import Settings, check_runnable, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database

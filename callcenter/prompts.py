@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from callcenter.app.lines import Lines
 from callcenter.app.prompt_book import PromptState, prompt_views
 from callcenter.asterisk.prompts import BuildFailure, BuildProgress
-from callcenter.bootstrap import build_prompts, load_lines, prompt_library, prompt_sets, recorded_prompts
 from callcenter.domain.errors import InvalidValue
+from callcenter.heard import build_prompts, load_lines, prompt_library, prompt_sets, recorded_prompts
 from callcenter.settings import Settings, make_data_directory
 from callcenter.store.database import Database
 from callcenter.store.schema import check_schema

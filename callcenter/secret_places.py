@@ -1,6 +1,7 @@
-"""Reads secrets of connectors from where the business's file says they are: the environment, or a file of mode 600."""
+"""Where secrets come from: those of connectors from the environment or a file of mode 600, new ones from chance."""
 
 import os
+import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,3 +46,8 @@ def _of_file(path: Path) -> str:
     if not text:
         raise SecretMissing(f"the file {path} is empty")
     return text
+
+
+def new_secret() -> str:
+    """A secret of a SIP account that nobody can guess."""
+    return secrets.token_urlsafe(24)

@@ -30,6 +30,10 @@ _FAREWELL_SECONDS: Final = 10.0
 _LAST_WORD_SECONDS: Final = 1.0
 
 
+class WatchGone(Exception):
+    """Whoever watched over this server is gone; another one will start its own."""
+
+
 class Notifier:
     """The server's side: tells whoever started it that it is ready, and that it lives."""
 

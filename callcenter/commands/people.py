@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from callcenter import administer
-from callcenter.bootstrap import new_secret
 from callcenter.commands.running import (
     ByOption,
     ConfigOption,
@@ -16,6 +15,7 @@ from callcenter.commands.running import (
     print_lines,
     settings_from,
 )
+from callcenter.secret_places import new_secret
 
 StdinPassword = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 

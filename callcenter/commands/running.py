@@ -12,14 +12,13 @@ from typing import Annotated, Final
 import typer
 
 from callcenter.asterisk.errors import AsteriskError
-from callcenter.bootstrap import WatchGone
 from callcenter.demo import DemoError
 from callcenter.domain.errors import CallcenterError
 from callcenter.ivr.faults import FlowError
 from callcenter.settings import Settings, SettingsError, load
 from callcenter.simulate.errors import SimulateError
 from callcenter.store.errors import DatabaseUnreachable
-from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER
+from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, WatchGone
 from callcenter.web.errors import WebError
 
 EXIT_FAILED: Final = 1

@@ -6,7 +6,8 @@ from starlette.responses import Response
 from callcenter.app.permissions import Action
 from callcenter.domain.errors import NotFound
 from callcenter.web.access import Open
-from callcenter.web.dependencies import DemoInfo, Deps
+from callcenter.web.demo_info import DemoInfo
+from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
 from callcenter.web.routing import api_router
 

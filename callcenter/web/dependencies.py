@@ -1,7 +1,7 @@
 """What the web adapter is made of, and how a route comes by it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Protocol, cast
@@ -54,7 +54,7 @@ from callcenter.app.values import Values
 from callcenter.app.walls import Walls
 from callcenter.domain.alerts import AlertRule
 from callcenter.domain.ids import AgentId, CustomerId
-from callcenter.domain.labels import Label
+from callcenter.web.demo_info import DemoInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,50 +112,6 @@ class BrowserPhone:
     def user(self, agent_id: AgentId) -> str:
         """The name of the agent's browser account."""
         return f"{agent_id}{self.user_suffix}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneAccount:
-    """A SIP account for a phone in the browser."""
-
-    sip_uri: str
-    user: str
-    password: str = field(repr=False)
-    websocket_url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoNumber:
-    """A number to dial in the demo."""
-
-    dnis: str
-    label: Label
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoCaller:
-    """A calling number of the demo; None withholds it."""
-
-    ani: str | None
-    label: Label
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoLogin:
-    """A name to sign in with."""
-
-    name: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoInfo:
-    """What a newcomer needs to try the demo."""
-
-    numbers: tuple[DemoNumber, ...]
-    callers: tuple[DemoCaller, ...]
-    phone: PhoneAccount
-    logins: tuple[DemoLogin, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

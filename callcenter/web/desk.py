@@ -17,7 +17,8 @@ from callcenter.crm.numbers import to_e164
 from callcenter.domain.agents import AgentState, Phone, PhoneKind
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.web.access import Principal, Require
-from callcenter.web.dependencies import Deps, PhoneAccount
+from callcenter.web.demo_info import PhoneAccount
+from callcenter.web.dependencies import Deps
 from callcenter.web.desktops import desktops_of
 from callcenter.web.documents import document, no_content
 from callcenter.web.routing import api_router

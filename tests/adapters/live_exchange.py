@@ -35,7 +35,7 @@ from callcenter.asterisk.installation import find_installation, private_director
 from callcenter.asterisk.orders import OutsideLine
 from callcenter.asterisk.process import PrivateAsterisk
 from callcenter.asterisk.translate import Translator
-from callcenter.bootstrap import SystemClock
+from callcenter.clock import SystemClock
 from callcenter.domain.actions import RingAgent
 from callcenter.domain.agents import Phone, PhoneKind
 from callcenter.domain.ids import AgentId, InteractionId, OfferId

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from callcenter.__main__ import app
-from callcenter.bootstrap import SystemClock
+from callcenter.clock import SystemClock
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.database import Database
 from callcenter.store.schema import upgrade_database

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from callcenter.app.monitor_port import FoundMonitor, MonitorCall
-from callcenter.bootstrap import SystemClock
+from callcenter.clock import SystemClock
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import Phone, PhoneKind

@@ -15,7 +15,8 @@ from callcenter.domain.agents import AgentState
 from callcenter.domain.errors import Overloaded
 from callcenter.domain.ids import AgentId, InteractionId
 from callcenter.domain.labels import Label
-from callcenter.web.dependencies import Check, DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
+from callcenter.web.demo_info import DemoCaller, DemoInfo, DemoLogin, DemoNumber, PhoneAccount
+from callcenter.web.dependencies import Check
 from callcenter.web.limits import BODY_LIMIT_BYTES
 from tests.adapters.web_house import CHEN, KNOWN_NUMBER, LI, PASSWORD, WANG, WebHouse, furnish
 

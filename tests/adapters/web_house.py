@@ -135,11 +135,11 @@ from callcenter.store.values import StoredValues
 from callcenter.traces import FileTraces
 from callcenter.valuing import run_values
 from callcenter.web.app import create_app
+from callcenter.web.demo_info import DemoInfo
 from callcenter.web.dependencies import (
     BrowserPhone,
     BusinessParts,
     Check,
-    DemoInfo,
     OfficeParts,
     Privacy,
     Relations,

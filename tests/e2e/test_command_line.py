@@ -24,7 +24,7 @@ import httpx2
 import pytest
 
 from callcenter.app.sessions import hash_password
-from callcenter.bootstrap import SystemClock
+from callcenter.clock import SystemClock
 from callcenter.doctor import Level, examine
 from callcenter.store.database import Database
 from callcenter.store.demo import load_demo

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from callcenter.app.flow_files import read_flows
-from callcenter.bootstrap import SystemClock
+from callcenter.clock import SystemClock
 from callcenter.ivr.reader import Surroundings
 from callcenter.store.accounts import TRIES, StoredAccounts
 from callcenter.store.database import Database
