@@ -130,6 +130,7 @@ def pbx_config(
         fastagi_port=asterisk.fastagi_port,
         rtp_start=sip.rtp_start,
         rtp_end=sip.rtp_end,
+        rtp_timeout_seconds=sip.silence_seconds,
         media_address=sip.media_address or (sip.bind if sip.bind not in ("0.0.0.0", "::") else None),  # noqa: S104
         external_address=sip.external_address,
         local_nets=sip.local_networks,

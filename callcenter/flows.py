@@ -33,9 +33,17 @@ def schema_text() -> str:
 def check_files(directory: Path, files: Sequence[Path], business: Path | None) -> list[str]:
     """Check all flows of a directory, and files that are to join or replace some of them; raises FlowError.
 
+    A directory in the place of files is a whole of its own: all flows in it, and no others.
     With `business`, a file as `callcenter config export` writes it, queues, agents and hours are checked too.
     """
+    folders = [file for file in files if file.is_dir()]
+    if folders and len(files) > 1:
+        raise FlowError([_fault(folders[0], "this is a directory among others", "check one directory, or files")])
+    if folders:
+        directory, files = folders[0], ()
     paths = [*_others(directory, files), *files]
+    if not paths:
+        raise FlowError([_fault(directory, "there are no flows in it", "they are files NAME.yaml; see docs/ivr.md")])
     flows = read_flows(_texts(paths), _surroundings(business))
     asked = {str(file) for file in files}
     return [

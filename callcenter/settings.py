@@ -141,6 +141,7 @@ class SipSettings(_Section):
     external_address: str | None = None
     local_networks: tuple[Network, ...] = ()
     websocket_url: str | None = None
+    silence_seconds: Annotated[int, Field(ge=5, le=86_400)] = 300
 
     @field_validator("rtp_end")
     @classmethod

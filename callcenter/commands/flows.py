@@ -27,7 +27,10 @@ flow_app = group("The flows of the IVR: tools to write them.")
 
 @flow_app.command("check")
 def flow_check(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files that join the others; none: all of them.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files that join the others, or a directory of flows; none: all of --flows."),
+    ] = None,
     directory: FlowsOption = Path("ivr_flows"),
     business: Annotated[
         Path | None, typer.Option(help="What `config export` wrote: its queues, agents and hours are checked too.")

@@ -26,6 +26,8 @@ from tests.ports import free_ports
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 LATER = "+8613700000099"
+SILENCE_SECONDS = 8
+"""sip.silence_seconds: five minutes are too long for a test."""
 NOTICED_WITHIN_SECONDS = 40.0
 """browser_silence_seconds, what the exchange takes to look, and a loaded machine."""
 GIVEN_UP_AFTER_SECONDS = 30.0
@@ -45,7 +47,13 @@ async def the_house() -> AsyncIterator[FarHouse]:
         async with BrowserNetwork(web, sip) as network:
             ports = {"CALLCENTER_SERVER_PORT": str(web), "CALLCENTER_SIP_HTTP_PORT": str(sip)}
             house = FarHouse(
-                Path(base), ports | {"CALLCENTER_SIP_WEBSOCKET_URL": network.sip_url}, short_greetings=True
+                Path(base),
+                ports
+                | {
+                    "CALLCENTER_SIP_WEBSOCKET_URL": network.sip_url,
+                    "CALLCENTER_SIP_SILENCE_SECONDS": str(SILENCE_SECONDS),
+                },
+                short_greetings=True,
             )
             house.network = network
             house.web_url = f"http://127.0.0.1:{web}"
@@ -189,6 +197,30 @@ async def test_a_page_loaded_anew_while_a_colleague_is_asked_loses_nobody(house:
         await caller.hang_up()
         await desk.end_wrap_up()
     await answered_once(house, interaction_id)
+
+
+async def test_a_caller_who_vanishes_without_a_word_is_noticed_in_the_talk_and_in_the_queue(house: FarHouse) -> None:
+    board = await house.desktop("super")
+    async with house.caller("4001", KNOWN_EN, sound=Tone(hertz=700)) as caller, house.caller("4001", LATER) as later:
+        desk = await in_a_talk(house.chromium, "1001")
+        interaction_id = await desk.interaction_id()
+        await desk.hears_sound()
+        await board.until(lambda: len(board.documents["waiting"]) == 1, "the other waits", 30.0)
+        # Neither sends a BYE, and neither answers any more.
+        for gone in (caller, later):
+            gone.vanish()
+        await desk.state_becomes("wrap_up", seconds=SILENCE_SECONDS + 30.0)
+        await desk.becomes("phone-status", "data-status", "registered", seconds=30)
+        await board.until(lambda: not board.documents["waiting"], "nobody waits", SILENCE_SECONDS + 30.0)
+        await desk.end_wrap_up()
+    await house.quiet()
+    await answered_once(house, interaction_id)
+    # Nobody has hung up: which channel the exchange ended first is chance, but it was not the agent.
+    talked = row_of(house, interaction_id)
+    assert talked["outcome"] == "answered"
+    assert talked["hangup_side"] in (None, "caller")
+    asked = "SELECT outcome FROM interactions WHERE ani_e164 = ? ORDER BY started_at DESC LIMIT 1"
+    assert house.invariants().rows(asked, LATER) == [{"outcome": "abandoned_in_queue"}]
 
 
 async def test_colleagues_call_each_other_and_either_page_may_be_loaded_anew(house: FarHouse) -> None:

@@ -64,6 +64,21 @@ def test_check_tells_every_flow_and_with_a_business_what_it_lacks(tmp_path: Path
         pytest.fail("there are only sales")
 
 
+def test_check_takes_a_directory_as_a_whole_of_its_own(tmp_path: Path) -> None:
+    status, output = run("check", str(FLOWS), "--flows", str(tmp_path / "nowhere"))
+    assert (status, output.count(": ok, ")) == (0, 6)
+    status, output = run("check", str(tmp_path))
+    assert status != 0
+    assert "there are no flows in it" in output
+    (tmp_path / "alone.yaml").write_text("flow: alone\n", encoding="utf-8")
+    status, output = run("check", str(tmp_path))
+    assert status != 0
+    assert f"{tmp_path / 'alone.yaml'}:" in output
+    status, output = run("check", str(FLOWS), str(FLOWS / "main.yaml"))
+    assert status != 0
+    assert "check one directory, or files" in output
+
+
 def test_check_says_file_and_line_of_a_fault_and_what_is_right(tmp_path: Path) -> None:
     bad = tmp_path / "main.yaml"
     bad.write_text((FLOWS / "main.yaml").read_text("utf-8").replace("next: menu", "next: manu"), encoding="utf-8")
