@@ -182,7 +182,8 @@ def line_of(one: ImportFigures) -> str:
     return (
         f"{one.database:10} {one.rows:>10,} rows taken in: {one.rows_per_second:,.0f}/s, the same again "
         f"{one.again_rows_per_second:,.0f}/s ({one.cpu_microseconds:.0f}, {one.again_cpu_microseconds:.0f} µs of a "
-        f"core each), searchable after {one.searchable_seconds:.1f} s, {one.memory_mb:.0f} MB ({one.early_memory_mb:.0f} MB early), "
+        f"core each), searchable after {one.searchable_seconds:.1f} s, "
+        f"{one.memory_mb:.0f} MB ({one.early_memory_mb:.0f} MB early), "
         f"look-ups meanwhile p50 {one.lookup.p50:.2f} p99 {one.lookup.p99:.2f} ms "
         f"(quiet p99 {one.quiet_lookup.p99:.2f})"
     )

@@ -4,11 +4,14 @@ Law: whatever keeps the database from answering comes out as `DatabaseUnreachabl
 """
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
@@ -27,6 +30,8 @@ DEFAULT_WITHIN = timedelta(seconds=10)
 WRITING = "callcenter_writing"
 FOLD = "callcenter_fold"
 """A function of SQLite: a text with small letters, as segments compare it."""
+
+_SERVER_ARGUMENTS: Final = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"}
 
 T = TypeVar("T")
 
@@ -55,8 +60,7 @@ class Database:
     @property
     def engines(self) -> tuple[Engine, ...]:
         """The engines, for watching them; talk to the database through `reading`, `writing` and `look`."""
-        looking = () if self._looking_engine is None else (self._looking_engine,)
-        return (self._engine.sync_engine, *looking)
+        return (self._engine.sync_engine, self._looking_engine)
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -88,21 +92,20 @@ class Database:
             yield connection
 
     async def look(self, work: Callable[[Connection], T], within: timedelta = DEFAULT_WITHIN) -> T:
-        """As `reading`, in one piece: with SQLite a single hop to a thread, where every statement would be several.
+        """As `reading`, in one piece: a single hop to a thread, where every statement would be several of the loop.
 
-        It is for what a caller on the line waits for. `work` must not keep the connection.
+        It is for what a caller on the line waits for. `work` must not keep the connection; it may be called again where
+        the server has closed a connection since the last look. With PostgreSQL each statement sees what is there when
+        it begins, as in any transaction of ours, but none is begun or ended: that would be two ways to the server and
+        back.
         """
-        engine = self._looking_engine
-        if engine is None:
-            async with self.reading(within) as connection:
-                return await connection.run_sync(work)
-
-        def look() -> T:
-            with engine.connect() as connection:
-                return work(connection)
-
+        looking = _Looking(self._looking_engine, work)
         async with self._limited(within):
-            return await asyncio.to_thread(look)
+            try:
+                return await asyncio.to_thread(looking.look)
+            except asyncio.CancelledError:
+                looking.give_up()
+                raise
 
     async def ping(self, within: timedelta = DEFAULT_WITHIN) -> None:
         """Raise `DatabaseUnreachable` unless the database answers."""
@@ -112,8 +115,7 @@ class Database:
     async def dispose(self) -> None:
         """Close every connection; without it the process does not end."""
         await self._engine.dispose()
-        if self._looking_engine is not None:
-            await asyncio.to_thread(self._looking_engine.dispose)
+        await asyncio.to_thread(self._looking_engine.dispose)
 
     @asynccontextmanager
     async def _limited(self, within: timedelta) -> AsyncIterator[None]:
@@ -137,6 +139,52 @@ class Database:
             else "check that the server runs and that user, password and address are right"
         )
         return DatabaseUnreachable(f"database {self.url_for_people}: {first_line}; {remedy}")
+
+
+@runtime_checkable
+class _WithSocket(Protocol):
+    """A driver's connection to a server."""
+
+    def fileno(self) -> int: ...
+
+
+class _Looking(Generic[T]):
+    """One look, in a thread that nobody can cancel: who does not wait for it any more closes its socket."""
+
+    def __init__(self, engine: Engine, work: Callable[[Connection], T]) -> None:
+        self._engine = engine
+        self._work = work
+        self._socket: int | None = None
+        self._given_up = False
+
+    def look(self) -> T:
+        try:
+            return self._once()
+        except DBAPIError as error:
+            # A connection that waited in the pool while the server began anew; asking each before its use is a way
+            # to the server and back.
+            if not error.connection_invalidated or self._given_up:
+                raise
+            return self._once()
+
+    def _once(self) -> T:
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if isinstance(driver, _WithSocket):
+                self._socket = driver.fileno()
+            try:
+                if self._given_up:
+                    raise TimeoutError("nobody waits for this look any more")
+                return self._work(connection)
+            finally:
+                self._socket = None
+
+    def give_up(self) -> None:
+        self._given_up = True
+        number = self._socket
+        if number is not None:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as ours:
+                ours.shutdown(socket.SHUT_RDWR)
 
 
 def _parse(text_: str) -> URL:
@@ -185,14 +233,23 @@ def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
         pool_pre_ping=True,
         json_serializer=_as_it_is,
         json_deserializer=_as_it_is,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"},
+        connect_args=_SERVER_ARGUMENTS,
     )
 
 
-def _make_looking_engine(url: URL, pool_size: int) -> Engine | None:
-    """A second, synchronous engine for `look`; a server needs none, its driver hops to no thread."""
+def _make_looking_engine(url: URL, pool_size: int) -> Engine:
+    """A second, synchronous engine for `look`."""
     if url.get_backend_name() != "sqlite":
-        return None
+        return create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            hide_parameters=True,
+            json_serializer=_as_it_is,
+            json_deserializer=_as_it_is,
+            connect_args=_SERVER_ARGUMENTS,
+        )
     engine = create_engine(
         url.set(drivername="sqlite"),
         poolclass=QueuePool,
