@@ -50,6 +50,7 @@ from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import Imports
 from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.lines import Lines
+from callcenter.app.management_counts import ManagementCounts
 from callcenter.app.message_box import MessageBox
 from callcenter.app.message_callbacks import MessageCallbacks
 from callcenter.app.message_sweep import MessageSweep
@@ -126,6 +127,7 @@ from callcenter.store.hooks import StoredHooks
 from callcenter.store.house_rules import StoredHouseRules
 from callcenter.store.imports import StoredImports
 from callcenter.store.journal import JournalWriter
+from callcenter.store.kept_figures import StoredFigures
 from callcenter.store.management import StoredManagement
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
@@ -212,6 +214,7 @@ class _Server:
         self._records = StoredRecords(database)
         customers = StoredCustomers(database)
         surveys = StoredSurveys(database)
+        self._counts = ManagementCounts(kept=StoredFigures(database), clock=clock)
         self._relations = relations = Relations(
             search=StoredCustomerSearch(database),
             merging=StoredMerging(database),
@@ -593,6 +596,7 @@ class _Server:
                 values=self._values,
                 segments=self._segments,
                 management=StoredManagement(database, timezone),
+                counts=self._counts,
                 best_offers=BestOffers(
                     store=StoredBestOffers(database),
                     rules=self._house,
@@ -668,6 +672,7 @@ class _Server:
                     tasks.create_task(self._values.run(), name="values"),
                     tasks.create_task(self._values.follow(), name="values at once"),
                     tasks.create_task(self._segments.run(), name="segments"),
+                    tasks.create_task(self._counts.run(), name="counts of figures"),
                     tasks.create_task(self._house.run(), name="house rules"),
                     tasks.create_task(self._connectors.run(), name="connectors"),
                     tasks.create_task(self._retention.run(), name="retention"),

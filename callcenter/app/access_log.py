@@ -42,7 +42,7 @@ class AccessKind(StrEnum):
     PERSON_EXPORTED = "person_exported"
     """All of him was taken out as one file."""
     LIST_EXPORTED = "list_exported"
-    """A list of customers was taken out; whose is not written for each."""
+    """A list of customers was taken out; `detail` says which, how many and by what they were chosen."""
     PIN = "pin"
     """His number or PIN was changed or looked at."""
 
@@ -104,9 +104,11 @@ class AccessLog:
         interaction_id: InteractionId | None = None,
         detail: str = "",
     ) -> None:
-        """Take a line; the same again within `SAME_WITHIN` is none."""
+        """Take a line; the same again within `SAME_WITHIN` is none, but each list that is taken out is one."""
         now = self._clock.now()
-        if self._is_known((by, kind, customer_id or "", interaction_id or ""), now):
+        if kind is not AccessKind.LIST_EXPORTED and self._is_known(
+            (by, kind, customer_id or "", interaction_id or ""), now
+        ):
             return
         if len(self._unwritten) >= MOST_UNWRITTEN:
             self.overflown += 1

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Protocol
 
 from callcenter.app.customer_book import CustomerBook, CustomerFilters, CustomerSearch
@@ -27,7 +29,9 @@ ORDER_FIELDS = (
     "state",
     "note",
 )
-Table = list[list[str]]
+Told = str | Decimal | date
+Table = Sequence[Sequence[Told]]
+"""Amounts and days as what they are, so that a workbook can add them up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,32 +84,24 @@ def _customer_cells(customer: Customer, fields: Sequence[str], known: KnownIds) 
 async def order_pages(
     *, orders: OrderBook, ids: ExportedIds, filters: OrderFilters, source: str
 ) -> AsyncIterator[Table]:
-    """The header, then the orders of a list, a row each; of one with several lines the lines are left out."""
+    """The header, then the orders of a list: a row each line, with all that is the order's own in each of them."""
     yield [list(ORDER_FIELDS)]
     before: OrderId | None = None
     while True:
         page = await orders.orders(filters, limit=PAGE, before=before)
         known = await ids.ids_of(list({one.customer_id for one in page}), source)
-        yield [_order_cells(one, known) for one in page]
+        yield [cells for one in page for cells in _order_rows(one, known)]
         if len(page) < PAGE:
             return
         before = page[-1].order_id
 
 
-def _order_cells(order: Order, known: KnownIds) -> list[str]:
-    line = order.lines[0] if len(order.lines) == 1 else None
+def _order_rows(order: Order, known: KnownIds) -> list[list[Told]]:
+    """An order without lines is one row with its total."""
     numbers = known.numbers.get(order.customer_id, ())
+    whose: list[Told] = [order.number, numbers[0] if numbers else "", known.external_ids.get(order.customer_id, "")]
+    lines: list[list[Told]] = [[one.product or "", one.text, one.quantity, one.amount] for one in order.lines]
     return [
-        order.number,
-        numbers[0] if numbers else "",
-        known.external_ids.get(order.customer_id, ""),
-        line.product or "" if line is not None else "",
-        line.text if line is not None else "",
-        str(line.quantity) if line is not None else "",
-        order.placed_on.isoformat(),
-        order.due_on.isoformat(),
-        str(order.total.amount),
-        order.total.currency,
-        order.state,
-        order.note,
+        [*whose, *what, order.placed_on, order.due_on, amount, order.total.currency, order.state, order.note]
+        for *what, amount in lines or [["", "", "", order.total.amount]]
     ]

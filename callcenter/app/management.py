@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
+from callcenter.app.management_counts import Told, untold
 from callcenter.crm.churn import Recovery
 from callcenter.crm.management import Movement, Satisfaction
 from callcenter.crm.periods import Period
@@ -98,11 +99,13 @@ class ListRow:
 class Management(Protocol):
     """Counts in the store, by aggregates."""
 
-    async def movements(self, periods: Sequence[Period]) -> tuple[Movement, ...]:
+    async def movements(self, periods: Sequence[Period], told: Told = untold) -> tuple[Movement, ...]:
         """Of periods that follow one upon the other."""
         ...
 
-    async def profits(self, periods: Sequence[Period], rules: ValueRules, currency: str) -> tuple[ProfitRow, ...]:
+    async def profits(
+        self, periods: Sequence[Period], rules: ValueRules, currency: str, told: Told = untold
+    ) -> tuple[ProfitRow, ...]:
         """By period and class of value."""
         ...
 

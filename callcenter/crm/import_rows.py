@@ -65,7 +65,10 @@ class CustomerRow:
 
 @dataclass(slots=True, kw_only=True)
 class OrderRow:
-    """What a row says of an order, and by what its customer is recognised."""
+    """What a row says of an order, and by what its customer is recognised.
+
+    `others` are the further rows of an order with several lines; then the amount of each is that of its line.
+    """
 
     row: int
     key: str
@@ -80,6 +83,7 @@ class OrderRow:
     currency: str | None = None
     state: str | None = None
     note: str | None = None
+    others: "tuple[OrderRow, ...]" = ()
 
 
 Said = dict[str, object]
@@ -148,6 +152,17 @@ class RowReader:
         """A reason that is about what the customer is recognised by."""
         return RowFault(
             row=row, column=self._key_column, value=value[:SHOWN_VALUE], code=code, wrong=wrong, wanted=wanted
+        )
+
+    def order_number(self, cells: Sequence[str]) -> str:
+        """The number of the order a row is about, "" where there is none: rows of one number are told apart by it."""
+        at = next((at for at, _, name, _, _ in self._columns if name == "order_number"), len(cells))
+        return self._plain(cells[at]).strip() if at < len(cells) else ""
+
+    def order_fault(self, row: int, code: str, wrong: str, wanted: str) -> RowFault:
+        """A reason that is about the order as a whole."""
+        return RowFault(
+            row=row, column=self._header_of("order_number"), value="", code=code, wrong=wrong, wanted=wanted
         )
 
     def _header_of(self, name: str) -> str:

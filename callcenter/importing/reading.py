@@ -19,6 +19,7 @@ import msgspec
 from callcenter.app.imports import ImportForm
 from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
 from callcenter.crm.import_columns import ColumnMapping
+from callcenter.crm.import_orders import OrderGroup, order_groups
 from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader, new_customer
 from callcenter.domain.errors import CallcenterError
 from callcenter.importing.files import sheet_form
@@ -108,6 +109,9 @@ def cells_of(batch: Batch) -> dict[int, list[str]]:
 
 def batches(reading: Reading) -> Iterator[Batch]:
     """All batches; the last one may tell an error."""
+    if reading.orders:
+        yield from _order_batches(reading)
+        return
     reader, place = reading.rows(), Place()
     fields = {one.field_id: one for one in reading.custom}
     batch, cells_by_row, count = Batch(last_row=reading.last_row, part=0.0), dict[int, list[str]](), 0
@@ -115,7 +119,7 @@ def batches(reading: Reading) -> Iterator[Batch]:
         found = rows(Path(reading.path), sheet_form(reading.form), place)
         next(found, None)
         for cells in found:
-            read = reader.order(place.row, cells) if reading.orders else reader.customer(place.row, cells)
+            read = reader.customer(place.row, cells)
             count += 1
             if place.row > reading.last_row:
                 _add(batch, cells_by_row, place.row, cells, read)
@@ -134,21 +138,52 @@ def batches(reading: Reading) -> Iterator[Batch]:
         yield _packed(batch, cells_by_row, reading, fields)
 
 
+def _order_batches(reading: Reading) -> Iterator[Batch]:
+    """Of orders: the lines of one never stand in two batches."""
+    reader, place = reading.rows(), Place()
+    batch, cells_by_row = Batch(last_row=reading.last_row, part=0.0), dict[int, list[str]]()
+    count = 0
+    try:
+        found = rows(Path(reading.path), sheet_form(reading.form), place)
+        next(found, None)
+        for group in order_groups(((place.row, cells) for cells in found), reader):
+            last_row = group.rows[-1][0]
+            count += len(group.rows)
+            if last_row <= reading.last_row:
+                if group.order is not None:
+                    batch.done += [(name, group.order.row) for name in names_of(group.order)]
+            else:
+                _add_order(batch, cells_by_row, group)
+                batch.last_row, batch.part = last_row, place.part
+            if count >= reading.rows_a_batch:
+                yield _packed(batch, cells_by_row, reading, {})
+                batch, cells_by_row, count = Batch(last_row=batch.last_row, part=place.part), {}, 0
+    except SheetError as error:
+        batch.error = (error.code, str(error))
+        yield _packed(batch, cells_by_row, reading, {})
+        return
+    if count:
+        batch.part = 1.0
+        yield _packed(batch, cells_by_row, reading, {})
+
+
+def _add_order(batch: Batch, cells_by_row: dict[int, list[str]], group: OrderGroup) -> None:
+    if group.order is None:
+        pairs = zip(group.faults, group.rows, strict=True)
+        batch.faults += [BadRow(faults=faults, cells=cells) for faults, (_, cells) in pairs]
+        return
+    batch.orders.append(group.order)
+    cells_by_row.update(group.rows)
+
+
 def _add(
-    batch: Batch,
-    cells_by_row: dict[int, list[str]],
-    row: int,
-    cells: list[str],
-    read: CustomerRow | OrderRow | list[RowFault],
+    batch: Batch, cells_by_row: dict[int, list[str]], row: int, cells: list[str], read: CustomerRow | list[RowFault]
 ) -> None:
     if isinstance(read, list):
         batch.faults.append(BadRow(faults=read, cells=cells))
         return
     cells_by_row[row] = cells
-    if isinstance(read, OrderRow):
-        batch.orders.append(read)
-    else:
-        batch.customers.append(read)
+    batch.customers.append(read)
 
 
 def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields: Mapping[str, CustomField]) -> Batch:

@@ -19,8 +19,9 @@ from sqlalchemy import Connection
 
 from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, faults_of, file_of
 from callcenter.crm.import_columns import RecordKind
+from callcenter.crm.import_orders import refused_with
 from callcenter.crm.import_reasons import reason_zh
-from callcenter.crm.import_rows import RowFault, RowReader
+from callcenter.crm.import_rows import OrderRow, RowFault, RowReader
 from callcenter.domain.errors import CallcenterError, NotFound
 from callcenter.importing.reading import BadRow, Batch, Reading, cells_of, read_ahead, ready_of
 from callcenter.importing.seen import Seen, key_of
@@ -164,6 +165,8 @@ class _Work:
             fault = self.reader.fault(row.row, key_of(row), "key_twice", f"stands in row {first} already", "each once")
             batch.faults.append(BadRow(faults=[fault], cells=cells[row.row]))
             refused.add(row.row)
+            if isinstance(row, OrderRow):
+                batch.faults += [BadRow(faults=[one], cells=cells[one.row]) for one in refused_with(row, self.reader)]
         if refused:
             batch.customers = [one for one in batch.customers if one.row not in refused]
             batch.orders = [one for one in batch.orders if one.row not in refused]
@@ -188,6 +191,10 @@ class _Work:
             if batch.orders:
                 orders = plan_orders(connection, batch.orders, self.rules)
                 store = (lambda on: write_orders(on, orders, self.rules)) if orders.writes else None
+                bad = {one.row for one in orders.faults}
+                for row in batch.orders:
+                    if row.row in bad:
+                        orders.faults += refused_with(row, self.reader)
                 return orders.faults, len(orders.new), len(orders.changed), orders.same, store
             found = plan(connection, batch.customers, self.rules, lambda: ready_of(batch))
             twice = seen.customers_twice(found.touched)

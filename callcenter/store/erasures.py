@@ -35,6 +35,7 @@ from callcenter.store import (
     hook_tables,
     import_tables,
     notice_tables,
+    privacy_tables,
     sales_tables,
     survey_tables,
     tables,
@@ -53,7 +54,11 @@ EVENTS_AT_ONCE = 500
 ROWS_AT_ONCE = 1_000
 _Step = tuple[str, Update | Delete]
 """A statement, and the name of the table it is about."""
-_WORDY = ((tables.audit, "audit_id", "detail"), (notice_tables.notices, "notice_id", "text"))
+_WORDY = (
+    (tables.audit, "audit_id", "detail"),
+    (notice_tables.notices, "notice_id", "text"),
+    (privacy_tables.accesses, "access_id", "detail"),
+)
 
 
 class StoredErasures:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from callcenter.app.management import Listed, ListRow, OfferRow, ProfitRow, SatisfactionFigures
+from callcenter.app.management_counts import Told, untold
 from callcenter.crm.churn import Recovery
 from callcenter.crm.lifecycle import Stage
 from callcenter.crm.management import Movement, Satisfaction
@@ -43,7 +44,9 @@ from callcenter.store.tables import cases, customers, interactions
 from callcenter.store.value_moves import NOTHING, changed_in, value_class
 from callcenter.store.value_tables import customer_values, value_changes
 
-LIMIT: Final = timedelta(seconds=60)
+LIMIT: Final = timedelta(minutes=10)
+"""Nobody waits for a count (app/management_counts.py)."""
+LIST_LIMIT: Final = timedelta(seconds=60)
 _RANK: Final = {"C": 0, "B": 1, "A": 2}
 _NOT_CUSTOMERS: Final = frozenset({None, Stage.PROSPECT.value, Stage.LOST.value})
 _TEN_THOUSANDTHS: Final = 10_000.0
@@ -58,7 +61,7 @@ class StoredManagement:
         self._database = database
         self._timezone = timezone
 
-    async def movements(self, periods: Sequence[Period]) -> tuple[Movement, ...]:
+    async def movements(self, periods: Sequence[Period], told: Told = untold) -> tuple[Movement, ...]:
         """Of periods that follow one upon the other; at the end of one is at the start of the next."""
 
         def look(connection: Connection) -> tuple[Movement, ...]:
@@ -69,26 +72,33 @@ class StoredManagement:
             for period in periods:
                 found.append(_movement(connection, period, base))
                 base = found[-1].at_end
+                told(len(found) / len(periods))
             return tuple(found)
 
         return await self._database.look(look, LIMIT) if periods else ()
 
-    async def profits(self, periods: Sequence[Period], rules: ValueRules, currency: str) -> tuple[ProfitRow, ...]:
+    async def profits(
+        self, periods: Sequence[Period], rules: ValueRules, currency: str, told: Told = untold
+    ) -> tuple[ProfitRow, ...]:
         """By period and class; a customer's class is the one of now."""
 
         def look(connection: Connection) -> tuple[ProfitRow, ...]:
-            return tuple(
-                ProfitRow(
-                    period=period,
-                    value_class=row.value_class,
-                    customers=row.customers,
-                    revenue=row.revenue,
-                    service_minutes=row.seconds / 60,
-                    profit=row.revenue * rules.margin - row.seconds / 60 * rules.cost_per_minute,
-                )
-                for period in periods
-                for row in connection.execute(_profit(self._lines(connection, period, rules, currency))).all()
-            )
+            found: list[ProfitRow] = []
+            for number, period in enumerate(periods, start=1):
+                rows = connection.execute(_profit(self._lines(connection, period, rules, currency))).all()
+                found += [
+                    ProfitRow(
+                        period=period,
+                        value_class=row.value_class,
+                        customers=row.customers,
+                        revenue=row.revenue,
+                        service_minutes=row.seconds / 60,
+                        profit=row.revenue * rules.margin - row.seconds / 60 * rules.cost_per_minute,
+                    )
+                    for row in rows
+                ]
+                told(number / len(periods))
+            return tuple(found)
 
         return await self._database.look(look, LIMIT)
 
@@ -203,7 +213,7 @@ class StoredManagement:
                 offset=offset,
             )
 
-        return await self._database.look(look, LIMIT)
+        return await self._database.look(look, LIST_LIMIT)
 
     def _moments(self, period: Period) -> tuple[datetime, datetime]:
         begin, end = (

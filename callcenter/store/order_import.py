@@ -1,4 +1,4 @@
-"""Takes rows of a file into the orders, a batch at a time, in the way of `customer_import`: one row an order."""
+"""Takes rows of a file into the orders, a batch at a time, in the way of `customer_import`."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def plan_orders(connection: Connection, rows: Sequence[OrderRow], rules: ImportR
     table, codes, products = sales_tables.orders, crm_tables.case_codes, sales_tables.products
     query = table.select().where(table.c.number.in_([row.number for row in rows]))
     states = select(codes.c.code).where(codes.c.list == CodeList.ORDER_STATES, codes.c.retired.is_(False))
-    wanted = {row.product for row in rows if row.product is not None}
+    wanted = {one.product for row in rows for one in (row, *row.others) if one.product is not None}
     sold = select(products.c.code).where(products.c.active, products.c.code.in_(sorted(wanted)))
     known = _Known(
         customers=known_ids(connection, rules.key, [row.key for row in rows], rules.source),
@@ -102,21 +102,26 @@ def _after(before: Order | None, row: OrderRow, known: _Known, rules: ImportRule
     state = row.state or (NEW if before is None else before.state)
     if state not in known.states and (before is None or before.state != state):
         raise _Refused("state", state, "unknown_state", "is no state of orders", ", ".join(sorted(known.states)))
-    if row.product is not None and row.product not in known.products:
-        raise _Refused("product", row.product, "unknown_product", "is no product that is sold", "the code of a product")
+    for line in (row, *row.others):
+        if line.product is not None and line.product not in known.products:
+            wrong = "is no product that is sold" + ("" if line is row else f" (row {line.row})")
+            raise _Refused("product", line.product, "unknown_product", wrong, "the code of a product")
     currency = row.currency or (before.total.currency if before is not None else None)
     if currency is None:
         raise _Refused("currency", "", "currency_missing", "is missing", "three letters, such as CNY")
     lines = before.lines if before is not None else ()
-    if row.product is not None or row.text:
-        lines = (OrderLine(product=row.product, text=row.text, quantity=row.quantity, amount=row.amount),)
+    if row.product is not None or row.text or row.others:
+        lines = tuple(
+            OrderLine(product=one.product, text=one.text, quantity=one.quantity, amount=one.amount)
+            for one in (row, *row.others)
+        )
     data = OrderInput(
         number=row.number,
         placed_on=row.placed_on,
         due_on=row.due_on or (before.due_on if before is not None else row.placed_on),
         state=state,
         currency=currency,
-        total=row.amount,
+        total=sum((one.amount for one in row.others), row.amount),
         lines=lines,
         note=row.note if row.note is not None else (before.note if before is not None else ""),
     )

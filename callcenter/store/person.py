@@ -171,6 +171,7 @@ NO_PERSON = frozenset(
         "import_mappings",
         "terms_due",
         "journal_writers",
+        "kept_figures",
         "merge_moves",
         "meta",
         "notice_receipts",

@@ -1,6 +1,7 @@
 """The tables of privacy: who looked at whom, and the erasures that were asked for, with how far each is.
 
-Law: none of them holds a name, a number or a text of a customer.
+Law: none of them holds a name, a number or a text of a customer, but for what somebody searched for whose finds were
+taken out as a list (`accesses.detail`); an erasure blanks that.
 """
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table

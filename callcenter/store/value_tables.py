@@ -52,6 +52,17 @@ value_changes = Table(
 )
 """Each change of stage or class; `step` is 1 for who becomes a customer, -1 for who is none any more, else 0."""
 
+kept_figures = Table(
+    "kept_figures",
+    metadata,
+    Column("key", PlainText, primary_key=True),
+    Column("counted_at", UtcDateTime, nullable=False, index=True),
+    Column("took_seconds", Double, nullable=False),
+    Column("basis", PlainText, nullable=False),
+    Column("figures", RawJson, nullable=False),
+)
+"""Management's figures as they were counted last; `key` says which of which days, `basis` by which rules and run."""
+
 value_runs = Table(
     "value_runs",
     metadata,

@@ -34,6 +34,7 @@ from callcenter.app.imports import Imports
 from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.lines import Lines
 from callcenter.app.management import Management
+from callcenter.app.management_counts import ManagementCounts
 from callcenter.app.message_box import MessageBox
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
@@ -214,6 +215,7 @@ class WebDependencies:
     values: Values
     segments: Segments
     management: Management
+    counts: ManagementCounts
     best_offers: BestOffers
     sessions: Sessions
     feed: Feed

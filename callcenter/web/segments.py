@@ -19,7 +19,7 @@ from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.documents import document, no_content
 from callcenter.web.etags import IfMatch, expected_version, versioned
 from callcenter.web.routing import api_router
-from callcenter.web.tables_out import ANY_TABLE, Format, Rows, table_out
+from callcenter.web.tables_out import ANY_TABLE, Format, Listing, Rows, table_out
 from callcenter.web.text import Body, Name, QueryId
 from callcenter.web.values import UndoBody
 
@@ -195,7 +195,9 @@ async def export_segment(
 ) -> Response:
     """Its customers with all that an import takes, as CSV or XLSX."""
     found = await deps.segments.find(segment_id)
-    return await table_out(_rows(deps, found.condition), f"segment-{segment_id}", format, principal, deps)
+    listing = Listing(chosen={"condition": found.condition})
+    name = f"segment-{segment_id}"
+    return await table_out(_rows(deps, found.condition), name, format, principal, deps, listing=listing)
 
 
 def _view(segment: Segment, use: SegmentUse) -> SegmentView:
@@ -204,20 +206,20 @@ def _view(segment: Segment, use: SegmentUse) -> SegmentView:
 
 async def _rows(deps: WebDependencies, condition: str) -> AsyncIterator[Rows]:
     fields = fields_of(RecordKind.CUSTOMERS, await deps.relations.book.custom_fields())
-    header = [list(fields)]
+    yield [list(fields)]
     async for page in deps.segments.pages(condition, limit=_EXPORT_PAGE):
         known = await deps.relations.ids.ids_of([one.customer_id for one in page], "import")
-        rows = [
-            cells_of(
-                one,
-                fields,
-                numbers=known.numbers.get(one.customer_id, ()),
-                external_id=known.external_ids.get(one.customer_id, ""),
+        yield [
+            list(
+                cells_of(
+                    one,
+                    fields,
+                    numbers=known.numbers.get(one.customer_id, ()),
+                    external_id=known.external_ids.get(one.customer_id, ""),
+                )
             )
             for one in page
         ]
-        yield [*header, *rows]
-        header = []
 
 
 async def _version(deps: WebDependencies, segment_id: str) -> int:

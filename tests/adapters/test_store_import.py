@@ -2,15 +2,17 @@ import csv
 import dataclasses
 import io
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from callcenter.app.customer_book import CustomerFilters
-from callcenter.app.customer_export import customer_pages, order_pages
+from callcenter.app.customer_export import ORDER_FIELDS, customer_pages, order_pages
 from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, faults_of, file_of
 from callcenter.app.sales_book import OrderFilters
 from callcenter.crm.import_columns import ColumnMapping, RecordKind, guess
+from callcenter.crm.import_orders import MOST_LINES
 from callcenter.domain.customers import Channel, ConsentState, Customer
 from callcenter.domain.ids import MergeId
 from callcenter.importing.files import FileSheets
@@ -295,7 +297,7 @@ async def test_what_is_exported_is_imported_to_the_same(database: Database, tmp_
         filters=CustomerFilters(),
         source="import",
     )
-    table = [row async for page in pages for row in page]
+    table = [[str(cell) for cell in row] async for page in pages for row in page]
     assert len(table) == 5
     before = await whole_store(database)
     ended = await taken_in(database, tmp_path, table, "i2")
@@ -336,7 +338,81 @@ async def test_orders_are_taken_in_once(database: Database, tmp_path: Path) -> N
     pages = order_pages(orders=StoredOrders(database), ids=StoredIds(database), filters=OrderFilters(), source="import")
     exported = [row async for page in pages for row in page]
     assert [row[0] for row in exported[1:]] == ["A-4", "A-1"]
-    assert exported[2][8] == "1300.00"
+    assert exported[2][8] == Decimal("1300.00")
+
+
+ORDER_HEADER = ["订单号", "手机", "产品", "描述", "数量", "下单日期", "金额", "币种", "状态"]
+
+
+async def some_orders(database: Database) -> list[list[str]]:
+    """Rows of a customer who is there: an order of three lines, one of one line, one of none."""
+    await make(database, "李娜", phone("+8613800138001"))
+    li = "13800138001"
+    return [
+        ["B-1", li, "", "绿茶", "2", "2026-03-01", "50.10", "CNY", "paid"],
+        ["B-1", li, "", "杯子", "1.5", "2026-03-01", "20", "", ""],
+        ["B-1", li, "", "运费", "1", "2026-03-01", "-5.10", "CNY", "paid"],
+        ["B-2", li, "", "红茶", "3", "2026-03-02", "9", "CNY", "paid"],
+        ["B-3", li, "", "", "", "2026-03-03", "7", "CNY", "paid"],
+    ]
+
+
+async def orders_of(database: Database, directory: Path, rows: Sequence[Sequence[str]], name: str) -> ImportCounts:
+    """How many orders of these rows are made, changed and the same; batches end in the middle of orders."""
+    await bring(database, directory, rows, import_id=name, kind=RecordKind.ORDERS)
+    return (await run_import(database, directory, name, region="CN", rows_a_batch=2)).counts
+
+
+async def exported_orders(database: Database) -> list[list[str]]:
+    pages = order_pages(orders=StoredOrders(database), ids=StoredIds(database), filters=OrderFilters(), source="import")
+    return [[str(cell) for cell in row] async for page in pages for row in page]
+
+
+async def test_rows_of_one_number_are_the_lines_of_an_order_there_and_back(database: Database, tmp_path: Path) -> None:
+    rows = await some_orders(database)
+    assert await orders_of(database, tmp_path, [ORDER_HEADER, *rows], "i1") == ImportCounts(made=3)
+    found = {one.number: one for one in await StoredOrders(database).orders(OrderFilters(), limit=9, before=None)}
+    assert [(line.text, str(line.quantity), str(line.amount)) for line in found["B-1"].lines] == [
+        ("绿茶", "2.00", "50.10"),
+        ("杯子", "1.50", "20.00"),
+        ("运费", "1.00", "-5.10"),
+    ]
+    assert (found["B-1"].total.amount, found["B-3"].lines) == (Decimal("65.00"), ())
+    assert await orders_of(database, tmp_path, [ORDER_HEADER, *rows], "i2") == ImportCounts(same=3)
+    table = await exported_orders(database)
+    assert [row[0] for row in table[1:]] == ["B-3", "B-2", "B-1", "B-1", "B-1"]
+    # What the export has no other way to say of whom it is: the orders' customer by his number.
+    phones = [[row[0], "13800138001", *row[3:]] for row in table[1:]]
+    header = [table[0][0], "phone", *table[0][3:]]
+    assert await orders_of(database, tmp_path, [header, *phones], "i3") == ImportCounts(same=3)
+    rows[1][6] = "21"
+    assert await orders_of(database, tmp_path, [ORDER_HEADER, *rows[:3]], "i4") == ImportCounts(changed=1)
+    assert [row[8] for row in (await exported_orders(database))[3:]] == ["50.10", "21.00", "-5.10"]
+
+
+async def test_an_order_is_taken_whole_or_not_at_all_and_each_row_is_told_why(
+    database: Database, tmp_path: Path
+) -> None:
+    rows = await some_orders(database)
+    rows[2][6] = "five"
+    rows[3][8] = "unheard_of"
+    again = ["B-3", "13800138001", "", "", "", "2026-03-03", "8", "CNY", "paid"]
+    other = [["B-4", *rows[4][1:]], ["B-4", *rows[4][1:5], "2026-03-04", *rows[4][6:]]]
+    table = [ORDER_HEADER, *rows, *other, again]
+    assert await orders_of(database, tmp_path, table, "i1") == ImportCounts(made=1, bad=7)
+    assert [row[0] for row in (await exported_orders(database))[1:]] == ["B-3"]
+    told = [(row[0], row[3]) for row in bad_rows(tmp_path)[1:]]
+    assert [row for row, _ in told] == ["2", "3", "4", "5", "7", "8", "9"]
+    assert "is of an order that is not taken, see row 4" in told[0][1]
+    assert "says another placed_on of the order than row 7" in told[5][1]
+    assert "stands in row 6 already" in told[6][1]
+
+
+async def test_an_order_without_end_is_refused(database: Database, tmp_path: Path) -> None:
+    (row, *_) = await some_orders(database)
+    table = [ORDER_HEADER, *([row] * (MOST_LINES + 20))]
+    assert await orders_of(database, tmp_path, table, "i1") == ImportCounts(bad=MOST_LINES + 20)
+    assert await exported_orders(database) == [list(ORDER_FIELDS)]
 
 
 async def test_mappings_are_remembered(database: Database) -> None:

@@ -158,5 +158,19 @@ def test_customers_are_exported_for_excel_and_as_a_workbook(house: WebHouse, cli
     assert sorted(str(row[2].value) for row in sheet.iter_rows()) == ["'=cmd()", "Anna", "name"]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
     assert [line[2] for line in house.users.audit_log].count("customers_exported") == 3
+    some = client.get("/api/v1/exports/customers?search=anna&kind=person")
+    assert len(some.content.splitlines()) == 2
+    assert client.portal is not None
+    client.portal.call(house.deps.privacy.log.write)
+    token = client.post("/api/v1/session", json={"name": "admin", "password": PASSWORD}).json()["token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    noted = client.get("/api/v1/accesses?kind=list_exported").json()["items"]
+    assert [line["detail"] for line in noted] == [
+        "customers.csv rows=1 search=anna kind=person",
+        "customers.xlsx rows=2",
+        "customers.csv rows=2",
+        "customers.csv rows=2",
+    ]
+    assert {line["by"] for line in noted} == {"super"}
     assert client.get("/api/v1/exports/orders").content.decode("utf-8-sig").startswith("order_number,")
     assert client.get("/api/v1/exports/customers?search=%21").json()["code"] == "empty_search"

@@ -220,7 +220,7 @@ def call(client: TestClient, method: str, path: str, token: str | None) -> Respo
     names |= {"run_id": "nothing", "segment_id": "gold", "what": "new", "figure": "movements"}
     names |= {"user_id": "nobody", "alert_id": "new"}
     names |= {"order_id": "nothing", "opportunity_id": "nothing", "hook_id": "nothing", "delivery_id": "nothing"}
-    names |= {"erasure_id": "nothing", "best_offer_id": "nothing"}
+    names |= {"erasure_id": "nothing", "best_offer_id": "nothing", "other_id": "nobody"}
     address = path.format(**names, kind="fault", priority="low", name="small", version="1")
     if method == "DELETE" and path == "/api/v1/flows/{name}/published":
         address += "?based_on=1"

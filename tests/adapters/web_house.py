@@ -49,6 +49,7 @@ from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import Imports
 from callcenter.app.internal_calls import InternalCalls
 from callcenter.app.lines import Lines
+from callcenter.app.management_counts import ManagementCounts
 from callcenter.app.message_box import MessageBox, MessageCount
 from callcenter.app.monitoring import Monitoring
 from callcenter.app.notices import NoticeBoard
@@ -115,6 +116,7 @@ from callcenter.store.flows import StoredFlows
 from callcenter.store.hooks import StoredHooks
 from callcenter.store.house_rules import StoredHouseRules
 from callcenter.store.imports import StoredImports
+from callcenter.store.kept_figures import StoredFigures
 from callcenter.store.management import StoredManagement
 from callcenter.store.messages import StoredMessages
 from callcenter.store.monitoring import StoredMonitoring
@@ -843,6 +845,7 @@ def furnish(
         values=values,
         segments=segments,
         management=StoredManagement(database, UTC_ZONE),
+        counts=ManagementCounts(kept=StoredFigures(database), clock=clock, patience=timedelta(seconds=30)),
         best_offers=BestOffers(
             store=StoredBestOffers(database),
             rules=house_rules,

@@ -795,6 +795,9 @@ export interface components {
         };
         /** @description The most frequent reason first. */
         Complaints: {
+            counted_at: string | null;
+            counting: number | null;
+            /** @default [] */
             items: components["schemas"]["ComplaintView"][];
         };
         /** @description The complaints of one reason. */
@@ -974,6 +977,11 @@ export interface components {
             };
             node: string;
             turns: components["schemas"]["TurnView"][];
+        };
+        /** @description When it was counted, None before the first time; how much of a new count is done, None where none runs. */
+        Counted: {
+            counted_at: string | null;
+            counting: number | null;
         };
         /** @description Who wants to sign in. */
         Credentials: {
@@ -2037,6 +2045,9 @@ export interface components {
         };
         /** @description Period by period. */
         Movements: {
+            counted_at: string | null;
+            counting: number | null;
+            /** @default [] */
             items: components["schemas"]["MovementView"][];
         };
         /** @description One period: how many customers there were, came and went; the rates are per customer at its start. */
@@ -2159,6 +2170,9 @@ export interface components {
         OfferCause: "no_answer" | "rejected" | "busy" | "unreachable" | "bridge_failed" | "caller_left" | "taken" | "customer_not_reached" | "timeout";
         /** @description The offer that was made most often first. */
         OfferFigures: {
+            counted_at: string | null;
+            counting: number | null;
+            /** @default [] */
             items: components["schemas"]["BestOfferView"][];
         };
         /**
@@ -2465,9 +2479,15 @@ export interface components {
         };
         /** @description Period by period, class by class; money is in `currency`. */
         Profits: {
+            /** @default 0 */
             cost_per_minute: number;
+            counted_at: string | null;
+            counting: number | null;
+            /** @default  */
             currency: string;
+            /** @default [] */
             items: components["schemas"]["ProfitView"][];
+            /** @default 0 */
             margin: number;
         };
         /** @description One class of value in one period. */
@@ -2820,8 +2840,13 @@ export interface components {
         };
         /** @description By queue, agent and class. */
         SatisfactionReport: {
+            /** @default [] */
             agents: components["schemas"]["SatisfactionView"][];
+            /** @default [] */
             classes: components["schemas"]["SatisfactionView"][];
+            counted_at: string | null;
+            counting: number | null;
+            /** @default [] */
             queues: components["schemas"]["SatisfactionView"][];
         };
         /** @description The answers about one queue or agent, or of one class. */

@@ -11,6 +11,8 @@ export type Satisfaction = Schemas['SatisfactionView']
 export type SatisfactionReport = Schemas['SatisfactionReport']
 export type Complaint = Schemas['ComplaintView']
 export type OfferFigure = Schemas['BestOfferView']
+/** When a figure was counted, null before the first time; how much of a new count is done, null where none runs. */
+export type Counted = Schemas['Counted']
 export type ValueModels = Schemas['ValueModels']
 export type RunPicture = Schemas['RunPicture']
 export type Parameter = Schemas['Parameter']
@@ -21,7 +23,7 @@ export type Listed = Schemas['Listed']
 export type ListPage = Schemas['ListPage']
 export type PeriodKind = Schemas['PeriodKind']
 
-/** Figures of a million customers take seconds. */
+/** Files and lists of a million customers take seconds; figures are counted in the background. */
 const PATIENCE_MS = 90_000
 
 export interface Span {
@@ -56,11 +58,14 @@ export function listAddress(list: Behind, format: 'csv' | 'xlsx'): string {
 }
 
 export const management = {
-  movements: (span: Span) => slow<{ items: Movement[] }>(`/management/movements?${query({ ...span })}`),
+  count: async (figure: string, span: Span) => {
+    await send('POST', `/management/figures/${figure}/count?${query({ ...span })}`)
+  },
+  movements: (span: Span) => slow<Counted & { items: Movement[] }>(`/management/movements?${query({ ...span })}`),
   profits: (span: Span) => slow<Profits>(`/management/profits?${query({ ...span })}`),
   satisfaction: (span: Span) => slow<SatisfactionReport>(`/management/satisfaction?${query({ from: span.from, to: span.to })}`),
-  complaints: (span: Span) => slow<{ items: Complaint[] }>(`/management/complaints?${query({ from: span.from, to: span.to })}`),
-  bestOffers: (span: Span) => slow<{ items: OfferFigure[] }>(`/management/best-offers?${query({ from: span.from, to: span.to })}`),
+  complaints: (span: Span) => slow<Counted & { items: Complaint[] }>(`/management/complaints?${query({ from: span.from, to: span.to })}`),
+  bestOffers: (span: Span) => slow<Counted & { items: OfferFigure[] }>(`/management/best-offers?${query({ from: span.from, to: span.to })}`),
   models: () => slow<ValueModels>('/management/models'),
   list: (list: Behind, offset: number) =>
     slow<ListPage>(`/management/lists/${list.what}?${query({ from: list.from, to: list.to, key: list.key, offset: String(offset) })}`),

@@ -27,6 +27,8 @@ describe('what management is shown', () => {
         currency: 'CNY',
         margin: 1,
         cost_per_minute: 0,
+        counted_at: '2026-11-22T09:00:00Z',
+        counting: null,
         items: [
           { ...row, start: '2026-01-01', value_class: 'A', customers: 1, profit: 100, average_profit: 100 },
           { ...row, start: '2026-01-01', value_class: 'C', customers: 9, profit: 0, average_profit: 0 },
