@@ -1,9 +1,11 @@
-"""An agent's whole day and a supervisor's, from signing in to signing out, each in Chinese and in English.
+"""An agent's whole day and a supervisor's, from signing in to signing out, each in Chinese and in English; and a talk
+that goes over two desks, one in each language, with a supervisor in it.
 
 What a step does in every detail is tested elsewhere; here one follows the other on the same screens, as at work.
 """
 
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -11,8 +13,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from tests.e2e.agent_phone import AgentPhone
+from tests.e2e.browser import Board, Desk
 from tests.e2e.browser_house import BrowserHouse, open_browser_house
 from tests.e2e.house import PASSWORD
+from tests.e2e.phones import Caller, Tone
 from tests.e2e.test_browser import KNOWN_EN, KNOWN_EN_NAME, KNOWN_ZH, KNOWN_ZH_NAME
 from tests.e2e.test_supervisor import inside, waiting_row
 
@@ -25,6 +30,9 @@ STATES = {
     "zh": {"ready": "就绪", "not_ready": "未就绪", "talking": "通话中", "wrap_up": "话后处理"},
     "en": {"ready": "Ready", "not_ready": "Not ready", "talking": "In a talk", "wrap_up": "Wrap-up"},
 }
+CALLERS_TONE, BOSSES_TONE = Tone(hertz=430), Tone(hertz=1_530)
+HEARD, UNHEARD = 0.15, 0.05
+"""Shares of what comes over a line."""
 AGENTS: dict[Language, str] = {"zh": "1003", "en": "1004"}
 
 
@@ -158,3 +166,128 @@ async def test_a_supervisors_day(house: BrowserHouse, language: Language) -> Non
         await inside(board.at("confirm").locator("visible=true"), "confirm-yes").click()
         await expect(board.at("board-closed")).to_have_count(0)
     await board.sign_out()
+
+
+async def asks(desk: Desk, agent_id: str, note: str) -> None:
+    """Open the dialog, choose the colleague and ask him."""
+    await desk.at("transfer-open").click()
+    await expect(desk.at(f"transfer-to-{agent_id}")).to_be_enabled()
+    await desk.at(f"transfer-to-{agent_id}").check()
+    await desk.at("transfer-note").fill(note)
+    await desk.at("transfer-consult").click()
+
+
+async def test_a_talk_over_two_desks_in_two_languages_with_a_supervisor_in_it(house: BrowserHouse) -> None:
+    note = "He asks about order 17 询问订单"
+    first, second = [await house.chromium.desk(AGENTS[language], PASSWORD) for language in ("zh", "en")]
+    await first.speaks("zh")
+    board = await house.chromium.board("super", PASSWORD)
+    for desk in (first, second):
+        await desk.use_phone("browser")
+    # Before the first call: does one hear what one says?
+    await first.at("devices").locator("summary").click()
+    await first.at("echo").click()
+    await expect(first.at("echo-on")).to_be_visible()
+    await first.hears_sound(seconds=30)
+    await first.at("phone-hangup").click()
+    await expect(first.at("echo")).to_be_enabled()
+    await first.be_ready()
+
+    async with house.caller("4001", KNOWN["en"][0], sound=CALLERS_TONE) as caller:
+        await first.pops("ringing", "customer")
+        await first.answer()
+        await second.be_ready()
+        # Asked, spoken with in turn, and taken back: the colleague is free, and the caller where he was.
+        await asks(first, AGENTS["en"], note)
+        await second.pops("ringing", "customer")
+        await second.shows("transfer-from-note", note)
+        await second.shows("pop-customer-name", KNOWN["en"][1])
+        await second.answer()
+        await first.becomes("consultation", "data-state", "consulted")
+        await second.hears_sound(seconds=30)
+        await expect(first.at("consult-swap")).to_be_enabled()
+        await first.at("consult-swap").click()
+        await first.becomes("consultation", "data-state", "caller")
+        await caller.audio.hear_sound(30)
+        await expect(first.at("consult-back")).to_be_enabled()
+        await first.at("consult-back").click()
+        await expect(first.at("consultation")).to_have_count(0)
+        await second.state_becomes("ready")
+        await first.pops("talking", "customer")
+        await first.hears_sound(seconds=30)
+        # Asked again, and handed over: his work on it is done, hers begins.
+        await asks(first, AGENTS["en"], note)
+        await second.answer()
+        await first.becomes("consultation", "data-state", "consulted")
+        await expect(first.at("consult-complete")).to_be_enabled()
+        await first.at("consult-complete").click()
+        await first.pops("wrap_up")
+        await second.becomes("transfer-from", "data-asks", "false")
+        await second.pops("talking", "customer")
+        interaction_id = await second.interaction_id()
+        await first.end_wrap_up()
+
+        await hears_the_supervisor(house, board, second, caller)
+
+        # A word to everybody, each in the language of his own page.
+        form = board.at("notice-form")
+        await form.locator("textarea").fill("Cake at four 四点有蛋糕")
+        await inside(form, "notice-send").click()
+        for desk in (first, second):
+            await desk.shows("desk-notice", "Cake at four 四点有蛋糕")
+            await desk.at("desk-notice-read").click()
+
+        # The page is loaded anew, and the server dies; the talk knows of neither.
+        await second.page.reload()
+        await second.becomes("phone-status", "data-status", "talking", seconds=30)
+        await second.hears_sound(seconds=30)
+        await house.kill_server()
+        await caller.audio.hear_sound(30)
+        await house.start_server()
+        await second.becomes("feed-status", "data-status", "live", seconds=30)
+        await second.pops("talking", "customer")
+        assert await second.interaction_id() == interaction_id
+        await second.hears_sound(seconds=30)
+        await caller.hang_up()
+        await second.state_becomes("wrap_up", seconds=30)
+        await second.end_wrap_up()
+    await house.quiet()
+    record = await (await house.desktop("super")).get(f"/interactions/{interaction_id}")
+    talks = record["handling"]["talks"]
+    assert [talk["agent_id"] for talk in talks] == [AGENTS["zh"], AGENTS["en"]]
+    assert record["agent_id"] == AGENTS["en"]
+
+
+async def hears_the_supervisor(house: BrowserHouse, board: Board, desk: Desk, caller: Caller) -> None:
+    """A supervisor listens, whispers and joins on a phone of his own; what he and the caller hear is measured."""
+    async with AgentPhone(server=house.sip, user="boss", sound=BOSSES_TONE, log_dir=house.base / "sip") as boss:
+        host, port = boss.address
+        row = board.at(f"board-agent-{AGENTS['en']}")
+        await row.scroll_into_view_if_needed()
+        await inside(row, "agent-open").click()
+        await board.at("listen-phone").select_option("address")
+        await (
+            board.at("listen-address")
+            .locator("input")
+            .or_(board.at("listen-address"))
+            .last.fill(f"sip:boss@{host}:{port}")
+        )
+        await board.at("listen-listen").click()
+        line = await boss.talking(30)
+        await board.becomes("listen-bar", "data-state", "live")
+        await line.audio.hear_tone(CALLERS_TONE.hertz, share=HEARD)
+        await expect(desk.at("desk-listened")).to_be_visible()
+        for mode in ("listen", "whisper"):
+            if mode == "whisper":
+                await board.at("mode-whisper").click()
+                await board.becomes("listen-bar", "data-mode", "whisper")
+                await line.audio.hear_tone(CALLERS_TONE.hertz, share=HEARD)
+            since = time.monotonic()
+            await caller.audio.hear_sound(30)
+            assert caller.audio.tone_share(BOSSES_TONE.hertz, since) < UNHEARD, mode
+        await board.at("mode-barge").click()
+        await board.becomes("listen-bar", "data-mode", "barge")
+        await caller.audio.hear_tone(BOSSES_TONE.hertz, share=HEARD)
+        await board.at("listen-stop").click()
+        await line.ended(30)
+        await expect(desk.at("desk-listened")).to_have_count(0)
