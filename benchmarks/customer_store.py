@@ -30,7 +30,7 @@ from benchmarks.people import Person, part_to_type, people
 from benchmarks.value_speed import CUSTOMERS as VALUED
 from benchmarks.value_speed import WANTED_SECONDS, ValueFigures, run_value_models
 from callcenter.app.customer_book import CustomerFilters
-from callcenter.crm.names import customer_terms
+from callcenter.crm.names import name_terms, point_terms
 from callcenter.store import schema
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
@@ -129,17 +129,24 @@ class Measured:
 def load(database: Database, url: str, count: int, seed: int) -> list[Person]:
     """Store so many people; returns those who will be looked for."""
     everyone, step, kept = people(count, seed), max(count // REMEMBERED, 1), []
+    names: dict[str, frozenset[bytes]] = {}
     done = 0
     with filling(database, url, tuple(COLUMNS)) as into:
         while batch := list(islice(everyone, PEOPLE_A_BATCH)):
             for name, rows in rows_of(batch):
                 into.put(name, COLUMNS[name], rows)
-            into.put_terms(
-                (term.encode(), one.customer_id) for one in batch for term in customer_terms(one.name, one.points)
-            )
+            into.put_terms((term, one.customer_id) for one in batch for term in terms_of(one, names))
             kept += [one for number, one in enumerate(batch, start=done) if number % step == 0]
             done += len(batch)
     return kept
+
+
+def terms_of(one: Person, names: dict[str, frozenset[bytes]]) -> frozenset[bytes]:
+    """What he is found by; `names` keeps the terms of names, of which there are few hundred thousand."""
+    of_name = names.get(one.name)
+    if of_name is None:
+        of_name = names[one.name] = frozenset(term.encode() for term in name_terms(one.name))
+    return of_name.union(term.encode() for point in one.points for term in point_terms(point))
 
 
 def rows_of(batch: Sequence[Person]) -> Iterator[tuple[str, Iterator[tuple[object, ...]]]]:
@@ -208,7 +215,7 @@ def rows_of(batch: Sequence[Person]) -> Iterator[tuple[str, Iterator[tuple[objec
 
 def moment(at: datetime) -> str:
     """As both databases read it."""
-    return at.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return at.isoformat(" ", "microseconds")[:26]
 
 
 # ---- measuring

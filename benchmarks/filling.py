@@ -20,7 +20,7 @@ from callcenter.store.database import Database
 from callcenter.store.tables import metadata
 
 Rows = Iterable[Sequence[object]]
-CACHE_KIBIBYTES = 1_000_000
+CACHE_KIBIBYTES = 1_500_000
 _STAGED = "staged_terms"
 PARTS = 24
 """Of the search terms while they wait, each a range: sorted and let go of one by one, they take a third of the disk."""

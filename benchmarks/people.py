@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from callcenter.domain.customers import ContactPoint, ContactPointKind
 
@@ -55,20 +56,21 @@ class Person:
 def people(count: int, seed: int) -> Iterator[Person]:
     """So many customers."""
     chance = random.Random(seed)
-    surnames, weights = list(_SURNAMES), list(_SURNAMES.values())
+    surnames, weights = list(_SURNAMES), list(accumulate(_SURNAMES.values()))
     for number in range(count):
         is_firm = chance.random() < FIRM_SHARE
         is_chinese = chance.random() < CHINESE_SHARE
         if is_firm:
             name = f"{chance.choice(_PLACES)}{_given(chance, 2)}{chance.choice(_TRADES)}有限公司"
         elif is_chinese:
-            name = chance.choices(surnames, weights)[0] + _given(chance, 1 if chance.random() < 0.2 else 2)
+            name = chance.choices(surnames, cum_weights=weights)[0] + _given(chance, 1 if chance.random() < 0.2 else 2)
         else:
             name = f"{chance.choice(_FIRST)} {chance.choice(_LAST)}"
         created = BEGINNING + timedelta(seconds=chance.randrange(DAYS * 86_400))
         calls = chance.randrange(1, 12) if chance.random() < 0.3 else 0
         yield Person(
-            customer_id=f"{chance.getrandbits(128):032x}",
+            # In the order they came, as the ids of imports are.
+            customer_id=f"{number:012x}{chance.getrandbits(80):020x}",
             is_firm=is_firm,
             name=name,
             points=tuple(_points(chance, number, is_chinese)),

@@ -23,7 +23,7 @@ from callcenter.store.encoding import encode_json
 from callcenter.store.import_tables import external_ids
 from callcenter.store.known_customers import rows_that_say_nothing_new
 from callcenter.store.late_terms import delete_terms, insert_terms, term_bytes
-from callcenter.store.many_rows import Row, insert_many, pairs_of
+from callcenter.store.many_rows import Row, insert_many, pairs_of, plain, put_rows
 from callcenter.store.new_customers import (
     CUSTOMER_COLUMNS,
     HISTORY_COLUMNS,
@@ -342,8 +342,9 @@ def _write_ids(connection: Connection, found: Plan, rules: ImportRules) -> None:
             for number, customer_id in found.numbers
         ]
         connection.execute(insert(sales_tables.customer_numbers), rows)
-    ids = [(rules.source, external, customer_id) for external, customer_id in found.externals]
-    insert_many(connection, external_ids, ("source", "external_id", "customer_id"), ids)
+    source = plain(rules.source)
+    ids = [(source, plain(external), customer_id) for external, customer_id in found.externals]
+    put_rows(connection, external_ids, ("source", "external_id", "customer_id"), ids)
 
 
 def _write_history(connection: Connection, found: Plan, rules: ImportRules) -> None:

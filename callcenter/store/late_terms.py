@@ -24,6 +24,7 @@ from callcenter.store import tables
 from callcenter.store.crm_tables import terms_due
 from callcenter.store.database import Database
 from callcenter.store.encoding import without_surrogates
+from callcenter.store.many_rows import array_of
 from callcenter.store.privacy_tables import erasures
 
 Terms = Sequence[tuple[bytes, str]]
@@ -102,7 +103,7 @@ def insert_terms(connection: Connection, pairs: Terms) -> None:
         return
     columns = "unnest(CAST(:terms AS bytea[]), CAST(:ids AS text[]))"
     statement = f"INSERT INTO customer_terms (term, customer_id) SELECT * FROM {columns} ON CONFLICT DO NOTHING"  # noqa: S608
-    connection.execute(text(statement), {"terms": [one for one, _ in pairs], "ids": [one for _, one in pairs]})
+    connection.execute(text(statement), _as_arrays(pairs))
 
 
 def delete_terms(connection: Connection, pairs: Terms) -> None:
@@ -114,7 +115,11 @@ def delete_terms(connection: Connection, pairs: Terms) -> None:
         return
     gone = "unnest(CAST(:terms AS bytea[]), CAST(:ids AS text[])) AS gone (t, c)"
     statement = f"DELETE FROM customer_terms USING {gone} WHERE term = t AND customer_id = c"  # noqa: S608
-    connection.execute(text(statement), {"terms": [one for one, _ in pairs], "ids": [one for _, one in pairs]})
+    connection.execute(text(statement), _as_arrays(pairs))
+
+
+def _as_arrays(pairs: Terms) -> dict[str, str]:
+    return {"terms": array_of(one for one, _ in pairs), "ids": array_of(one for _, one in pairs)}
 
 
 def term_bytes(term: str) -> bytes:
