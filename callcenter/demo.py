@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from callcenter.app.permissions import Role
 from callcenter.app.sessions import hash_password
 from callcenter.asterisk.config_files import Directories, PbxConfig
 from callcenter.asterisk.errors import AsteriskError
@@ -62,9 +63,9 @@ CALLERS: Final = (
     DemoCaller(ani=None, label=Label(zh="隐藏号码", en="Withheld number")),
 )
 LOGINS: Final = (
-    *(DemoLogin(name=agent_id, role="agent") for agent_id in AGENTS),
-    DemoLogin(name="super", role="supervisor"),
-    DemoLogin(name="admin", role="administrator"),
+    *(DemoLogin(name=agent_id, role=Role.AGENT) for agent_id in AGENTS),
+    DemoLogin(name="super", role=Role.SUPERVISOR),
+    DemoLogin(name="admin", role=Role.ADMINISTRATOR),
 )
 RESTART_PAUSE: Final = timedelta(seconds=1)
 ORPHAN_LIMIT: Final = timedelta(seconds=10)

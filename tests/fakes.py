@@ -26,7 +26,15 @@ from callcenter.app.ports import (
 from callcenter.app.rejoining import PartedTalk
 from callcenter.app.transfer_port import ConsultationState, ConsultCall
 from callcenter.app.views import AgentView, PhoneView, PopView, QueueView, SkillView, WaitingView, WishView
-from callcenter.domain.agents import AgentConfig, AgentState, NotReadyReason, Phone, PhoneStatus, check_agent_transition
+from callcenter.domain.agents import (
+    AgentConfig,
+    AgentState,
+    NotReadyReason,
+    Phone,
+    PhoneKind,
+    PhoneStatus,
+    check_agent_transition,
+)
 from callcenter.domain.customers import Case, Customer
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.events import Event, Outcome
@@ -471,7 +479,7 @@ def _new_agent(agent_id: AgentId, name: str, now: datetime) -> AgentView:
         offer_id=None,
         wrap_up_until=None,
         after_call=None,
-        phone=PhoneView(kind="sip", address=None, status="unknown"),
+        phone=PhoneView(kind=PhoneKind.SIP, address=None, status=PhoneStatus.UNKNOWN),
         skills=(SkillView(skill="sales", level=5),),
     )
 

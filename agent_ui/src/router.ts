@@ -1,6 +1,7 @@
 /** The pages, and who is let into which. */
 import { createRouter, createWebHistory } from 'vue-router'
 
+import { ADMINISTRATION_PAGES, OVERSIGHT_PAGES, PARTS } from './admin/pages'
 import { useSession } from './stores/session'
 
 declare module 'vue-router' {
@@ -17,6 +18,8 @@ declare module 'vue-router' {
     oversight?: boolean
   }
 }
+
+const admin = () => import('./views/AdminView.vue')
 
 export const router = createRouter({
   history: createWebHistory(),
@@ -45,7 +48,10 @@ export const router = createRouter({
     { path: '/hooks', component: () => import('./views/HooksView.vue'), meta: { administration: true } },
     { path: '/wall', component: () => import('./views/WallView.vue'), meta: { open: true, bare: true } },
     { path: '/admin', redirect: '/admin/queues' },
-    { path: '/admin/:page/:item?', component: () => import('./views/AdminView.vue'), meta: { oversight: true } },
+    // Every page by its name, so that a test can open each.
+    { path: `/admin/:page(${PARTS.join('|')})/:item?`, component: admin, meta: { oversight: true } },
+    { path: `/admin/:page(${OVERSIGHT_PAGES.join('|')})`, component: admin, meta: { oversight: true } },
+    { path: `/admin/:page(${ADMINISTRATION_PAGES.join('|')})`, component: admin, meta: { administration: true } },
     { path: '/call', component: () => import('./views/CallView.vue'), meta: { open: true } },
     { path: '/:rest(.*)*', redirect: '/' },
   ],

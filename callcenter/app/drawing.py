@@ -19,6 +19,7 @@ from callcenter.app.views import (
     ForecastErrorView,
     HalfHourView,
     PhoneView,
+    PopStage,
     PopView,
     QueueRef,
     QueueView,
@@ -38,7 +39,7 @@ from callcenter.domain.labels import Label
 from callcenter.domain.offers import OfferReason
 
 _NO_REASON = OfferReason(text=Label(zh="", en=""), parts=())
-STAGES: Mapping[AgentState, str] = {
+STAGES: Mapping[AgentState, PopStage] = {
     AgentState.OFFERED: "ringing",
     AgentState.TALKING: "talking",
     AgentState.HOLD: "talking",
@@ -67,15 +68,15 @@ def draw_agent(
     return AgentView(
         agent_id=agent.agent_id,
         name=agent.config.name,
-        state=agent.state.value,
+        state=agent.state,
         reason=agent.reason,
         since=agent.since,
         ready_since=agent.ready_since,
         interaction_id=agent.interaction_id,
         offer_id=agent.offer_id,
         wrap_up_until=agent.wrap_up_until,
-        after_call=WishView(state=wish.state.value, reason=wish.reason, by=wish.by or None) if wish else None,
-        phone=PhoneView(kind=agent.phone.kind.value, address=agent.phone.address, status=agent.phone_status.value),
+        after_call=WishView(state=wish.state, reason=wish.reason, by=wish.by or None) if wish else None,
+        phone=PhoneView(kind=agent.phone.kind, address=agent.phone.address, status=agent.phone_status),
         skills=tuple(SkillView(skill=skill, level=level) for skill, level in sorted(agent.config.skills.items())),
         groups=tuple(sorted(agent.config.groups)),
         forced_by=agent.by or None,
@@ -213,7 +214,7 @@ def draw_callback(record: Interaction, place: WaitingRecord | None, picture: Pic
         not_before=callback.not_before,
         attempt=callback.attempts + 1 if is_next else max(callback.attempts, 1),
         attempts_allowed=rules.attempts if rules is not None else None,
-        presence=place.presence.value if place is not None else None,
+        presence=place.presence if place is not None else None,
     )
 
 

@@ -312,11 +312,7 @@ class FlowBook:
         rows: list[tuple[FlowRow, FlowText]] = []
         for name in names:
             text = texts.get(name) or self._shelf.in_force[name]
-            numbers = tuple(
-                NumberRef(dnis=route.dnis, label={"zh": route.label.zh, "en": route.label.en})
-                for route in routes
-                if route.flow == name
-            )
+            numbers = tuple(NumberRef(dnis=route.dnis, label=route.label) for route in routes if route.flow == name)
             row = self._row(text, newest.get(name), files.get(name), flows.get(name), counts.get(name), numbers)
             rows.append((_with_users(row, tuple(sorted(used_by.get(name, ()))), self._shelf.rules.default_flow), text))
         return rows

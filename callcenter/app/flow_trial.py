@@ -74,7 +74,7 @@ def run_trial(
     return Conversation(turns=tuple(turns), node=call.node, ended=ended(call.result), at=call.now, data=used)
 
 
-def _turn(call: Rehearsal, did: str, keys: str, shown: int) -> TurnView:
+def _turn(call: Rehearsal, did: Literal["begins", "presses", "silent", "hangs_up"], keys: str, shown: int) -> TurnView:
     came = call.events[shown:]
     return TurnView(
         did=did,

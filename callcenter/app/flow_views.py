@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from callcenter.app.flow_texts import Publication
+from callcenter.domain.labels import Label
 from callcenter.ivr.faults import Fault
 
 MOST_SHOWN_FAULTS: Final = 200
@@ -33,7 +34,7 @@ class NumberRef:
     """A number that leads to a flow."""
 
     dnis: str
-    label: Mapping[str, str]
+    label: Label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,8 @@ class FlowRow:
     """
 
     name: str
-    kind: str
-    source: str
+    kind: Literal["flow", "prompts"]
+    source: Literal["file", "published"]
     version: int
     by: str | None
     at: datetime | None
@@ -118,7 +119,7 @@ class SaidView:
 class TurnView:
     """What the caller did (nothing at the beginning), the nodes he came through, what he heard, what was noted."""
 
-    did: str
+    did: Literal["begins", "presses", "silent", "hangs_up"]
     keys: str = ""
     nodes: tuple[str, ...] = ()
     heard: tuple[SaidView, ...] = ()
@@ -152,9 +153,9 @@ class PublicationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferentLine:
-    """One line of a comparison: `kind` is same, added, removed or gap."""
+    """One line of a comparison; a gap stands for lines that are the same on both sides."""
 
-    kind: str
+    kind: Literal["same", "added", "removed", "gap"]
     text: str
     before: int | None
     after: int | None

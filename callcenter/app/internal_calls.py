@@ -52,7 +52,7 @@ class ColleagueView:
     agent_id: AgentId
     name: str
     groups: tuple[str, ...]
-    state: str
+    state: AgentState
     reason: str | None
     since: datetime
     can_be_called: bool
@@ -281,7 +281,7 @@ def _draw(agent: AgentRecord) -> ColleagueView:
         agent_id=agent.agent_id,
         name=agent.config.name,
         groups=tuple(sorted(agent.config.groups)),
-        state=agent.state.value,
+        state=agent.state,
         reason=agent.reason,
         since=agent.since,
         can_be_called=refusal is None,

@@ -19,7 +19,7 @@ class AgentTarget:
 
     agent_id: AgentId
     name: str
-    state: str
+    state: AgentState
     reason: str | None
     since: datetime
     can_take: bool
@@ -85,7 +85,7 @@ def draw_agents(picture: Picture, own: AgentId) -> tuple[AgentTarget, ...]:
         AgentTarget(
             agent_id=agent.agent_id,
             name=agent.config.name,
-            state=agent.state.value,
+            state=agent.state,
             reason=agent.reason,
             since=agent.since,
             can_take=agent.serving,

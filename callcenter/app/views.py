@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from callcenter.app.ports import CustomerInput, InteractionSummary
 from callcenter.app.transfer_views import TransferredView
-from callcenter.domain.agents import VOICE
+from callcenter.domain.agents import VOICE, AgentState, PhoneKind, PhoneStatus
+from callcenter.domain.callbacks import Presence
 from callcenter.domain.customers import Case, Consent, ContactPoint, CustomerKind, CustomerNumber, CustomValue
 from callcenter.domain.ids import AgentId, CustomerId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import MenuStep
@@ -16,6 +18,8 @@ from callcenter.domain.numbers import Number
 from callcenter.domain.offers import OfferReason, ReasonPart
 from callcenter.domain.overflows import Overflow
 from callcenter.domain.worth import CustomerWorth
+
+PopStage = Literal["ringing", "talking", "wrap_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +34,16 @@ class SkillView:
 class PhoneView:
     """The agent's phone and how it is."""
 
-    kind: str
+    kind: PhoneKind
     address: str | None
-    status: str
+    status: PhoneStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WishView:
     """What becomes of the agent after the talk; `by` is the supervisor who wants it so."""
 
-    state: str
+    state: AgentState
     reason: str | None
     by: str | None = None
 
@@ -77,7 +81,7 @@ class AgentView:
 
     agent_id: AgentId
     name: str
-    state: str
+    state: AgentState
     reason: str | None
     since: datetime
     ready_since: datetime | None
@@ -145,7 +149,7 @@ class CallbackView:
     not_before: datetime | None
     attempt: int
     attempts_allowed: int | None
-    presence: str | None
+    presence: Presence | None
     """Whether the customer is on the line, while he waits; None afterwards."""
 
 
@@ -190,7 +194,7 @@ class PopView:
     offer_id: OfferId
     interaction_id: InteractionId
     made_at: datetime
-    stage: str
+    stage: PopStage
     ani: Number
     dnis: str
     queue: QueueRef | None

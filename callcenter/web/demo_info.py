@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from callcenter.app.permissions import Role
 from callcenter.domain.labels import Label
 
 
@@ -36,7 +37,7 @@ class DemoLogin:
     """A name to sign in with."""
 
     name: str
-    role: str
+    role: Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

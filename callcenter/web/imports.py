@@ -8,7 +8,7 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from starlette.responses import FileResponse, Response
 
-from callcenter.app.imports import ImportRecord, ImportState, Preview
+from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, Preview
 from callcenter.app.permissions import Action
 from callcenter.crm.import_columns import ColumnMapping, RecordKind
 from callcenter.crm.import_reasons import reason_zh
@@ -83,7 +83,7 @@ class ImportView:
     changed: int
     same: int
     bad: int
-    checked: dict[str, int] | None
+    checked: ImportCounts | None
     rows_per_second: float | None
     seconds_left: float | None
     has_file: bool
@@ -107,11 +107,11 @@ class FieldView:
     """What a column may be; `label` is of the business's own fields alone."""
 
     name: str
-    label: dict[str, str] | None
+    label: Label | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaultView:
+class RowFault:
     """Why a row cannot be taken."""
 
     row: int
@@ -133,7 +133,7 @@ class PreviewView:
     mapping: ColumnMapping
     remembered: bool
     fields: tuple[FieldView, ...]
-    faults: tuple[FaultView, ...]
+    faults: tuple[RowFault, ...]
     mapping_fault: str | None
     examined_rows: int
 
@@ -247,9 +247,7 @@ def _view(record: ImportRecord, now: datetime) -> ImportView:
         changed=record.counts.changed,
         same=record.counts.same,
         bad=record.counts.bad,
-        checked=None
-        if checked is None
-        else {"made": checked.made, "changed": checked.changed, "same": checked.same, "bad": checked.bad},
+        checked=checked,
         rows_per_second=rate,
         seconds_left=left,
         has_file=record.has_file,
@@ -258,7 +256,7 @@ def _view(record: ImportRecord, now: datetime) -> ImportView:
 
 
 def _preview(found: Preview, now: datetime) -> PreviewView:
-    labels = {f"custom.{one.field_id}": {"zh": one.label.zh, "en": one.label.en} for one in found.custom_fields}
+    labels = {f"custom.{one.field_id}": one.label for one in found.custom_fields}
     return PreviewView(
         record=_view(found.record, now),
         rows=found.rows,
@@ -266,7 +264,7 @@ def _preview(found: Preview, now: datetime) -> PreviewView:
         remembered=found.remembered,
         fields=tuple(FieldView(name=name, label=labels.get(name)) for name in found.fields),
         faults=tuple(
-            FaultView(
+            RowFault(
                 row=one.row,
                 column=one.column,
                 value=one.value,

@@ -4,18 +4,23 @@ Law: answers carry every field of their documents, empty or not, and the descrip
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from fastapi import Depends, Request
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from callcenter.app.permissions import Action
 from callcenter.web.access import Open
 from callcenter.web.documents import document
+from callcenter.web.live_documents import LiveTopics
 from callcenter.web.routing import api_router
 
 router = api_router(described=False)
+
+_FEED: Final = "/live"
 
 
 @router.get("/openapi.json", dependencies=[Depends(Open(Action.READ_API_DESCRIPTION))])
@@ -29,7 +34,11 @@ async def read_description(request: Request) -> Response:
 
 def describe(title: str, version: str, about: str, routes: Sequence[BaseRoute]) -> dict[str, object]:
     """OpenAPI 3.1 of these routes; what only comes in answers has all its fields required."""
-    description: dict[str, object] = get_openapi(title=title, version=version, description=about, routes=routes)
+    feed = APIRoute(_FEED, _live_feed, response_model=LiveTopics)
+    description: dict[str, object] = get_openapi(
+        title=title, version=version, description=about, routes=[*routes, feed]
+    )
+    _mapping(description["paths"]).pop(_FEED)
     schemas = _mapping(_mapping(description.get("components")).get("schemas"))
     sent = {"Problem"}
     waiting = list(_names(list(_bodies(description))))
@@ -43,6 +52,10 @@ def describe(title: str, version: str, about: str, routes: Sequence[BaseRoute]) 
         if name not in sent and fields:
             _mapping(schema)["required"] = sorted(fields)
     return description
+
+
+async def _live_feed() -> None:
+    """The live feed is a WebSocket, which OpenAPI has no word for; what its topics hold is described all the same."""
 
 
 def _bodies(description: dict[str, object]) -> Iterator[object]:

@@ -8,7 +8,7 @@ import structlog
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from callcenter.app.permissions import Action
+from callcenter.app.permissions import Action, Role
 from callcenter.app.sessions import SignedIn
 from callcenter.domain.agents import AgentState
 from callcenter.domain.errors import CallcenterError
@@ -38,7 +38,7 @@ class UserView:
 
     name: str
     display_name: str
-    role: str
+    role: Role
     agent_id: AgentId | None
     language: str
 
@@ -119,7 +119,7 @@ def _user_view(signed_in: SignedIn) -> UserView:
     return UserView(
         name=user.name,
         display_name=user.display_name,
-        role=user.role,
+        role=role_of(user),
         agent_id=user.agent_id,
         language=user.language,
     )

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from structlog.testing import capture_logs
 
+from callcenter.app.permissions import Role
 from callcenter.app.views import PopView
 from callcenter.domain.agents import AgentState
 from callcenter.domain.errors import Overloaded
@@ -648,7 +649,7 @@ def test_the_demo_tells_a_newcomer_what_to_do(tmp_path: Path) -> None:
         numbers=(DemoNumber(dnis="4000", label=label),),
         callers=(DemoCaller(ani=KNOWN_NUMBER, label=label), DemoCaller(ani=None, label=label)),
         phone=PhoneAccount(sip_uri="sip:demo@x", user="demo", password="p", websocket_url="ws://x/ws"),
-        logins=(DemoLogin(name="1001", role="agent"),),
+        logins=(DemoLogin(name="1001", role=Role.AGENT),),
     )
     with furnish(tmp_path, demo=demo) as house, TestClient(house.app) as client:
         assert client.get(f"{API}/demo").json() == {

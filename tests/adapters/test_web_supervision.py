@@ -11,6 +11,7 @@ from httpx2 import Response
 
 from callcenter.app.views import AgentCounts, CallbackView, QueueView, TodayView, WaitingView
 from callcenter.domain.agents import AgentState
+from callcenter.domain.callbacks import Presence
 from callcenter.domain.ids import InteractionId, QueueId
 from callcenter.domain.labels import Label
 from callcenter.domain.numbers import Number
@@ -60,7 +61,7 @@ def house(tmp_path: Path) -> Iterator[WebHouse]:
             not_before=None,
             attempt=1,
             attempts_allowed=3,
-            presence="absent",
+            presence=Presence.ABSENT,
         )
         made.desk.waiting_rows = (waiting_row(CALL), waiting_row(CALLBACK, callback))
         yield made

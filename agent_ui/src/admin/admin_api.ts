@@ -22,8 +22,6 @@ export type Version = Schemas['ConfigurationVersionView']
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
 export type Table = Record<string, Json>
 
-const PARTS = ['queues', 'agents', 'skills', 'hours', 'numbers', 'reasons', 'dispositions', 'alerts', 'roles', 'retention', 'connectors', 'best_offers'] as const
-export const parts: readonly Part[] = PARTS
 export const ordered: readonly Part[] = ['reasons', 'dispositions']
 
 export interface Question {

@@ -8,7 +8,6 @@ import type {
   Code,
   Customer,
   CustomerCard,
-  CustomerInput,
   Demo,
   Interaction,
   InteractionPatch,
@@ -16,6 +15,7 @@ import type {
   MessageList,
   Monitoring,
   MonitorMode,
+  NewCustomer,
   PhoneAccount,
   PhoneKind,
   Pop,
@@ -153,7 +153,7 @@ export const api = {
   /** `keepalive` lets the request outlive the page that sends it. */
   patchInteraction: (id: string, patch: InteractionPatch, keepalive = false) =>
     call<Interaction>('PATCH', `/interactions/${segment(id)}`, patch, keepalive),
-  createCustomer: (input: CustomerInput) => call<Customer>('POST', '/customers', input),
+  createCustomer: (input: NewCustomer) => call<Customer>('POST', '/customers', input),
 
   /** What was asked after talks from `since` on, and what was answered. */
   surveys: (since: Date) => call<SurveyReport>('GET', `/surveys?since=${segment(since.toISOString())}`),

@@ -1,99 +1,20 @@
 /** The flows of the IVR, as docs/api.md says: look, check, try, publish, take back. */
 import { call, send } from './client'
-import type { Label, Language } from './documents'
+import type { Language } from './documents'
+import type { components } from './schema'
 
-export interface FlowFault {
-  file: string
-  line: number
-  column: number
-  length: number
-  code: string
-  what: string
-  right: string
-}
+type Schemas = components['schemas']
 
-export interface FlowRow {
-  name: string
-  kind: 'flow' | 'prompts'
-  source: 'file' | 'published'
-  /** The newest publication or retraction; what is published is based on it. */
-  version: number
-  by: string | null
-  at: string | null
-  note: string
-  file: string | null
-  text_version: string | null
-  in_force: boolean
-  languages: string[]
-  nodes: number
-  numbers: { dnis: string; label: Label }[]
-  is_default: boolean
-  used_by: string[]
-  uses: string[]
-  started_today: number | null
-  removable: boolean
-  faults: FlowFault[]
-}
-
-export interface FlowList {
-  items: FlowRow[]
-  faults: FlowFault[]
-  counted_since: string
-}
-
-export interface FlowDocument {
-  row: FlowRow
-  text: string
-}
-
-export interface FlowCheck {
-  faults: FlowFault[]
-  elsewhere: FlowFault[]
-  text_version: string
-  picture: string | null
-  languages: string[]
-  lines: Record<string, number>
-  started_today: number
-  other_ways: { one: string; other: string; count: number }[]
-}
-
-export interface TrialStep {
-  did: 'presses' | 'silent' | 'hangs_up'
-  keys?: string
-}
-
-export interface Turn {
-  did: 'begins' | 'presses' | 'silent' | 'hangs_up'
-  keys: string
-  nodes: string[]
-  heard: { language: string; text: string }[]
-  notes: string[]
-}
-
-export interface Conversation {
-  turns: Turn[]
-  node: string
-  ended: Record<string, string>
-  at: string
-  data: string | null
-}
-
-export interface Publication {
-  version: number
-  by: string
-  at: string
-  note: string
-  retracted: boolean
-  text_version: string | null
-  is_newest: boolean
-}
-
-export interface DifferentLine {
-  kind: 'same' | 'added' | 'removed' | 'gap'
-  text: string
-  before: number | null
-  after: number | null
-}
+export type FlowFault = Schemas['FaultView']
+export type FlowRow = Schemas['FlowRow']
+export type FlowList = Schemas['FlowList']
+export type FlowDocument = Schemas['FlowDocument']
+export type FlowCheck = Schemas['CheckView']
+export type TrialStep = Schemas['StepBody']
+export type Turn = Schemas['TurnView']
+export type Conversation = Schemas['Conversation']
+export type Publication = Schemas['PublicationView']
+export type DifferentLine = Schemas['DifferentLine']
 
 export type Theme = 'light' | 'dark'
 

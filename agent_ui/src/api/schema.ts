@@ -60,6 +60,11 @@ export interface components {
         AgentList: {
             items: components["schemas"]["AgentView"][];
         };
+        /**
+         * @description Where an agent stands.
+         * @enum {string}
+         */
+        AgentState: "logged_out" | "ready" | "not_ready" | "offered" | "talking" | "hold" | "wrap_up" | "internal_call";
         /** @description A colleague; `can_take` says that a transfer to him is possible, `free` that he can take it at once. */
         AgentTarget: {
             agent_id: string;
@@ -69,7 +74,7 @@ export interface components {
             reason: string | null;
             /** Format: date-time */
             since: string;
-            state: string;
+            state: components["schemas"]["AgentState"];
         };
         /** @description An agent's figures since midnight, up to the moment his present state began (`since`); docs/metrics.md. */
         AgentTodayView: {
@@ -138,7 +143,7 @@ export interface components {
             /** Format: date-time */
             since: string;
             skills: components["schemas"]["SkillView"][];
-            state: string;
+            state: components["schemas"]["AgentState"];
             /**
              * @default {
              *       "calls_out": 0,
@@ -375,7 +380,7 @@ export interface components {
             attempts_allowed: number | null;
             not_before: string | null;
             number: string;
-            presence: string | null;
+            presence: components["schemas"]["Presence"] | null;
             /** Format: date-time */
             requested_at: string;
             /** Format: date-time */
@@ -398,16 +403,6 @@ export interface components {
             after: unknown;
             before: unknown;
             field: string;
-        };
-        /** @description A fault and where it is: `line` and `column` count from 1, `length` letters there are meant. */
-        callcenter__app__flow_views__FaultView: {
-            code: string;
-            column: number;
-            file: string;
-            length: number;
-            line: number;
-            right: string;
-            what: string;
         };
         /** @description Why this interaction went to this agent, in words and as data. */
         callcenter__domain__offers__OfferReason: {
@@ -457,16 +452,6 @@ export interface components {
             /** @default  */
             note?: string;
             version: number;
-        };
-        /** @description Why a row cannot be taken. */
-        callcenter__web__imports__FaultView: {
-            code: string;
-            column: string;
-            reason: components["schemas"]["Label"];
-            row: number;
-            value: string;
-            wanted: string;
-            wrong: string;
         };
         /** @description Without a mapping it is the remembered or the guessed one. */
         callcenter__web__imports__PreviewBody: {
@@ -716,8 +701,8 @@ export interface components {
         /** @description What is wrong with a text, and of a sound one its picture; `elsewhere` are faults that others would have. */
         CheckView: {
             /** @default [] */
-            elsewhere: components["schemas"]["callcenter__app__flow_views__FaultView"][];
-            faults: components["schemas"]["callcenter__app__flow_views__FaultView"][];
+            elsewhere: components["schemas"]["FaultView"][];
+            faults: components["schemas"]["FaultView"][];
             /** @default [] */
             languages: string[];
             lines: {
@@ -773,7 +758,7 @@ export interface components {
             refusal: string | null;
             /** Format: date-time */
             since: string;
-            state: string;
+            state: components["schemas"]["AgentState"];
         };
         /**
          * @description What each column is (None: nothing), in the file's order; what a customer is recognised by, and of which system
@@ -1209,7 +1194,7 @@ export interface components {
         /** @description A name to sign in with. */
         DemoLogin: {
             name: string;
-            role: string;
+            role: components["schemas"]["Role"];
         };
         /** @description A number to dial in the demo. */
         DemoNumber: {
@@ -1234,11 +1219,12 @@ export interface components {
         DesktopView: {
             elsewhere: boolean;
         };
-        /** @description One line of a comparison: `kind` is same, added, removed or gap. */
+        /** @description One line of a comparison; a gap stands for lines that are the same on both sides. */
         DifferentLine: {
             after: number | null;
             before: number | null;
-            kind: string;
+            /** @enum {string} */
+            kind: "same" | "added" | "removed" | "gap";
             text: string;
         };
         /**
@@ -1334,6 +1320,16 @@ export interface components {
             /** @default known */
             state: components["schemas"]["ExternalState"];
         };
+        /** @description A fault and where it is: `line` and `column` count from 1, `length` letters there are meant. */
+        FaultView: {
+            code: string;
+            column: number;
+            file: string;
+            length: number;
+            line: number;
+            right: string;
+            what: string;
+        };
         /**
          * @description What a field holds, and so how it is asked for.
          * @enum {string}
@@ -1341,9 +1337,7 @@ export interface components {
         FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "texts" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days" | "day" | "segment" | "condition";
         /** @description What a column may be; `label` is of the business's own fields alone. */
         FieldView: {
-            label: {
-                [key: string]: string;
-            } | null;
+            label: components["schemas"]["Label"] | null;
             name: string;
         };
         /** @description What came of a message. */
@@ -1361,7 +1355,7 @@ export interface components {
         FlowList: {
             /** Format: date-time */
             counted_since: string;
-            faults: components["schemas"]["callcenter__app__flow_views__FaultView"][];
+            faults: components["schemas"]["FaultView"][];
             items: components["schemas"]["FlowRow"][];
         };
         /**
@@ -1374,12 +1368,13 @@ export interface components {
             at: string | null;
             by: string | null;
             /** @default [] */
-            faults: components["schemas"]["callcenter__app__flow_views__FaultView"][];
+            faults: components["schemas"]["FaultView"][];
             file: string | null;
             in_force: boolean;
             /** @default false */
             is_default: boolean;
-            kind: string;
+            /** @enum {string} */
+            kind: "flow" | "prompts";
             /** @default [] */
             languages: string[];
             name: string;
@@ -1390,7 +1385,8 @@ export interface components {
             numbers: components["schemas"]["NumberRef"][];
             /** @default false */
             removable: boolean;
-            source: string;
+            /** @enum {string} */
+            source: "file" | "published";
             started_today: number | null;
             text_version: string | null;
             /** @default [] */
@@ -1553,6 +1549,17 @@ export interface components {
             hook: components["schemas"]["Hook"];
             secret: string;
         };
+        /** @description What became of the rows. */
+        ImportCounts: {
+            /** @default 0 */
+            bad: number;
+            /** @default 0 */
+            changed: number;
+            /** @default 0 */
+            made: number;
+            /** @default 0 */
+            same: number;
+        };
         /**
          * @description Some imports, the newest first; `next_before` asks for those before, null at the end.
          *
@@ -1573,9 +1580,7 @@ export interface components {
             bad: number;
             cancelled_by: string | null;
             changed: number;
-            checked: {
-                [key: string]: number;
-            } | null;
+            checked: components["schemas"]["ImportCounts"] | null;
             /** Format: date-time */
             created_at: string;
             created_by: string;
@@ -1874,6 +1879,16 @@ export interface components {
          * @enum {string}
          */
         Listed: "new" | "won_back" | "lost" | "upgraded" | "downgraded" | "profit" | "complaints" | "satisfaction_queue" | "satisfaction_agent" | "satisfaction_class" | "cohort" | "top" | "best_offer";
+        /** @description On an agent's desk: everybody who hears his talk and whom he is told of. */
+        ListenersView: {
+            listeners: components["schemas"]["ListenerView"][];
+        };
+        /** @description Who hears the agent's talk, and who hears him. */
+        ListenerView: {
+            by_name: string;
+            mode: components["schemas"]["MonitorMode"];
+            since: string | null;
+        };
         /** @description Some of a list; `next_offset` asks for those behind, null at the end. */
         ListPage: {
             items: components["schemas"]["ListRow"][];
@@ -1889,6 +1904,28 @@ export interface components {
             reference: string;
             /** @default  */
             what: string;
+        };
+        /** @description Every topic that can be followed, and its documents by key. */
+        LiveTopics: {
+            agents: {
+                [key: string]: components["schemas"]["AgentView"];
+            };
+            alerts: {
+                [key: string]: components["schemas"]["Alert"];
+            };
+            me: components["schemas"]["OwnTopic"];
+            monitoring: {
+                [key: string]: components["schemas"]["MonitoringView"];
+            };
+            queues: {
+                [key: string]: components["schemas"]["QueueView"];
+            };
+            trends: {
+                [key: string]: components["schemas"]["TrendView"];
+            };
+            waiting: {
+                [key: string]: components["schemas"]["WaitingView"];
+            };
         };
         /** @description What each column is, in the file's order; null is nothing. */
         MappingBody: {
@@ -1973,6 +2010,12 @@ export interface components {
         MessageList: {
             items: components["schemas"]["Message"][];
             next_after: string | null;
+        };
+        /** @description What an agent's desk shows before the list is read: what is new in the queues he serves, and what he has. */
+        MessageNews: {
+            change: number;
+            new: number;
+            oldest_at: string | null;
         };
         /**
          * @description What has become of a message.
@@ -2154,9 +2197,7 @@ export interface components {
         /** @description A number that leads to a flow. */
         NumberRef: {
             dnis: string;
-            label: {
-                [key: string]: string;
-            };
+            label: components["schemas"]["Label"];
         };
         /**
          * @description What a customer said to what was proposed to him.
@@ -2334,6 +2375,18 @@ export interface components {
          * @enum {string}
          */
         OverflowKind: "queue" | "number" | "callback" | "message" | "closed";
+        /** @description `me`, a desk's own topic. Each document has its key; what is over is null, what never was is not there. */
+        OwnTopic: {
+            call_out: components["schemas"]["CallOutView"] | null;
+            consultation: components["schemas"]["ConsultationView"] | null;
+            internal_call: components["schemas"]["InternalCallView"] | null;
+            messages: components["schemas"]["MessageNews"];
+            monitored: components["schemas"]["ListenersView"] | null;
+            notices: components["schemas"]["DeskNotices"];
+            pop: components["schemas"]["PopView"] | null;
+            reminders: components["schemas"]["ReminderList"];
+            state: components["schemas"]["AgentView"];
+        };
         /** @description One parameter of a model; no standard error where the purchases do not determine it. */
         Parameter: {
             name: string;
@@ -2376,11 +2429,16 @@ export interface components {
             agent_id: string;
             secret: string;
         };
+        /**
+         * @description What Asterisk last said of the agent's phone.
+         * @enum {string}
+         */
+        PhoneStatus: "free" | "busy" | "unreachable" | "unknown";
         /** @description The agent's phone and how it is. */
         PhoneView: {
             address: string | null;
-            kind: string;
-            status: string;
+            kind: components["schemas"]["PhoneKind"];
+            status: components["schemas"]["PhoneStatus"];
         };
         /** @description For whom the caller is kept, and how long at most; nothing said: two minutes. */
         PickBody: {
@@ -2425,17 +2483,23 @@ export interface components {
             queue: components["schemas"]["QueueRef"] | null;
             reason: components["schemas"]["callcenter__domain__offers__OfferReason"];
             script: components["schemas"]["Label"] | null;
-            stage: string;
+            /** @enum {string} */
+            stage: "ringing" | "talking" | "wrap_up";
             transferred: components["schemas"]["TransferredView"] | null;
             /** @default [] */
             typed: components["schemas"]["TypedView"][];
             verified: boolean;
             waited_seconds: number;
         };
+        /**
+         * @description Whether the customer of a waiting callback is on the line.
+         * @enum {string}
+         */
+        Presence: "absent" | "calling" | "present";
         /** @description The first rows and what they come to. */
         PreviewView: {
             examined_rows: number;
-            faults: components["schemas"]["callcenter__web__imports__FaultView"][];
+            faults: components["schemas"]["RowFault"][];
             fields: components["schemas"]["FieldView"][];
             mapping: components["schemas"]["ColumnMapping"];
             mapping_fault: string | null;
@@ -2739,9 +2803,46 @@ export interface components {
          * @enum {string}
          */
         RecordKind: "customers" | "orders";
+        /** @description One line on a desk; `text` is the case's subject, or what the task says. */
+        Reminder: {
+            /** Format: date-time */
+            at: string;
+            case_id: string | null;
+            customer_id: string;
+            customer_name: string;
+            due_at: string | null;
+            kind: components["schemas"]["ReminderKind"];
+            number: number;
+            task_id: string | null;
+            text: string;
+        };
+        /**
+         * @description What somebody is told.
+         * @enum {string}
+         */
+        ReminderKind: "case_escalated" | "task_due";
+        /** @description The document of a desk. */
+        ReminderList: {
+            items: components["schemas"]["Reminder"][];
+        };
         /** @description Everything that has a time. */
         RetentionView: {
             items: components["schemas"]["Due"][];
+        };
+        /**
+         * @description What a user is; a visitor is nobody signed in.
+         * @enum {string}
+         */
+        Role: "visitor" | "agent" | "supervisor" | "administrator";
+        /** @description Why a row cannot be taken. */
+        RowFault: {
+            code: string;
+            column: string;
+            reason: components["schemas"]["Label"];
+            row: number;
+            value: string;
+            wanted: string;
+            wrong: string;
         };
         /** @description All of the rules; what is left out is as usual. */
         RulesBody: {
@@ -3303,7 +3404,8 @@ export interface components {
         };
         /** @description What the caller did (nothing at the beginning), the nodes he came through, what he heard, what was noted. */
         TurnView: {
-            did: string;
+            /** @enum {string} */
+            did: "begins" | "presses" | "silent" | "hangs_up";
             /** @default [] */
             heard: components["schemas"]["SaidView"][];
             /** @default  */
@@ -3353,7 +3455,7 @@ export interface components {
             display_name: string;
             language: string;
             name: string;
-            role: string;
+            role: components["schemas"]["Role"];
         };
         /** @description What the last whole run learnt and saw, and the rules that count; nothing learnt yet: null. */
         ValueModels: {
@@ -3550,7 +3652,7 @@ export interface components {
         WishView: {
             by: string | null;
             reason: string | null;
-            state: string;
+            state: components["schemas"]["AgentState"];
         };
         /**
          * @description Why a customer is offered nothing at all.

@@ -3,49 +3,14 @@ import { defineStore } from 'pinia'
 import { ref, shallowRef } from 'vue'
 
 import { call, send } from '@/api/client'
-import type { Label, PhoneNumber } from '@/api/documents'
+import type { components } from '@/api/schema'
 
-export interface AgreeChoices {
-  readonly house_zone: string
-  /** Where the number can be; none where nobody knows. */
-  readonly customer_zones: readonly string[]
-  readonly queues: readonly { queue_id: string; label: Label; hours_zone: string | null }[]
-  readonly can_call_out: boolean
-}
+type Schemas = components['schemas']
 
-export interface AgreedCallback {
-  readonly interaction_id: string
-  readonly number: PhoneNumber
-  readonly customer_id: string | null
-  readonly customer_name: string | null
-  readonly queue_id: string
-  readonly at: string
-  readonly note: string
-  readonly agreed_by: string
-  readonly agreed_at: string
-  readonly agent_id: string | null
-  readonly origin_id: string | null
-  readonly state: 'agreed' | 'refused'
-  readonly overdue: boolean
-  /** Its queue's hours leave its time out by now; `open_at` is when it could be instead, null: not soon. */
-  readonly closed_then: boolean
-  readonly open_at: string | null
-  readonly version: number
-}
-
-export interface AgreedTime {
-  readonly local_time: string
-  readonly zone: string
-  readonly queue_id: string
-  readonly note: string
-}
-
-export interface AgreeOrder extends AgreedTime {
-  readonly number: string
-  readonly customer_id?: string
-  readonly origin_id?: string
-  readonly ask_me_first: boolean
-}
+export type AgreeChoices = Schemas['AgreeChoices']
+export type AgreedCallback = Schemas['AgreedCallbackView']
+export type AgreedTime = Pick<AgreeOrder, 'local_time' | 'zone' | 'queue_id' | 'note'>
+export type AgreeOrder = Schemas['AgreeBody']
 
 export const agreedApi = {
   choices: (number: string) => call<AgreeChoices>('GET', `/agreed-callbacks/choices?number=${encodeURIComponent(number)}`),

@@ -1,28 +1,12 @@
 /** Calls out: the order, and how the latest one stands. */
 import { call } from '@/api/client'
-import type { Outcome } from '@/api/customers'
-import type { PhoneNumber } from '@/api/documents'
+import type { components } from '@/api/schema'
 
-export type Answer = 'answered' | 'busy' | 'no_answer' | 'failed'
+type Schemas = components['schemas']
 
-export interface CallOut {
-  readonly interaction_id: string
-  readonly number: PhoneNumber
-  readonly customer_id: string | null
-  readonly customer_name: string | null
-  readonly state: 'ringing_agent' | 'calling' | 'talking' | 'ended'
-  readonly began_at: string
-  readonly ended_at: string | null
-  readonly outcome: Outcome | null
-  readonly answer: Answer | null
-  /** How the call to the agent's own phone ended, where that was why nobody was called. */
-  readonly cause: string | null
-}
-
-export interface CallOrder {
-  readonly number: string
-  readonly customer_id?: string
-}
+export type Answer = Schemas['CustomerAnswer']
+export type CallOut = Schemas['CallOutView']
+export type CallOrder = Schemas['CallOutBody']
 
 export const callOutApi = {
   begin: (order: CallOrder, despiteRefusal = false) =>

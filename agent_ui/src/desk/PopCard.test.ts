@@ -9,7 +9,7 @@ import { NoAnswer } from '@/api/errors'
 import { i18n, setLanguage } from '@/i18n'
 
 import PopCard from './PopCard.vue'
-import { viewOf } from './pop_view'
+import { emptyCard, viewOf } from './pop_view'
 import { customerCard, popOf } from './samples'
 
 const pop = shallowRef<Pop>(popOf('i1'))
@@ -107,9 +107,7 @@ describe('the pop card', () => {
   })
 
   it('keeps nothing of the previous caller: neither his name nor what was typed about him', async () => {
-    const blank = { kind: 'person', name: '', language: null, segment: null, tags: [], contact_points: [], notes: '' } as const
-    const unknown = (id: string, value: string): Pop =>
-      popOf(id, { blank: { ...blank, tags: [], contact_points: [{ kind: 'phone', value, label: '' }] } })
+    const unknown = (id: string, value: string): Pop => popOf(id, { blank: { ...emptyCard(), contact_points: [{ kind: 'phone', value, label: '' }] } })
     pop.value = unknown('i2', '+441')
     await nextTick()
     const name = find('blank-name') as HTMLInputElement

@@ -19,8 +19,9 @@ export type PopView =
   | { readonly kind: 'choose'; readonly pop: Pop; readonly customers: readonly CustomerCard[] }
   | { readonly kind: 'blank'; readonly pop: Pop; readonly blank: CustomerInput }
 
-function emptyCard(): CustomerInput {
-  return { kind: 'person', name: '', language: null, segment: null, tags: [], contact_points: [], notes: '' }
+/** Of somebody nobody knows yet. */
+export function emptyCard(): CustomerInput {
+  return { kind: 'person', name: '', language: null, segment: null, account_manager_id: null, tags: [], contact_points: [], notes: '', consents: [], custom: {} }
 }
 
 /** The view of `pop`; `attached` counts only when it is about the same interaction. */

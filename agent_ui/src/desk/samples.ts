@@ -45,6 +45,11 @@ export function popOf(interactionId: string, part: Partial<Pop> = {}): Pop {
     notes: '',
     media_type: 'voice',
     callback: null,
+    typed: [],
+    script: null,
+    auto_answer_seconds: null,
+    transferred: null,
+    external: [],
     ...part,
   }
 }

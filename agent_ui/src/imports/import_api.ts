@@ -1,72 +1,18 @@
 /** Imports as the server tells of them, and what can be done about them. */
 import { call, signedOut } from '@/api/client'
-import type { Label } from '@/api/documents'
 import { NoAnswer, ServerSaidNo } from '@/api/errors'
+import type { components } from '@/api/schema'
 
-export type RecordKind = 'customers' | 'orders'
-export type ImportState = 'uploaded' | 'waiting' | 'running' | 'done' | 'cancelled' | 'failed'
+type Schemas = components['schemas']
 
-export interface Mapping {
-  readonly columns: readonly (string | null)[]
-  readonly key: string | null
-  readonly source: string
-}
-
-export interface Counts {
-  readonly made: number
-  readonly changed: number
-  readonly same: number
-  readonly bad: number
-}
-
-export interface Import extends Counts {
-  readonly import_id: string
-  readonly number: number
-  readonly kind: RecordKind
-  readonly file_name: string
-  readonly format: 'csv' | 'xlsx'
-  readonly encoding: string
-  readonly header: readonly string[]
-  readonly state: ImportState
-  readonly dry_run: boolean
-  readonly created_at: string
-  readonly created_by: string
-  readonly started_by: string | null
-  readonly error: string | null
-  readonly part: number
-  readonly rows: number
-  readonly checked: Counts | null
-  readonly rows_per_second: number | null
-  readonly seconds_left: number | null
-  readonly has_file: boolean
-  readonly has_bad_rows: boolean
-}
-
-export interface Fault {
-  readonly row: number
-  readonly column: string
-  readonly value: string
-  readonly wrong: string
-  readonly wanted: string
-  readonly reason: Label
-}
-
-export interface Preview {
-  readonly record: Import
-  readonly rows: readonly (readonly string[])[]
-  readonly mapping: Mapping
-  readonly remembered: boolean
-  readonly fields: readonly { readonly name: string; readonly label: Label | null }[]
-  readonly faults: readonly Fault[]
-  readonly mapping_fault: string | null
-  readonly examined_rows: number
-}
-
-export interface ImportPage {
-  readonly items: readonly Import[]
-  readonly next_before: number | null
-  readonly customers_owed: number
-}
+export type RecordKind = Schemas['RecordKind']
+export type ImportState = Schemas['ImportState']
+export type Mapping = Schemas['ColumnMapping']
+export type Counts = Schemas['ImportCounts']
+export type Import = Schemas['ImportView']
+export type Fault = Schemas['RowFault']
+export type Preview = Schemas['PreviewView']
+export type ImportPage = Schemas['ImportList']
 
 export const LARGEST_BYTES = 512 * 1024 * 1024
 export const KEYS = ['external_id', 'customer_number', 'phone', 'email'] as const

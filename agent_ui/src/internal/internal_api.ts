@@ -1,32 +1,13 @@
 /** Internal calls: who of the house is there, the orders, and how the latest call stands. */
 import { call } from '@/api/client'
 import type { AgentState } from '@/api/documents'
+import type { components } from '@/api/schema'
 
-export type InternalEnd = 'talked' | 'rejected' | 'no_answer' | 'unreachable' | 'own_phone' | 'called_off' | 'lost'
+type Schemas = components['schemas']
 
-export interface InternalCall {
-  readonly call_id: string
-  /** The other began it. */
-  readonly incoming: boolean
-  readonly agent_id: string
-  readonly name: string
-  readonly state: 'ringing_caller' | 'ringing' | 'talking' | 'ended'
-  readonly began_at: string
-  readonly answered_at: string | null
-  readonly ended_at: string | null
-  readonly end: InternalEnd | null
-}
-
-export interface Colleague {
-  readonly agent_id: string
-  readonly name: string
-  readonly groups: readonly string[]
-  readonly state: AgentState
-  readonly reason: string | null
-  readonly since: string
-  readonly can_be_called: boolean
-  readonly refusal: string | null
-}
+export type InternalEnd = Schemas['InternalCallEnd']
+export type InternalCall = Schemas['InternalCallView']
+export type Colleague = Schemas['ColleagueView']
 
 export const internalApi = {
   colleagues: async () => (await call<{ items: Colleague[] }>('GET', '/agents/me/colleagues')).items,

@@ -1,18 +1,9 @@
 /** Messages of the live feed as docs/api.md writes them, and the check every received text goes through. */
-import type { Agent, AlertDocument, DeskNotices, Listeners, MessageNews, Monitoring, Pop, QueueRow, ReminderList, Trend, WaitingRow } from '@/api/documents'
-import type { CallOut } from '@/callout/call_out_api'
-import type { Consultation } from '@/desk/transfer/transfer_api'
-import type { InternalCall } from '@/internal/internal_api'
+import type { LiveTopics } from '@/api/documents'
 
-/** The documents each topic holds, by key. */
-export interface Topics {
-  me: { state?: Agent; pop?: Pop; messages?: MessageNews; monitored?: Listeners; notices?: DeskNotices; reminders?: ReminderList; consultation?: Consultation; call_out?: CallOut; internal_call?: InternalCall }
-  queues: Readonly<Record<string, QueueRow>>
-  agents: Readonly<Record<string, Agent>>
-  waiting: Readonly<Record<string, WaitingRow>>
-  monitoring: Readonly<Record<string, Monitoring>>
-  alerts: Readonly<Record<string, AlertDocument>>
-  trends: Readonly<Record<string, Trend>>
+/** The documents each topic holds, by key; of one's own those that there are. */
+export type Topics = {
+  [Name in keyof LiveTopics]: Name extends 'me' ? { [Key in keyof LiveTopics['me']]?: NonNullable<LiveTopics['me'][Key]> } : Readonly<LiveTopics[Name]>
 }
 export type Topic = keyof Topics
 

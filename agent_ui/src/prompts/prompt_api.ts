@@ -1,51 +1,16 @@
 /** The prompts as the server tells of them, and what can be done about them. */
 import { call, signedOut } from '@/api/client'
 import { NoAnswer, ServerSaidNo } from '@/api/errors'
+import type { components } from '@/api/schema'
 
-export type PromptState = 'recorded' | 'made' | 'variables' | 'missing'
+type Schemas = components['schemas']
 
-export interface RecordedSound {
-  readonly seconds: number
-  readonly level_db: number
-  readonly peak_db: number
-  readonly came_level_db: number
-  readonly format: string
-  readonly shape: readonly number[]
-}
-
-export interface Recording {
-  readonly version: number
-  readonly at: string
-  readonly by: string
-  readonly change: 'recorded' | 'removed' | 'restored' | 'found'
-  readonly sound: RecordedSound | null
-  readonly restored: number | null
-}
-
-export interface PromptText {
-  readonly language: string
-  readonly voice: string
-  readonly text: string
-  readonly variables: readonly string[]
-  readonly state: PromptState
-  readonly seconds: number | null
-  readonly file: string | null
-  readonly recording: Recording | null
-}
-
-export interface Prompt {
-  readonly prompt_set: string
-  readonly prompt: string
-  readonly of_queues: boolean
-  readonly texts: readonly PromptText[]
-}
-
-export interface PromptList {
-  readonly items: readonly Prompt[]
-  readonly formats: readonly string[]
-  readonly longest_seconds: number
-  readonly largest_bytes: number
-}
+export type PromptState = Schemas['PromptState']
+export type RecordedSound = Schemas['RecordedSound']
+export type Recording = Schemas['Recording']
+export type PromptText = Schemas['PromptTextView']
+export type Prompt = Schemas['PromptView']
+export type PromptList = Schemas['PromptList']
 
 const UPLOAD_TIMEOUT_MS = 150_000
 

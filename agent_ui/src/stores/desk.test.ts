@@ -81,7 +81,7 @@ describe('the desk', () => {
     vi.spyOn(api, 'createCustomer').mockReturnValue(slow.promise)
     const patch = vi.spyOn(api, 'patchInteraction').mockResolvedValue({} as Interaction)
     show(popOf('i1'))
-    const creating = desk.createCustomer('i1', ADA)
+    const creating = desk.createCustomer('i1', { name: ADA.name })
     show(popOf('i2'))
     slow.answer(ADA)
     await creating

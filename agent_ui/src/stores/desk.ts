@@ -4,7 +4,7 @@ import { computed, ref, shallowRef } from 'vue'
 
 import { api } from '@/api/client'
 import { customersApi, type CustomerRecord } from '@/api/customers'
-import type { Code, CustomerCard, CustomerInput, PhoneKind, WantedState } from '@/api/documents'
+import type { Code, CustomerCard, NewCustomer, PhoneKind, WantedState } from '@/api/documents'
 import { attachedAfter, viewOf, type Attached } from '@/desk/pop_view'
 
 import { useDrafts } from './drafts'
@@ -58,7 +58,7 @@ export const useDesk = defineStore('desk', () => {
   }
 
   /** Creates a customer and attaches him to the interaction he was created for, whichever is on the screen by then. */
-  async function createCustomer(interactionId: string, input: CustomerInput): Promise<void> {
+  async function createCustomer(interactionId: string, input: NewCustomer): Promise<void> {
     const customer = await api.createCustomer(input)
     const created: CustomerCard = { ...customer, last_interactions: [], open_cases: [], numbers: [], segments: [], worth: null }
     await api.patchInteraction(interactionId, { customer_id: customer.customer_id })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { agentsFor, looksLikeNumber, queuesFor } from './targets'
 import type { AgentTarget, QueueTarget } from './transfer_api'
 
-const LI: AgentTarget = { agent_id: '1002', name: '李娜', state: 'ready', since: '2026-01-01T00:00:00Z', can_take: true, free: true }
+const LI: AgentTarget = { agent_id: '1002', name: '李娜', state: 'ready', reason: null, since: '2026-01-01T00:00:00Z', can_take: true, free: true }
 const CHEN: AgentTarget = { ...LI, agent_id: '1003', name: 'Chen Wei', state: 'talking', free: false }
 const SALES: QueueTarget = { queue_id: 'sales', label: { zh: '销售', en: 'Sales' }, waiting: 0, ready_agents: 1, expected_wait_seconds: 0, can_take: true }
 

@@ -1,63 +1,19 @@
 /** Transfers and consultations as the server tells of them, and the orders for them. */
 import { call, send } from '@/api/client'
-import type { Agent, AgentState, Label } from '@/api/documents'
+import type { Agent } from '@/api/documents'
+import type { components } from '@/api/schema'
 
-export type TargetKind = 'agent' | 'queue' | 'number'
+type Schemas = components['schemas']
 
-export interface AgentTarget {
-  readonly agent_id: string
-  readonly name: string
-  readonly state: AgentState
-  readonly since: string
-  /** A transfer to him is possible. */
-  readonly can_take: boolean
-  /** He can take it at once, and can be asked. */
-  readonly free: boolean
-}
-
-export interface QueueTarget {
-  readonly queue_id: string
-  readonly label: Label
-  readonly waiting: number
-  readonly ready_agents: number
-  readonly expected_wait_seconds: number | null
-  readonly can_take: boolean
-}
-
-export interface Targets {
-  readonly agents: readonly AgentTarget[]
-  readonly queues: readonly QueueTarget[]
-  readonly numbers: boolean
-}
+export type TargetKind = Schemas['TargetKind']
+export type AgentTarget = Schemas['AgentTarget']
+export type QueueTarget = Schemas['QueueTarget']
+export type Targets = Schemas['TargetsView']
 
 /** Who sent the caller here, or asks about him. */
-export interface Transferred {
-  readonly agent_id: string
-  readonly name: string
-  readonly at: string
-  readonly kind: TargetKind
-  readonly note: string
-  readonly came_back: boolean
-  readonly asks: boolean
-}
-
-export interface Consultation {
-  readonly consultation_id: string
-  readonly interaction_id: string
-  readonly state: 'ringing' | 'consulted' | 'caller' | 'together' | 'ended'
-  readonly kind: TargetKind
-  readonly target: string
-  readonly name: string
-  readonly note: string
-  readonly began_at: string
-  readonly answered_at: string | null
-}
-
-export interface Order {
-  readonly kind: TargetKind
-  readonly to: string
-  readonly note: string
-}
+export type Transferred = Schemas['TransferredView']
+export type Consultation = Schemas['ConsultationView']
+export type Order = Schemas['TransferBody']
 
 export const transferApi = {
   targets: () => call<Targets>('GET', '/agents/me/transfer/targets'),
