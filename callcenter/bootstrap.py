@@ -489,6 +489,7 @@ class _Server:
             alive=lambda: self._floor.interactions,
             settle=self._settled,
             clock=clock,
+            timezone=ZoneInfo(settings.server.timezone),
             new_id=lambda: uuid.uuid4().hex,
         )
         timezone = ZoneInfo(settings.server.timezone)

@@ -5,11 +5,12 @@ meanwhile; nobody is erased while he is in the house. The job itself never holds
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -23,6 +24,11 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = timedelta(seconds=30)
 AGAIN_AFTER: Final = timedelta(seconds=5)
 SHOWN: Final = 100
+NIGHT_FROM: Final = time(3)
+NIGHT_UNTIL: Final = time(5)
+"""By the house's clock: when a large file may be written anew, for whoever writes waits as long as that takes."""
+WAITS_FOR_NIGHT: Final = "waits_for_night"
+"""Told in the place of an error: his rows are gone, the file is written anew at night."""
 
 
 class ErasureState(StrEnum):
@@ -155,6 +161,10 @@ class ErasureStore(Protocol):
         """All the rest in one transaction, in which the erasure goes on to its next step."""
         ...
 
+    async def wipes_briefly(self) -> bool:
+        """Whether wiping keeps nobody waiting for long."""
+        ...
+
     async def wipe(self) -> None:
         """Leave nothing between the rows; `CallcenterError` when it cannot be done now."""
         ...
@@ -215,6 +225,7 @@ class Erasures:
         alive: Callable[[], Mapping[InteractionId, Interaction]],
         settle: Callable[[], Awaitable[bool]],
         clock: Clock,
+        timezone: ZoneInfo,
         new_id: Callable[[], str],
     ) -> None:
         """`alive` are the interactions in the house; `settle` waits until what was written is in the database."""
@@ -225,6 +236,7 @@ class Erasures:
         self._alive = alive
         self._settle = settle
         self._clock = clock
+        self._timezone = timezone
         self._new_id = new_id
         self._wake = asyncio.Event()
 
@@ -299,25 +311,47 @@ class Erasures:
         except CallcenterError as error:
             log.warning("erasures_not_read", code=error.code)
             return True
-        left = False
+        left, remaining = False, list[Erasure]()
         for erasure in waiting:
             try:
-                left |= not await self._erase(erasure)
+                gone_on = await self._erase(erasure)
             except (CallcenterError, OSError) as error:
-                code = error.code if isinstance(error, CallcenterError) else type(error).__name__
-                log.warning("erasure_tried", erasure_id=erasure.erasure_id, step=erasure.step, cause=code)
+                await self._note_failure(erasure, error)
                 left = True
-                await self._note_failure(erasure, code)
-        return left
+            else:
+                left |= gone_on is None
+                remaining += [] if gone_on is None else [gone_on]
+        return await self._wipe_for(remaining) or left
 
-    async def _erase(self, erasure: Erasure) -> bool:
-        """One of them to its end; False when he is in the house."""
-        if erasure.step in (ErasureStep.REMAINS, ErasureStep.END):
-            await self._end(erasure)
+    async def _wipe_for(self, erasures: Sequence[Erasure]) -> bool:
+        """Once for all whose rows are gone; whether it has to be tried again soon."""
+        if not erasures:
+            return False
+        try:
+            if not self._is_night() and not await self._store.wipes_briefly():
+                for erasure in erasures:
+                    if erasure.error != WAITS_FOR_NIGHT:
+                        await self._store.put(replace(erasure, error=WAITS_FOR_NIGHT))
+                return False
+            await self._store.wipe()
+            for erasure in erasures:
+                await self._end(erasure)
+        except (CallcenterError, OSError) as error:
+            for erasure in erasures:
+                await self._note_failure(erasure, error)
             return True
+        return False
+
+    def _is_night(self) -> bool:
+        return NIGHT_FROM <= self._clock.now().astimezone(self._timezone).time() < NIGHT_UNTIL
+
+    async def _erase(self, erasure: Erasure) -> Erasure | None:
+        """His rows and files, so that only the file is to be wiped; None when he is in the house."""
+        if erasure.step in (ErasureStep.REMAINS, ErasureStep.END):
+            return erasure
         person = await self._store.find(erasure.customer_id)
         if self._is_in_house(person) or not await self._settle():
-            return False
+            return None
         counts = dict(await self._store.counts(person))
         erasure = await self._go_on(erasure, ErasureStep.FILES, counts)
         counts |= await self._traces.remove(person)
@@ -326,8 +360,7 @@ class Erasures:
         erasure = await self._go_on(erasure, ErasureStep.ROWS, counts)
         erasure = await self._store.erase_rows(person, erasure, at=self._clock.now())
         self._memory.forget_customers(person.customer_ids)
-        await self._end(erasure)
-        return True
+        return erasure
 
     async def _go_on(self, erasure: Erasure, step: ErasureStep, counts: Mapping[str, int]) -> Erasure:
         gone_on = replace(erasure, state=ErasureState.RUNNING, step=step, counts=dict(counts), error=None)
@@ -335,14 +368,15 @@ class Erasures:
         return gone_on
 
     async def _end(self, erasure: Erasure) -> None:
-        await self._store.wipe()
         # Only now: what was shown before the rows were changed may have come after a first time.
         self._past.forget_past()
         ended = replace(erasure, state=ErasureState.DONE, step=ErasureStep.END, error=None, ended_at=self._clock.now())
         await self._store.put(ended)
         log.info("person_erased", erasure_id=erasure.erasure_id)
 
-    async def _note_failure(self, erasure: Erasure, code: str) -> None:
+    async def _note_failure(self, erasure: Erasure, failure: CallcenterError | OSError) -> None:
+        code = failure.code if isinstance(failure, CallcenterError) else type(failure).__name__
+        log.warning("erasure_tried", erasure_id=erasure.erasure_id, step=erasure.step, cause=code)
         try:
             known = await self._store.erasure(erasure.erasure_id)
             if known is not None:

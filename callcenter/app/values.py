@@ -7,7 +7,7 @@ Laws: nobody on a call waits for it; a run that was cut off goes on, or begins a
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -108,8 +108,11 @@ class LatestChanges:
 class ValueStore(Protocol):
     """What is kept of values."""
 
-    async def ask(self, run: ValueRun) -> ValueRun | None:
-        """Let a run wait for its turn; None where one of its kind, or a whole one, waits already."""
+    async def ask(self, run: ValueRun, *, unless_since: datetime | None = None) -> ValueRun | None:
+        """Let a run wait for its turn; None where one of its kind, or a whole one, waits already.
+
+        With `unless_since` also where any was asked for since then, by whichever server.
+        """
         ...
 
     async def cancel(self, run_id: str, *, at: datetime, by: str) -> bool:
@@ -250,19 +253,26 @@ class Values:
 
     async def turn(self) -> None:
         """Ask for what the calendar wants, and do what waits."""
-        wanted = await self._due()
+        night = self._night()
+        wanted = await self._due(night)
         if wanted is not None:
             run = ValueRun(run_id=self._new_id(), kind=wanted, asked_at=self._clock.now(), asked_by=BY_ITSELF)
-            await self.store.ask(run)
+            await self.store.ask(run, unless_since=night)
         if await self.store.has_work(self._clock.now()):
             await self._worker.run()
 
-    async def _due(self) -> RunKind | None:
+    def _night(self) -> datetime:
+        """When the last night's run was to begin; in a night without that hour it is the next that there is."""
+        now = self._clock.now()
+        day = now.astimezone(self._timezone).date()
+        today, before = (
+            datetime.combine(one, NIGHT, tzinfo=self._timezone).astimezone(UTC)
+            for one in (day, day - timedelta(days=1))
+        )
+        return today if today <= now else before
+
+    async def _due(self, night: datetime) -> RunKind | None:
         """What the calendar wants: each night whom something happened to, each week everybody."""
-        now = self._clock.now().astimezone(self._timezone)
-        night = datetime.combine(now.date(), NIGHT, tzinfo=self._timezone)
-        if night > now:
-            night -= timedelta(days=1)
         last = await self.store.last_done(None)
         if last is not None and last.asked_at >= night:
             return None
@@ -271,7 +281,11 @@ class Values:
             # It was asked for this night, and cancelled or failed: a person decides what now.
             return None
         whole = await self.store.last_done(RunKind.WHOLE)
-        return RunKind.CHANGED if whole is not None and now - whole.asked_at < WHOLE_EVERY else RunKind.WHOLE
+        return (
+            RunKind.CHANGED
+            if whole is not None and night - whole.asked_at < WHOLE_EVERY - timedelta(hours=12)
+            else RunKind.WHOLE
+        )
 
     # ---- at once
 

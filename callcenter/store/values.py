@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,13 +35,17 @@ class StoredValues:
 
     # ---- runs
 
-    async def ask(self, run: ValueRun) -> ValueRun | None:
-        """Let a run wait for its turn."""
+    async def ask(self, run: ValueRun, *, unless_since: datetime | None = None) -> ValueRun | None:
+        """Let a run wait for its turn; with `unless_since` only where none was asked for since then."""
         last = select(func.coalesce(func.max(table.c.number), 0) + 1).scalar_subquery()
-        same = select(table.c.run_id).where(
-            table.c.state == RunState.WAITING, table.c.kind.in_({run.kind, RunKind.WHOLE})
-        )
+        in_the_way = and_(table.c.state == RunState.WAITING, table.c.kind.in_({run.kind, RunKind.WHOLE}))
+        if unless_since is not None:
+            in_the_way = or_(in_the_way, table.c.asked_at >= unless_since)
+        same = select(table.c.run_id).where(in_the_way).limit(1)
         async with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                # Two servers ask at the same moment of the night; on SQLite a writer is alone already.
+                await connection.execute(text("LOCK TABLE value_runs IN SHARE ROW EXCLUSIVE MODE"))
             if (await connection.execute(same)).first() is not None:
                 return None
             row = {

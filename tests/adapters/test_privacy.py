@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Table, func, insert, select
@@ -17,7 +18,7 @@ from sqlalchemy import Table, func, insert, select
 from callcenter.app.access_log import Access, AccessKind, AccessWanted
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_memory import CustomerMemory
-from callcenter.app.erasure import Erasure, Erasures, ErasureState, ErasureStep, FoundPerson
+from callcenter.app.erasure import WAITS_FOR_NIGHT, Erasure, Erasures, ErasureState, ErasureStep, FoundPerson
 from callcenter.app.feed import QUEUES, Feed, Resume
 from callcenter.app.house_rules import HouseRules
 from callcenter.app.imports import ImportForm, ImportRecord, ImportState
@@ -40,7 +41,7 @@ from callcenter.store.customer_numbers import add_number
 from callcenter.store.customer_search import StoredCustomerSearch
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
-from callcenter.store.erasures import StoredErasures
+from callcenter.store.erasures import BRIEF_BYTES, StoredErasures
 from callcenter.store.import_tables import external_ids
 from callcenter.store.imports import StoredImports
 from callcenter.store.journal import JournalWriter
@@ -112,6 +113,7 @@ class Store:
     memory: CustomerMemory
     erasures: Erasures
     store: "StoppingStore"
+    clock: FakeClock
     alive: dict[InteractionId, Interaction] = field(default_factory=dict)
 
 
@@ -119,6 +121,7 @@ class StoppingStore(StoredErasures):
     """Dies once at a step, as a server does that is killed."""
 
     stop_before: str | None = None
+    wiped = 0
 
     def _check(self, name: str) -> None:
         if self.stop_before == name:
@@ -137,19 +140,20 @@ class StoppingStore(StoredErasures):
     async def wipe(self) -> None:
         self._check("wipe")
         await super().wipe()
+        self.wiped += 1
 
 
 async def settled() -> bool:
     return True
 
 
-def house(database: Database, directory: Path) -> Store:
+def house(database: Database, directory: Path, brief_bytes: int = BRIEF_BYTES) -> Store:
     for name in ("recordings", "imports", "emergency", "logs"):
         (directory / name).mkdir(exist_ok=True)
     clock = FakeClock()
     feed = Feed(clock=clock, epoch="one")
     memory = CustomerMemory(StoredCustomers(database))
-    store = StoppingStore(database)
+    store = StoppingStore(database, brief_bytes=brief_bytes)
     alive: dict[InteractionId, Interaction] = {}
     numbers = iter(range(1, 1_000))
     erasures = Erasures(
@@ -167,6 +171,7 @@ def house(database: Database, directory: Path) -> Store:
         alive=lambda: alive,
         settle=settled,
         clock=clock,
+        timezone=ZoneInfo("Asia/Shanghai"),
         new_id=lambda: f"e{next(numbers)}",
     )
     return Store(
@@ -176,6 +181,7 @@ def house(database: Database, directory: Path) -> Store:
         memory=memory,
         erasures=erasures,
         store=store,
+        clock=clock,
         alive=alive,
     )
 
@@ -501,6 +507,35 @@ async def test_an_erasure_that_was_cut_off_is_gone_on_with(step: str, tmp_path: 
     left = everything(store)
     assert [secret for secret in SECRETS if secret.encode() in left] == []
     assert await figures(database) == before
+    await database.dispose()
+
+
+async def test_a_large_file_is_written_anew_at_night_once_for_all(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'callcenter.db'}")
+    await upgrade_database(database)
+    store = house(database, tmp_path, brief_bytes=0)
+    await furnish(store)
+    made = [
+        await store.erasures.ask(HE, confirm=NAME, open_cases_too=True, by="admin"),
+        await store.erasures.ask(OTHER, confirm="别人示例", open_cases_too=True, by="admin"),
+    ]
+    assert not await store.erasures.turn()
+    waiting = [await store.erasures.erasure(one.erasure_id) for one in made]
+    assert {(one.state, one.step, one.error) for one in waiting} == {
+        (ErasureState.RUNNING, ErasureStep.REMAINS, WAITS_FOR_NIGHT)
+    }
+    assert await StoredCustomers(database).customer(HE) is None, "his rows are gone at once"
+    assert store.store.wiped == 0
+    # The house is in China: its three o'clock is 19:00 UTC.
+    store.clock.advance(timedelta(hours=9, minutes=59))
+    assert not await store.erasures.turn()
+    assert store.store.wiped == 0
+    store.clock.advance(timedelta(minutes=2))
+    assert not await store.erasures.turn()
+    assert store.store.wiped == 1
+    assert {(await store.erasures.erasure(one.erasure_id)).state for one in made} == {ErasureState.DONE}
+    left = everything(store)
+    assert [secret for secret in SECRETS if secret.encode() in left] == []
     await database.dispose()
 
 

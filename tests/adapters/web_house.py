@@ -717,6 +717,7 @@ def furnish(
         alive=lambda: floor.interactions,
         settle=at_once,
         clock=clock,
+        timezone=UTC_ZONE,
         new_id=lambda: f"erasure-{next(numbers)}",
     )
     deps = WebDependencies(

@@ -39,6 +39,7 @@ export const en = {
     held: 'Not yet, tried {tries} times, and tried again by itself: {reason}',
     error: {
       import_runs: 'an import is under way and might bring him back',
+      waits_for_night: 'his rows are gone; the file, which is large, is written anew at night from three o’clock on, because agents would wait',
       wish_waits: 'a wish of his, left while the server was away, is still to be taken in',
     },
     by: 'Asked for by {by}, {at}',
@@ -186,6 +187,7 @@ export const zh: typeof en = {
     held: '尚未完成，已尝试 {tries} 次，将自动重试：{reason}',
     error: {
       import_runs: '有导入正在进行，可能会重新带入该客户',
+      waits_for_night: '数据行已清除；数据库文件较大，将在夜间三点后重写，以免影响坐席工作',
       wish_waits: '服务器离线期间该客户留下的请求尚未收入',
     },
     by: '由 {by} 于 {at} 提出',
