@@ -275,7 +275,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "secure_delete=ON",  # What is deleted is overwritten at once (docs/privacy.md); not all builds do so by themselves.
+        "secure_delete=ON",  # Overwrites what is deleted; not all builds do so by themselves (docs/privacy.md).
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
