@@ -22,6 +22,8 @@ LONGEST_NOTES = 10_000
 LONGEST_VALUE = 254
 LARGEST_AMOUNT = Decimal(10) ** 12
 MOST_ENTRIES = 50
+_SPACED_NUMBER = re.compile(r"[+(]?[0-9][0-9 ().-]{7,38}\Z", re.ASCII)
+_NO_SEPARATORS = str.maketrans("", "", " ().-")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z")
@@ -243,22 +245,27 @@ _KIND_WORDS = {
 
 
 def quick_numbers(region: str) -> Callable[[str], str | None]:
-    """A reader of numbers that need no more than a look: those of North America with their country, and the plain
-    mobile numbers of a region in China, which are most of them there.
+    """A reader of numbers that need no more than a look: those of North America with their country, and the mobile
+    numbers of a region in China, and its fixed ones with their area, which are most of them there; with spaces,
+    hyphens, points and brackets between the digits or without.
 
     It says what `crm.numbers.to_e164` says, or nothing: the ranges are those of the same tables.
     """
     metadata = phonenumbers.PhoneMetadata.metadata_for_region("CN") if region == "CN" else None
-    pattern = None if metadata is None or metadata.mobile is None else metadata.mobile.national_number_pattern
-    at_home = "(?!)" if pattern is None else rf"(?:\+86)?(?P<digits>(?=1\d{{10}}\Z)(?:{pattern}))\Z"
+    at_home = "(?!)"
+    if metadata is not None and metadata.mobile is not None and metadata.fixed_line is not None:
+        mobile, fixed = metadata.mobile.national_number_pattern, metadata.fixed_line.national_number_pattern
+        at_home = rf"(?:\+86)?(?P<mobile>(?=1\d{{10}}\Z)(?:{mobile}))\Z|0(?P<fixed>(?=[1-9])(?:{fixed}))\Z"
     # With their country ten digits are believed, whichever they are; a 1 before them would be taken away.
     quick = re.compile(rf"(?P<abroad>\+1[2-9]\d{{9}})\Z|{at_home}", re.ASCII)
 
     def read(text: str) -> str | None:
         found = quick.match(text)
+        if found is None and _SPACED_NUMBER.match(text):
+            found = quick.match(text.translate(_NO_SEPARATORS))
         if found is None:
             return None
-        return found["abroad"] or f"+86{found['digits']}"
+        return found["abroad"] or f"+86{found['mobile'] or found['fixed']}"
 
     return read
 

@@ -18,10 +18,13 @@ from callcenter.store.hook_facts import event_of_change, note_facts
 
 def differences(before: object | None, after: object, names: Iterable[str]) -> tuple[FieldChange, ...]:
     """The fields of these names that differ; without `before` those that hold anything."""
+    if before is None:
+        held = [(name, getattr(after, name)) for name in names]
+        return tuple([FieldChange(field=name, before=None, after=new) for name, new in held if new])
     found = []
     for name in names:
         old, new = getattr(before, name, None), getattr(after, name)
-        if old != new and (before is not None or new):
+        if old != new:
             found.append(FieldChange(field=name, before=old, after=new))
     return tuple(found)
 

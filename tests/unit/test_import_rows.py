@@ -188,8 +188,21 @@ def test_a_reader_returns_or_says_what_is_wrong(cell: str) -> None:
     assert all(bad.wrong and bad.wanted for bad in said)
 
 
+def spaced(digits: str) -> st.SearchStrategy[str]:
+    """As it is, or with signs that people put between digits."""
+    signs = st.lists(st.sampled_from(("", "", "", " ", "-", ".", "(", ")", " - ")), min_size=len(digits))
+    with_signs = signs.map(lambda some: "".join(map("".join, zip(digits, some, strict=False))))
+    return st.one_of(st.just(digits), with_signs)
+
+
 @given(
-    st.one_of(st.from_regex(r"(\+86)?1[0-9]{9,11}", fullmatch=True), st.from_regex(r"\+1[0-9]{9,11}", fullmatch=True)),
+    st.one_of(
+        st.from_regex(r"(\+86)?1[0-9]{9,11}", fullmatch=True),
+        st.from_regex(r"\+1[0-9]{9,11}", fullmatch=True),
+        st.from_regex(r"0[0-9]{8,12}", fullmatch=True),
+        st.from_regex(r"(0|\+86)?(10|2[0-9]|[3-9][0-9]{2})[0-9]{7,8}", fullmatch=True),
+        st.from_regex(r"[+(]?[0-9 ().-]{7,16}", fullmatch=True),
+    ).flatmap(spaced),
     st.sampled_from(("CN", "US", "DE")),
 )
 def test_the_quick_way_to_a_number_is_the_long_way(text: str, region: str) -> None:
@@ -200,6 +213,9 @@ def test_the_quick_way_to_a_number_is_the_long_way(text: str, region: str) -> No
 def test_the_quick_way_knows_plain_numbers() -> None:
     assert quick_numbers("CN")("13800138000") == "+8613800138000"
     assert quick_numbers("US")("+12015550123") == "+12015550123"
+    assert quick_numbers("CN")("+86 138-0013-8000") == "+8613800138000"
+    assert quick_numbers("CN")("(010) 6555 1234") == "+861065551234"
+    assert quick_numbers("CN")("0571-87654321") == "+8657187654321"
     assert quick_numbers("US")("13800138000") is None
 
 
