@@ -5,7 +5,6 @@ owed (late_terms.py); it may hold stale ones besides, which a search passes over
 """
 
 import tempfile
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -71,12 +70,3 @@ async def refresh_terms(database: Database) -> None:
     with tempfile.TemporaryDirectory(prefix="callcenter-terms-", dir=beside) as name:
         while await write_late_terms(database, Path(name)):
             pass
-
-
-def term_rows(customers: Sequence[Customer]) -> list[dict[str, object]]:
-    """Rows for customers that are new, for whoever stores many at once."""
-    return [
-        {"term": term, "customer_id": customer.customer_id}
-        for customer in customers
-        for term in sorted(_terms(customer))
-    ]
