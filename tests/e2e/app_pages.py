@@ -68,6 +68,13 @@ OPENED: Final = (
     Opened("customer-case", "/customers/demo-morning-star", ("case-new",), "case-save"),
     Opened("customer-task", "/customers/demo-morning-star", ("task-new",), "task-save"),
     Opened("customer-sales", "/customers/demo-morning-star", ("customer-sales",), "sales"),
+    Opened(
+        "customer-opportunity",
+        "/customers/demo-morning-star",
+        ("customer-sales", "opportunity-new", "quote-add"),
+        "opportunity-save",
+    ),
+    Opened("customer-member", "/customers/demo-morning-star", ("member-add",), "customer-search"),
     Opened("customer-erase", "/customers/demo-morning-star", ("privacy-open", "erase-open"), "erase-typed"),
     Opened("flow-try", "/flows/main", ("flow-tab-try",), "try-log"),
     Opened("flow-history", "/flows/main", ("flow-tab-history",), "history-empty"),

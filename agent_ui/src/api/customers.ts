@@ -20,10 +20,12 @@ export type Duplicate = Schemas['Duplicate']
 export type Experience = Schemas['Experience']
 export type InteractionDetail = Schemas['InteractionDetail']
 export type InteractionView = Schemas['InteractionView']
+export type Memberships = Schemas['Memberships']
 export type Merge = Schemas['Merge']
 export type NumberRecord = Schemas['NumberRecord']
 export type OfferAnswer = Schemas['OfferAnswer']
 export type Opportunity = Schemas['Opportunity']
+export type OpportunityBody = Schemas['OpportunityBody']
 export type Order = Schemas['Order']
 export type ProposedOffer = Schemas['ProposedOffer']
 export type ProposedOffers = Schemas['ProposedOffers']
@@ -135,8 +137,20 @@ export const customersApi = {
   addTask: (id: string, body: TaskBody) => call<Task>('POST', at(id, '/tasks'), body),
   changeTask: (id: string, version: number, changes: TaskChange) => change<Task>(`/tasks/${part(id)}`, version, changes),
 
+  memberships: (id: string) => call<Memberships>('GET', at(id, '/memberships')),
+  putMember: async (organisation: string, member: string, role: string) => {
+    await send('PUT', at(organisation, `/members/${part(member)}`), { role })
+  },
+  removeMember: async (organisation: string, member: string) => {
+    await send('DELETE', at(organisation, `/members/${part(member)}`))
+  },
+
   orders: (id: string) => call<Schemas['OrderList']>('GET', `/orders?${query({ customer_id: id, limit: 50 })}`),
   opportunities: (id: string) => call<Schemas['OpportunityList']>('GET', `/opportunities?${query({ customer_id: id, limit: 50 })}`),
+  opportunity: (id: string) => call<Opportunity>('GET', `/opportunities/${part(id)}`),
+  openOpportunity: (customerId: string, body: OpportunityBody) => call<Opportunity>('POST', at(customerId, '/opportunities'), body),
+  changeOpportunity: (id: string, version: number, body: OpportunityBody) => change<Opportunity>(`/opportunities/${part(id)}`, version, body),
+  closingReasons: async () => (await call<Schemas['CaseCodeList']>('GET', '/closing-reasons')).items,
   orderStates: async () => (await call<Schemas['CaseCodeList']>('GET', '/order-states')).items,
   opportunityStages: async () => (await call<Schemas['CaseCodeList']>('GET', '/opportunity-stages')).items,
   customFields: async () => (await call<Schemas['CustomFieldList']>('GET', '/custom-fields')).items,

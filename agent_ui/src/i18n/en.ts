@@ -18,6 +18,7 @@ import { en as management } from './management'
 import { en as messages } from './messages'
 import { en as privacy } from './privacy'
 import { en as prompts } from './prompts'
+import { en as relations } from './relations'
 import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
 import { en as segments } from './segments'
@@ -34,6 +35,7 @@ export const en = {
   prompts,
   privacy,
   desk,
+  relations,
   reminders,
   hooks,
   supervisor,

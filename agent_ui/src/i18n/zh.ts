@@ -19,6 +19,7 @@ import { zh as management } from './management'
 import { zh as messages } from './messages'
 import { zh as privacy } from './privacy'
 import { zh as prompts } from './prompts'
+import { zh as relations } from './relations'
 import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
 import { zh as segments } from './segments'
@@ -35,6 +36,7 @@ export const zh: Messages = {
   prompts,
   privacy,
   desk,
+  relations,
   reminders,
   hooks,
   supervisor,

@@ -24,6 +24,7 @@ export const useLists = defineStore('lists', () => {
   const remedies = keep<CaseCode>(() => customersApi.remedies())
   const orderStates = keep<CaseCode>(() => customersApi.orderStates())
   const stages = keep<CaseCode>(() => customersApi.opportunityStages())
+  const closingReasons = keep<CaseCode>(() => customersApi.closingReasons())
   const fields = keep<CustomField>(() => customersApi.customFields())
 
   return {
@@ -31,12 +32,13 @@ export const useLists = defineStore('lists', () => {
     remedies: remedies.items,
     orderStates: orderStates.items,
     stages: stages.items,
+    closingReasons: closingReasons.items,
     fields: fields.items,
     loadComplaints: async () => {
       await Promise.all([complaintReasons.load(), remedies.load()])
     },
     loadSales: async () => {
-      await Promise.all([orderStates.load(), stages.load()])
+      await Promise.all([orderStates.load(), stages.load(), closingReasons.load()])
     },
     loadFields: fields.load,
   }
