@@ -183,7 +183,7 @@ _ALERTS: Final = (
         kind=FieldKind.CHOICE,
         group=_Groups.MAIN,
         label=words("什么情况下告警", "An alert when"),
-        help=words("下面的试看会说明此刻谁会触发。", "The preview beside it says of what it would be raised now."),
+        help=words("旁边的试看会说明此刻谁会触发。", "The preview beside it says of what it would be raised now."),
         needed=True,
         choices=(
             Choice(value=AlertKind.WAITING, label=words("等待人数多于阈值", "more callers wait than the threshold")),

@@ -9,6 +9,7 @@ import { en as desk } from './desk'
 import { en as flows } from './flows'
 import { en as listening } from './listening'
 import { en as internal, enErrors as internalErrors } from './internal'
+import { en as audit } from './audit'
 import { en as hooks } from './hooks'
 import { en as imports } from './imports'
 import { en as bestOffers } from './best_offers'
@@ -37,6 +38,7 @@ export const en = {
   desk,
   relations,
   reminders,
+  audit,
   hooks,
   supervisor,
   surveys,

@@ -10,6 +10,7 @@ import { zh as desk } from './desk'
 import { zh as flows } from './flows'
 import { zh as listening } from './listening'
 import { zh as internal, zhErrors as internalErrors } from './internal'
+import { zh as audit } from './audit'
 import { zh as hooks } from './hooks'
 import { zh as imports } from './imports'
 import { zh as bestOffers } from './best_offers'
@@ -38,6 +39,7 @@ export const zh: Messages = {
   desk,
   relations,
   reminders,
+  audit,
   hooks,
   supervisor,
   surveys,

@@ -40,6 +40,8 @@ export function optionOf(chart: Chart, colour: (name: string) => string): EChart
   }
   const value = {
     type: 'value',
+    // There is no half a customer.
+    minInterval: percent ? 0 : 1,
     axisLabel: { color: text, formatter: (one: number) => shown(one, percent) },
     splitLine: { lineStyle: { color: colour('--line') } },
   }
