@@ -18,6 +18,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { code: 'KeyM', key: 'M', name: 'mute', press: ['phone-mute'] },
   { code: 'KeyH', key: 'H', name: 'hold', press: ['phone-hold'] },
   { code: 'KeyK', key: 'K', name: 'keypad', press: ['phone-keypad'] },
+  { code: 'KeyT', key: 'T', name: 'transfer', press: ['transfer-open'] },
   { code: 'KeyR', key: 'R', name: 'ready', press: ['state-ready'] },
   { code: 'KeyB', key: 'B', name: 'notReady', press: ['state-not-ready'] },
   { code: 'KeyN', key: 'N', name: 'notes', go: 'notes' },

@@ -24,6 +24,7 @@ import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
 import { en as segments } from './segments'
 import { en as surveys } from './surveys'
+import { en as talkBar } from './talk_bar'
 import { en as transfer } from './transfer'
 
 export const en = {
@@ -46,6 +47,7 @@ export const en = {
   transfer,
   callOut,
   internal,
+  talkBar,
   bestOffers,
   duplicates,
   experience,

@@ -25,6 +25,7 @@ import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
 import { zh as segments } from './segments'
 import { zh as surveys } from './surveys'
+import { zh as talkBar } from './talk_bar'
 import { zh as transfer } from './transfer'
 
 export const zh: Messages = {
@@ -47,6 +48,7 @@ export const zh: Messages = {
   transfer,
   callOut,
   internal,
+  talkBar,
   bestOffers,
   duplicates,
   experience,
