@@ -45,6 +45,7 @@ class AgentFigures:
 
     talk: timedelta
     hold: timedelta
+    hold_rate: float | None
     wrap_up: timedelta
     ready: timedelta
     not_ready: timedelta
@@ -127,6 +128,7 @@ def figures(state: AgentDay, now: datetime) -> AgentFigures:
     return AgentFigures(
         talk=talk,
         hold=hold,
+        hold_rate=hold / (talk + hold) if talk + hold else None,
         wrap_up=wrap_up,
         ready=ready,
         not_ready=not_ready,

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from callcenter.web import (
+    agents_report,
     agreed_callbacks,
     alerts,
     best_offers,
@@ -71,6 +72,7 @@ _PARTS = (
     session,
     desk,
     transfers,
+    agents_report,
     agreed_callbacks,
     calls_out,
     interactions,

@@ -1,5 +1,7 @@
 """How users want the board, and links for screens on the wall, over REST."""
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -73,3 +75,17 @@ def test_no_link_is_made_where_the_settings_do_not_allow_any(client: TestClient,
     house.deps.walls.allowed = True
     unknown = client.post(f"{API}/walls", json={"name": "lobby", "queues": ["nowhere"]})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_queue")
+
+
+def test_the_agents_day_is_taken_as_a_file_and_that_is_noted(client: TestClient, house: WebHouse) -> None:
+    answer = client.get(f"{API}/exports/agents-today")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert [(row["agent_id"], row["handled"], row["transfer_rate"]) for row in rows] == [
+        ("1001", "0", ""),
+        ("1002", "0", ""),
+    ]
+    assert client.get(f"{API}/exports/agents-today?format=xlsx").content.startswith(b"PK")
+    assert [line[2:4] for line in house.users.audit_log if line[2] == "figures_exported"] == [
+        ("figures_exported", "agents-today")
+    ] * 2

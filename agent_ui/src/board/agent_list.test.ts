@@ -32,4 +32,16 @@ describe('the list of agents', () => {
     expect(ordered(all, 'since').map((one) => one.agent_id)).toEqual(['2', '1'])
     expect(ordered(all, 'name').map((one) => one.agent_id)).toEqual(['1', '2'])
   })
+
+  it('puts first of whom most was sent on, and last who has handled nothing', () => {
+    const today = who('1').today
+    const all = [
+      who('1'),
+      who('2', { today: { ...today, handled: 10, transferred: 1, talk_seconds: 90, hold_seconds: 10, calls_out: 1 } }),
+      who('3', { today: { ...today, handled: 2, transferred: 1, talk_seconds: 50, hold_seconds: 50, calls_out: 9 } }),
+      who('4', { today: { ...today, handled: 5, talk_seconds: 50 } }),
+    ]
+    for (const order of ['sentOn', 'held'] as const) expect(ordered(all, order).map((one) => one.agent_id)).toEqual(['3', '2', '4', '1'])
+    expect(ordered(all, 'callsOut').map((one) => one.agent_id)).toEqual(['3', '2', '1', '4'])
+  })
 })

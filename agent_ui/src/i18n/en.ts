@@ -1,6 +1,7 @@
 /** The English words of the page. `zh.ts` has the same keys; the type there enforces it. */
 import { en as admin } from './admin'
 import { en as accounts } from './accounts'
+import { en as agentRates } from './agent_rates'
 import { en as alerts } from './alerts'
 import { en as callOut, enErrors as callOutErrors } from './callout'
 import { en as calls } from './calls'
@@ -29,6 +30,7 @@ import { en as transfer } from './transfer'
 
 export const en = {
   accounts,
+  agentRates,
   alerts,
   calls,
   customers,

@@ -2,6 +2,7 @@
 import type { Messages } from './en'
 import { zh as admin } from './admin'
 import { zh as accounts } from './accounts'
+import { zh as agentRates } from './agent_rates'
 import { zh as alerts } from './alerts'
 import { zh as callOut, zhErrors as callOutErrors } from './callout'
 import { zh as calls } from './calls'
@@ -30,6 +31,7 @@ import { zh as transfer } from './transfer'
 
 export const zh: Messages = {
   accounts,
+  agentRates,
   alerts,
   calls,
   customers,
