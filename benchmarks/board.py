@@ -55,7 +55,7 @@ async def _serve(pipe: Connection, agents: int, events_per_second: int, seconds:
         now = house.clock.now()
         agent = msgspec.to_builtins(house.deps.board.agents()[0])
         queue = {
-            **_queue(),
+            **queue_row(),
             "agents": {"ready": 40, "not_ready": 40, "offered": 40, "talking": 40, "hold": 0, "wrap_up": 40},
         }
 
@@ -77,7 +77,7 @@ async def _serve(pipe: Connection, agents: int, events_per_second: int, seconds:
                 "queues", queue_id, {**queue, "queue_id": queue_id, "label": {"zh": queue_id, "en": queue_id}}
             )
         for number in range(WAITING):
-            house.feed.put("waiting", f"w{number}", _waiting(number, now.isoformat()))
+            house.feed.put("waiting", f"w{number}", waiting_row(number, now.isoformat()))
         listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(
             serve(house.app, "127.0.0.1", 0, stop=stop, on_listening=lambda _, port: listening.set_result(port))
@@ -100,7 +100,8 @@ async def _serve(pipe: Connection, agents: int, events_per_second: int, seconds:
         await serving
 
 
-def _queue() -> dict[str, object]:
+def queue_row() -> dict[str, object]:
+    """A queue's row, without its name."""
     today = {"offered": 100, "answered": 90, "abandoned": 5, "service_level": 0.8, "asa_seconds": 12.0}
     half = {"offered": 10, "answered": 9, "abandoned": 1, "service_level": 0.9}
     return {
@@ -124,7 +125,8 @@ def _queue() -> dict[str, object]:
     }
 
 
-def _waiting(number: int, at: str) -> dict[str, object]:
+def waiting_row(number: int, at: str) -> dict[str, object]:
+    """Somebody who waits."""
     ani = {"e164": f"+86138000{number:05}", "national": None, "raw": "", "withheld": False, "region": "CN"}
     return {
         "interaction_id": f"w{number}",

@@ -206,3 +206,9 @@ def test_what_he_sends_on_is_a_share_of_what_he_handled() -> None:
     )
     read = figures(fold_all(day(), [transfer, talk_ended(51), talk_ended(90)]), at(100))
     assert (read.transferred, read.transfer_rate) == (1, 0.5)
+
+
+def test_the_hold_rate_is_the_share_of_hold_in_his_talks() -> None:
+    events = [became(S.READY, S.TALKING, 0), became(S.TALKING, S.HOLD, 30), became(S.HOLD, S.WRAP_UP, 40)]
+    assert figures(fold_all(day(), events), at(90)).hold_rate == 0.25
+    assert figures(day(), at(90)).hold_rate is None
