@@ -80,7 +80,7 @@ def _row(agent: AgentView, now: datetime) -> list[str]:
 
 def _until(now: datetime, agent: AgentView) -> AgentTodayView:
     """The view counts up to where the present state began; what it lasts already is added."""
-    name = _COUNTED_IN.get(AgentState(agent.state))
+    name = _COUNTED_IN.get(agent.state)
     if name is None:
         return agent.today
     lasted = max(0.0, (now - agent.since).total_seconds())

@@ -27,6 +27,8 @@ async def export_agents_today(
     """Every agent's figures since midnight, a row each."""
 
     async def pages() -> AsyncIterator[Rows]:
-        yield agents_table(deps.board.agents(), deps.clock.now())
+        header, *rows = agents_table(deps.board.agents(), deps.clock.now())
+        yield [header]
+        yield rows
 
     return await table_out(pages(), "agents-today", format, principal, deps)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 from callcenter.app.agents_report import HEADER, agents_table
 from callcenter.app.views import AgentTodayView, AgentView, PhoneView
+from callcenter.domain.agents import AgentState, PhoneKind, PhoneStatus
 from callcenter.domain.ids import AgentId
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -22,7 +23,7 @@ TODAY = AgentTodayView(
 )
 
 
-def view(agent_id: str, state: str, *, seconds: int = 0, today: AgentTodayView = TODAY) -> AgentView:
+def view(agent_id: str, state: AgentState, *, seconds: int = 0, today: AgentTodayView = TODAY) -> AgentView:
     return AgentView(
         agent_id=AgentId(agent_id),
         name=f"Agent {agent_id}",
@@ -34,7 +35,7 @@ def view(agent_id: str, state: str, *, seconds: int = 0, today: AgentTodayView =
         offer_id=None,
         wrap_up_until=None,
         after_call=None,
-        phone=PhoneView(kind="sip", address=None, status="free"),
+        phone=PhoneView(kind=PhoneKind.SIP, address=None, status=PhoneStatus.FREE),
         skills=(),
         today=today,
     )
@@ -46,7 +47,7 @@ def row(agent: AgentView) -> dict[str, str]:
 
 
 def test_each_rate_is_made_of_the_counts_beside_it() -> None:
-    assert row(view("1001", "logged_out", seconds=500)) == {
+    assert row(view("1001", AgentState.LOGGED_OUT, seconds=500)) == {
         "agent_id": "1001",
         "name": "Agent 1001",
         "state": "logged_out",
@@ -72,20 +73,20 @@ def test_each_rate_is_made_of_the_counts_beside_it() -> None:
 
 
 def test_the_state_that_lasts_is_counted_up_to_now() -> None:
-    found = row(view("1001", "hold", seconds=100))
+    found = row(view("1001", AgentState.HOLD, seconds=100))
     assert (found["hold_seconds"], found["hold_rate"]) == ("200", "0.2500")
-    assert row(view("1001", "ready", seconds=800))["occupancy"] == "0.3333"
-    assert row(view("1001", "internal_call", seconds=5))["internal_seconds"] == "5"
+    assert row(view("1001", AgentState.READY, seconds=800))["occupancy"] == "0.3333"
+    assert row(view("1001", AgentState.INTERNAL_CALL, seconds=5))["internal_seconds"] == "5"
 
 
 def test_nothing_to_divide_by_is_an_empty_cell() -> None:
-    found = row(view("1001", "logged_out", today=AgentTodayView()))
+    found = row(view("1001", AgentState.LOGGED_OUT, today=AgentTodayView()))
     rates = ("transfer_rate", "reach_rate", "hold_rate", "occupancy", "handle_seconds")
     assert [found[name] for name in rates] == [""] * 5
     no_calls = replace(TODAY, handled=0)
-    assert row(view("1001", "logged_out", today=no_calls))["transfer_rate"] == ""
+    assert row(view("1001", AgentState.LOGGED_OUT, today=no_calls))["transfer_rate"] == ""
 
 
 def test_rows_come_by_the_agents_ids() -> None:
-    table = agents_table([view("1002", "ready"), view("1001", "ready")], NOW)
+    table = agents_table([view("1002", AgentState.READY), view("1001", AgentState.READY)], NOW)
     assert [cells[0] for cells in table[1:]] == ["1001", "1002"]
