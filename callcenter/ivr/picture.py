@@ -82,7 +82,9 @@ def flow_svg(flow: Flow, *, language: str = "en", counts: Counts | None = None, 
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}" font-family="sans-serif" font-size="12">',
         f"<title>{escape(flow.name)} {escape(flow.version)}</title>",
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        # Of one size however wide the way is drawn, or it would cover the words beside it.
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" '
+        'markerWidth="9" markerHeight="9" orient="auto">'
         f'<path d="M0 0 8 4 0 8z" fill="{palette.line}"/></marker></defs>',
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="{palette.ground}"/>',
     ]
