@@ -37,6 +37,8 @@ export const router = createRouter({
         { path: ':id', component: () => import('./views/CustomerView.vue') },
       ],
     },
+    { path: '/cases', component: () => import('./views/CasesView.vue') },
+    { path: '/opportunities', component: () => import('./views/OpportunitiesView.vue') },
     { path: '/calls', component: () => import('./views/CallsView.vue') },
     { path: '/flows/:name?', component: () => import('./views/FlowsView.vue'), meta: { oversight: true } },
     { path: '/surveys', component: () => import('./views/SurveysView.vue'), meta: { oversight: true } },

@@ -1,6 +1,6 @@
 """What the use cases want of the customer store beyond the card: search, duplicates, merges, history, notes, lists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -279,6 +279,10 @@ class Experience:
 
 class CustomerBook(Protocol):
     """What is kept about a customer besides himself; every method raises `NotFound` for one who is not there."""
+
+    async def names_of(self, customers: Collection[CustomerId]) -> Mapping[CustomerId, str]:
+        """What these are called; who is not there is left out."""
+        ...
 
     async def memberships(self, customer_id: CustomerId) -> Memberships:
         """Whom he belongs to and who belongs to him."""

@@ -1,6 +1,6 @@
 """What is kept about a customer besides himself: members, notes, his history, and the business's own fields."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import uuid4
 
@@ -41,6 +41,16 @@ class StoredCustomerBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def names_of(self, customers: Collection[CustomerId]) -> Mapping[CustomerId, str]:
+        """What these are called; who is not there is left out."""
+        table = tables.customers
+        query = select(table.c.customer_id, table.c.name).where(table.c.customer_id.in_(sorted(set(customers))))
+
+        def look(connection: Connection) -> Mapping[CustomerId, str]:
+            return {CustomerId(row.customer_id): row.name for row in connection.execute(query)}
+
+        return await self._database.look(look) if customers else {}
 
     # ---- members
 

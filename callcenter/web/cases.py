@@ -1,5 +1,6 @@
 """Cases: opening, finding and changing them, and the interactions that belong to them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -60,9 +61,13 @@ class CaseChange(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseList:
-    """Some cases, the newest first; `next_before` asks for those before, null at the end."""
+    """Some cases, the newest first, and what their customers are called.
+
+    `next_before` asks for those before, null at the end.
+    """
 
     items: tuple[CaseRecord, ...]
+    customers: Mapping[CustomerId, str]
     next_before: CaseId | None
 
 
@@ -124,7 +129,9 @@ async def list_cases(
     place = None if before is None else CaseId(before)
     found = await deps.relations.cases.cases(filters, limit=limit + 1, before=place)
     items = found[:limit]
-    return document(CaseList(items=items, next_before=items[-1].case_id if len(found) > limit else None))
+    names = await deps.relations.book.names_of([one.customer_id for one in items])
+    more = items[-1].case_id if len(found) > limit else None
+    return document(CaseList(items=items, customers=names, next_before=more))
 
 
 @router.get("/cases/{case_id}", response_model=CaseRecord, dependencies=_READ)

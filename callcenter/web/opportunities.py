@@ -1,5 +1,6 @@
 """Opportunities: opening, finding and changing them, with their quotes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -77,9 +78,13 @@ class OpportunityChange(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpportunityList:
-    """Some opportunities, those opened last first; `next_before` asks for those before, null at the end."""
+    """Some opportunities, those opened last first, and what their customers are called.
+
+    `next_before` asks for those before, null at the end.
+    """
 
     items: tuple[Opportunity, ...]
+    customers: Mapping[CustomerId, str]
     next_before: OpportunityId | None
 
 
@@ -129,7 +134,8 @@ async def list_opportunities(
     found = await deps.relations.opportunities.opportunities(filters, limit=limit + 1, before=place)
     items = found[:limit]
     more = items[-1].opportunity_id if len(found) > limit else None
-    return document(OpportunityList(items=items, next_before=more))
+    names = await deps.relations.book.names_of([one.customer_id for one in items])
+    return document(OpportunityList(items=items, customers=names, next_before=more))
 
 
 @router.get("/opportunities/{opportunity_id}", response_model=Opportunity, dependencies=_READ)

@@ -246,7 +246,9 @@ def test_a_complaint_from_its_opening_to_its_end(client: TestClient, house: WebH
     assert (again["outcome"], again["reopened"], again["reason"]) == (None, 1, "delivery")
     assert client.patch(address, json={"owner_id": None, "due_at": None}).json()["due_at"] is None
     for asked in ({"customer_id": anna}, {"open": "true"}, {"state": "reopened"}, {"kind": "complaint"}):
-        assert len(client.get(f"{API}/cases", params=asked).json()["items"]) == 1, asked
+        listed = client.get(f"{API}/cases", params=asked).json()
+        assert len(listed["items"]) == 1, asked
+        assert list(listed["customers"]) == [anna], asked
     for asked in ({"open": "false"}, {"overdue": "true"}, {"owner_id": str(CHEN)}):
         assert client.get(f"{API}/cases", params=asked).json()["items"] == [], asked
     link = f"{address}/interactions/{record.interaction_id}"
@@ -381,7 +383,9 @@ def test_products_orders_and_opportunities_are_kept_over_rest(client: TestClient
     lost = client.patch(address, json={"state": "lost", "reason": "price"}).json()
     assert (lost["state"], lost["probability"]) == ("lost", 0)
     assert refusal(client.patch(address, json={"state": "won"})) == (409, "illegal_transition")
-    (listed,) = client.get(f"{API}/opportunities", params={"state": "lost", "owner_id": "1001"}).json()["items"]
+    found = client.get(f"{API}/opportunities", params={"state": "lost", "owner_id": "1001"}).json()
+    (listed,) = found["items"]
+    assert list(found["customers"]) == [anna]
     assert listed == client.get(address).json()
     kinds = [entry["kind"] for entry in client.get(f"{API}/customers/{anna}/timeline").json()["items"]]
     assert kinds.count("order") == kinds.count("opportunity") == 1

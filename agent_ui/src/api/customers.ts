@@ -50,6 +50,17 @@ export interface CallFilters {
   readonly since: string
 }
 
+/** Which cases or opportunities of all customers; empty texts ask for all. */
+export interface MatterFilters {
+  readonly ownerId: string
+  readonly overdue: boolean
+}
+
+/** `unsettled` is neither resolved nor closed; anything else is a state. */
+function stateOf(chosen: string): { open: string | null; state: string | null } {
+  return chosen === 'unsettled' ? { open: 'true', state: null } : { open: null, state: chosen || null }
+}
+
 const part = encodeURIComponent
 
 function at(id: string, rest = ''): string {
@@ -130,6 +141,16 @@ export const customersApi = {
   changeCase: (id: string, version: number, changes: CaseChange) => change<CaseRecord>(`/cases/${part(id)}`, version, changes),
   linkCase: (id: string, interactionId: string) =>
     call<CaseRecord>('PUT', `/cases/${part(id)}/interactions/${part(interactionId)}`),
+  allCases: (filters: MatterFilters & { kind: string; state: string }, before: string | null) =>
+    call<Schemas['CaseList']>(
+      'GET',
+      `/cases?${query({ owner_id: filters.ownerId || null, kind: filters.kind || null, ...stateOf(filters.state), overdue: filters.overdue ? 'true' : null, before, limit: 50 })}`,
+    ),
+  allOpportunities: (filters: MatterFilters & { stage: string; state: string }, before: string | null) =>
+    call<Schemas['OpportunityList']>(
+      'GET',
+      `/opportunities?${query({ owner_id: filters.ownerId || null, stage: filters.stage || null, state: filters.state || null, overdue: filters.overdue ? 'true' : null, before, limit: 50 })}`,
+    ),
   complaintReasons: async () => (await call<Schemas['CaseCodeList']>('GET', '/complaint-reasons')).items,
   remedies: async () => (await call<Schemas['CaseCodeList']>('GET', '/remedies')).items,
 

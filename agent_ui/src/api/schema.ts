@@ -596,8 +596,15 @@ export interface components {
             by: string;
             interaction_id: string;
         };
-        /** @description Some cases, the newest first; `next_before` asks for those before, null at the end. */
+        /**
+         * @description Some cases, the newest first, and what their customers are called.
+         *
+         *     `next_before` asks for those before, null at the end.
+         */
         CaseList: {
+            customers: {
+                [key: string]: string;
+            };
             items: components["schemas"]["CaseRecord"][];
             next_before: string | null;
         };
@@ -2294,8 +2301,15 @@ export interface components {
             title?: string | null;
             value?: components["schemas"]["MoneyBody"] | null;
         };
-        /** @description Some opportunities, those opened last first; `next_before` asks for those before, null at the end. */
+        /**
+         * @description Some opportunities, those opened last first, and what their customers are called.
+         *
+         *     `next_before` asks for those before, null at the end.
+         */
         OpportunityList: {
+            customers: {
+                [key: string]: string;
+            };
             items: components["schemas"]["Opportunity"][];
             next_before: string | null;
         };

@@ -17,6 +17,7 @@ import { en as bestOffers } from './best_offers'
 import { en as duplicates } from './duplicates'
 import { en as experience } from './experience'
 import { en as management } from './management'
+import { en as matters } from './matters'
 import { en as messages } from './messages'
 import { en as privacy } from './privacy'
 import { en as prompts } from './prompts'
@@ -443,6 +444,7 @@ export const en = {
     told: 'The agent sees that it was you.',
     afterTalk: 'In a talk: it is done after the talk. The agent sees that it was you.',
   },
+  matters,
   messages,
   call: {
     title: 'Caller’s phone',

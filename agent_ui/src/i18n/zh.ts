@@ -18,6 +18,7 @@ import { zh as bestOffers } from './best_offers'
 import { zh as duplicates } from './duplicates'
 import { zh as experience } from './experience'
 import { zh as management } from './management'
+import { zh as matters } from './matters'
 import { zh as messages } from './messages'
 import { zh as privacy } from './privacy'
 import { zh as prompts } from './prompts'
@@ -435,6 +436,7 @@ export const zh: Messages = {
     told: '坐席会看到是您设置的。',
     afterTalk: '正在通话：将在通话后生效。坐席会看到是您设置的。',
   },
+  matters,
   messages,
   call: {
     title: '来电者电话',
