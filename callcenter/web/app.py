@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from callcenter.web import (
     agents_report,
@@ -129,7 +130,8 @@ def create_app(deps: WebDependencies) -> FastAPI:
     desktops = Desktops(deps.desk, deps.desktop_grace)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        await asyncio.to_thread(_make_routes, app)
         reporter = asyncio.create_task(desktops.run(), name="desktop reports")
         try:
             yield
@@ -171,6 +173,12 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.add_middleware(SecurityHeaders, page_policy=page_policy(websocket_url))
     app.add_middleware(RequestLog, measures=measures, new_request_id=deps.new_request_id)
     return app
+
+
+def _make_routes(app: FastAPI) -> None:
+    """FastAPI works routes out when one is first looked for: half a second, in which no call would be served."""
+    for _ in iter_route_contexts(app.routes):
+        pass
 
 
 def _version() -> str:
