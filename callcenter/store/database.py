@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -26,6 +27,7 @@ from callcenter.store.errors import DatabaseUnreachable, InvalidDatabaseUrl
 
 BUSY_TIMEOUT_MILLISECONDS = 1500
 CONNECT_TIMEOUT_SECONDS = 5
+END_LOOKS_SECONDS = 5
 DEFAULT_WITHIN = timedelta(seconds=10)
 WRITING = "callcenter_writing"
 FOLD = "callcenter_fold"
@@ -48,6 +50,8 @@ class Database:
         self._engine = _make_engine(self._url, pool_size)
         self._writing_engine = self._engine.execution_options(**{WRITING: True})
         self._looking_engine = _make_looking_engine(self._url, pool_size)
+        self._looks: set[_UnderWay] = set()
+        """Those that run in threads now, whether somebody waits for them or not."""
         if cache is not None and self.is_sqlite:
             for engine in self.engines:
                 event.listen(engine, "connect", _caching(cache))
@@ -99,7 +103,7 @@ class Database:
         it begins, as in any transaction of ours, but none is begun or ended: that would be two ways to the server and
         back.
         """
-        looking = _Looking(self._looking_engine, work)
+        looking = _Looking(self._looking_engine, work, self._looks)
         async with self._limited(within):
             try:
                 return await asyncio.to_thread(looking.look)
@@ -115,7 +119,16 @@ class Database:
     async def dispose(self) -> None:
         """Close every connection; without it the process does not end."""
         await self._engine.dispose()
+        await asyncio.to_thread(self._end_looks)
         await asyncio.to_thread(self._looking_engine.dispose)
+
+    def _end_looks(self) -> None:
+        """A connection that comes back to its pool after the pool's end would be closed by nobody."""
+        looks = tuple(self._looks)
+        for looking in looks:
+            looking.give_up()
+        for looking in looks:
+            looking.ended.wait(END_LOOKS_SECONDS)
 
     @asynccontextmanager
     async def _limited(self, within: timedelta) -> AsyncIterator[None]:
@@ -148,16 +161,34 @@ class _WithSocket(Protocol):
     def fileno(self) -> int: ...
 
 
+class _UnderWay(Protocol):
+    """A look that runs."""
+
+    ended: threading.Event
+
+    def give_up(self) -> None: ...
+
+
 class _Looking(Generic[T]):
     """One look, in a thread that nobody can cancel: who does not wait for it any more closes its socket."""
 
-    def __init__(self, engine: Engine, work: Callable[[Connection], T]) -> None:
+    def __init__(self, engine: Engine, work: Callable[[Connection], T], under_way: "set[_UnderWay]") -> None:
         self._engine = engine
         self._work = work
+        self._under_way = under_way
+        self.ended = threading.Event()
         self._socket: int | None = None
         self._given_up = False
 
     def look(self) -> T:
+        self._under_way.add(self)
+        try:
+            return self._twice_at_most()
+        finally:
+            self._under_way.discard(self)
+            self.ended.set()
+
+    def _twice_at_most(self) -> T:
         try:
             return self._once()
         except DBAPIError as error:
@@ -168,6 +199,8 @@ class _Looking(Generic[T]):
             return self._once()
 
     def _once(self) -> T:
+        if self._given_up:
+            raise TimeoutError("nobody waits for this look any more")
         with self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             if isinstance(driver, _WithSocket):

@@ -1,4 +1,4 @@
-"""A look at a server's database: it outlives the server's restart, and nobody waits for one that was given up."""
+"""A look at a database outlives a server's restart; nobody waits for one that was given up, and none outlives the end."""
 
 import asyncio
 import threading
@@ -51,3 +51,22 @@ async def test_a_look_that_takes_too_long_lets_go_of_its_thread_and_connection(s
         await served.look(look, timedelta(seconds=0.5))
     assert await asyncio.to_thread(ended.wait, WITHIN_SECONDS)
     assert await seven(served) == 7
+
+
+async def test_the_end_of_a_database_waits_for_looks_that_nobody_waits_for(empty_database: Database) -> None:
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def look(connection: Connection) -> None:
+        connection.execute(text("SELECT 7"))
+        begun.set()
+        go_on.wait(WITHIN_SECONDS)
+        ended.set()
+
+    watching = asyncio.create_task(empty_database.look(look))
+    assert await asyncio.to_thread(begun.wait, WITHIN_SECONDS)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert not ended.is_set()
+    asyncio.get_running_loop().call_later(0.1, go_on.set)
+    await empty_database.dispose()
+    assert ended.is_set()
