@@ -1,4 +1,4 @@
-"""A look at a database outlives a server's restart; nobody waits for one that was given up, and none outlives the end."""
+"""A look at a database outlives a server's restart; one that was given up is waited for by nobody, but by the end."""
 
 import asyncio
 import threading
