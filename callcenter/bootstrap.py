@@ -615,6 +615,7 @@ class _Server:
                 new_request_id=lambda: uuid.uuid4().hex[:16],
                 metrics=metrics,
                 ui_directory=settings.server.ui_directory,
+                timezone=settings.server.timezone,
                 default_region=settings.server.region,
                 browser_phone=BrowserPhone(websocket_url=settings.websocket_url, realm=settings.sip.bind),
                 demo=demo,

@@ -227,6 +227,8 @@ class WebDependencies:
     new_request_id: Callable[[], str]
     metrics: CollectorRegistry
     ui_directory: Path
+    timezone: str
+    """The house's (IANA): its days are those of boards and reports."""
     default_region: str
     """Country (ISO 3166 alpha-2) that numbers without a country code belong to."""
     browser_phone: BrowserPhone | None = None

@@ -49,6 +49,8 @@ class SessionView:
 
     user: UserView
     expires_at: datetime
+    timezone: str
+    """The house's time zone (IANA): its days are those of boards and reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class NewSessionView:
     token: str
     user: UserView
     expires_at: datetime
+    timezone: str
 
 
 @router.post("/session", status_code=201, response_model=NewSessionView, dependencies=[Depends(Open(Action.SIGN_IN))])
@@ -75,7 +78,10 @@ async def sign_in(body: Credentials, request: Request, deps: Deps) -> Response:
         await deps.sessions.revoke(session.signed_in.token_hash)
         raise
     view = NewSessionView(
-        token=session.token, user=_user_view(session.signed_in), expires_at=session.signed_in.expires_at
+        token=session.token,
+        user=_user_view(session.signed_in),
+        expires_at=session.signed_in.expires_at,
+        timezone=deps.timezone,
     )
     answer = document(view, 201)
     answer.set_cookie(
@@ -85,10 +91,10 @@ async def sign_in(body: Credentials, request: Request, deps: Deps) -> Response:
 
 
 @router.get("/session", response_model=SessionView)
-async def read_session(principal: Annotated[Principal, Depends(Require(Action.READ_SESSION))]) -> Response:
-    """Who is signed in."""
+async def read_session(principal: Annotated[Principal, Depends(Require(Action.READ_SESSION))], deps: Deps) -> Response:
+    """Who is signed in, and whose days count."""
     signed_in = principal.signed_in
-    return document(SessionView(user=_user_view(signed_in), expires_at=signed_in.expires_at))
+    return document(SessionView(user=_user_view(signed_in), expires_at=signed_in.expires_at, timezone=deps.timezone))
 
 
 @router.delete("/session", status_code=204)

@@ -75,6 +75,7 @@ def test_signing_in_gives_a_token_a_cookie_and_a_desk(client: TestClient, house:
             "language": "zh",
         },
         "expires_at": "2026-11-02T21:00:00Z",
+        "timezone": "UTC",
     }
     cookie = answer.headers["set-cookie"].lower()
     assert cookie.startswith("cc_session=")

@@ -864,6 +864,7 @@ def furnish(
         new_request_id=lambda: f"request-{next(numbers)}",
         metrics=CollectorRegistry(),
         ui_directory=ui_directory,
+        timezone="UTC",
         default_region="CN",
         browser_phone=BrowserPhone(websocket_url="ws://127.0.0.1:8088/ws", realm="127.0.0.1"),
         demo=demo,

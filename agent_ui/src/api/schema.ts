@@ -2127,6 +2127,7 @@ export interface components {
         NewSessionView: {
             /** Format: date-time */
             expires_at: string;
+            timezone: string;
             token: string;
             user: components["schemas"]["UserView"];
         };
@@ -3065,6 +3066,7 @@ export interface components {
         SessionView: {
             /** Format: date-time */
             expires_at: string;
+            timezone: string;
             user: components["schemas"]["UserView"];
         };
         /** @description Some of them; `next_after` asks for those after them. */

@@ -2,6 +2,7 @@
 import type { LocationQuery } from 'vue-router'
 
 import type { Outcome } from '@/api/customers'
+import { beginOfDay, dayIn } from '@/time/zones'
 
 const ALL: Readonly<Record<Outcome, true>> = {
   answered: true,
@@ -44,25 +45,21 @@ export interface AskedCalls {
   since: string
 }
 
-function today(now: Date): string {
-  const two = (part: number): string => String(part).padStart(2, '0')
-  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`
-}
-
-/** The filters an address asks for: `?queue=sales&outcome=abandoned&from=today`, or `&minutes=30`. */
-export function askedBy(query: LocationQuery, now: Date): AskedCalls {
+/** The filters an address asks for: `?queue=sales&outcome=abandoned&from=today`, or `&minutes=30`; today began at the house's midnight. */
+export function askedBy(query: LocationQuery, now: Date, zone: string): AskedCalls {
   const text = (name: string): string => {
     const value = query[name]
     return typeof value === 'string' ? value : ''
   }
   const minutes = /^\d{1,4}$/.test(text('minutes')) ? Number(text('minutes')) : 0
   const from = text('from')
+  const begin = from === 'today' ? (beginOfDay(dayIn(zone, now), zone) ?? '') : ''
   return {
     queueId: text('queue'),
     agentId: text('agent'),
     outcome: text('outcome'),
-    from: from === 'today' ? today(now) : /^\d{4}-\d{2}-\d{2}$/.test(from) ? from : '',
+    from: /^\d{4}-\d{2}-\d{2}$/.test(from) ? from : '',
     to: '',
-    since: minutes > 0 ? new Date(now.getTime() - minutes * 60_000).toISOString() : '',
+    since: minutes > 0 ? new Date(now.getTime() - minutes * 60_000).toISOString() : begin,
   }
 }

@@ -12,7 +12,8 @@ describe('what management is shown', () => {
   })
 
   it('begins with twelve months, this one included', () => {
-    expect(usualSpan(new Date(2026, 10, 22))).toEqual({ from: '2025-12-01', to: '2026-11-22' })
+    expect(usualSpan('2026-11-22')).toEqual({ from: '2025-12-01', to: '2026-11-22' })
+    expect(usualSpan('2026-12-31').from).toBe('2026-01-01')
   })
 
   it('says nothing where a rate is unknown', () => {

@@ -6,11 +6,10 @@ export function percent(share: number | null): string {
   return share === null ? '–' : `${(share * 100).toFixed(1)} %`
 }
 
-/** The last twelve months, this one included. */
-export function usualSpan(now: Date): { from: string; to: string } {
-  const begin = new Date(Date.UTC(now.getFullYear(), now.getMonth() - 11, 1))
-  const end = new Date(Date.UTC(now.getFullYear(), now.getMonth(), now.getDate()))
-  return { from: begin.toISOString().slice(0, 10), to: end.toISOString().slice(0, 10) }
+/** The last twelve months up to `today` (`2026-11-22`), this one included. */
+export function usualSpan(today: string): { from: string; to: string } {
+  const [year = 2000, month = 1] = today.split('-').map(Number)
+  return { from: new Date(Date.UTC(year, month - 12, 1)).toISOString().slice(0, 10), to: today }
 }
 
 /** A period by its first day: 2026-03-01 is 2026-03, 2026 Q1 or 2026; of a week the day itself. */

@@ -34,3 +34,13 @@ export function fromZone(local: string, zone: string): string | null {
   const found = new Date(guess).toISOString()
   return toZone(found, zone) === local ? found : null
 }
+
+/** The day it is there: `2026-11-22`; empty where there is no such zone. */
+export function dayIn(zone: string, at: Date): string {
+  return toZone(at.toISOString(), zone).slice(0, 10)
+}
+
+/** When that day began there; where the clocks leave midnight out, an hour later. */
+export function beginOfDay(day: string, zone: string): string | null {
+  return fromZone(`${day}T00:00`, zone) ?? fromZone(`${day}T01:00`, zone)
+}
