@@ -177,7 +177,7 @@ class Privacy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebDependencies:
-    """Everything the routes use; made in `bootstrap`, or of fakes in the tests."""
+    """Everything the routes use; made in `parts/pages.py`, or of fakes in the tests."""
 
     desk: AgentDesk
     board: Board
