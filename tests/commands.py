@@ -216,8 +216,11 @@ def _end(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    from callcenter import bootstrap  # noqa: F401  The command line loads it only when it serves.
     from callcenter.__main__ import app
+    from callcenter.web.app import work_out_routes
 
+    work_out_routes()
     _serve(sys.argv[1])
     try:
         app()

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncGenerator
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 
 from callcenter.web import (
@@ -119,10 +120,16 @@ _PARTS = (
 
 def api_description() -> dict[str, object]:
     """The OpenAPI description of all routes, with nothing behind them; it carries no version of the program."""
-    app = FastAPI()
-    for part in _PARTS:
-        app.include_router(part.router)
-    return openapi.describe(_TITLE, "v1", _ABOUT, app.routes)
+    return openapi.describe(_TITLE, "v1", _ABOUT, _api().routes)
+
+
+def work_out_routes() -> None:
+    """FastAPI does this when a route is first looked for: half a second, in which no call would be served.
+
+    It is done once in a process, whatever number of applications it has.
+    """
+    for _ in iter_route_contexts(_api().routes):
+        pass
 
 
 def create_app(deps: WebDependencies) -> FastAPI:
@@ -131,7 +138,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        await asyncio.to_thread(_make_routes, app)
+        await asyncio.to_thread(work_out_routes)
         reporter = asyncio.create_task(desktops.run(), name="desktop reports")
         try:
             yield
@@ -149,6 +156,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        routes=_api().routes,
     )
     measures = WebMeasures(deps.metrics)
     live_connections: set[LiveConnection] = set()
@@ -159,8 +167,6 @@ def create_app(deps: WebDependencies) -> FastAPI:
     app.state.page_files = PageFiles(deps.ui_directory)
     add_problem_handlers(app)
 
-    for part in _PARTS:
-        app.include_router(part.router)
     # The pages take every other path, so they come last.
     app.include_router(pages.router)
 
@@ -175,10 +181,13 @@ def create_app(deps: WebDependencies) -> FastAPI:
     return app
 
 
-def _make_routes(app: FastAPI) -> None:
-    """FastAPI works routes out when one is first looked for: half a second, in which no call would be served."""
-    for _ in iter_route_contexts(app.routes):
-        pass
+@functools.cache
+def _api() -> APIRouter:
+    """The routes of all parts, the same for every application: what is behind them comes with each request."""
+    router = APIRouter()
+    for part in _PARTS:
+        router.include_router(part.router)
+    return router
 
 
 def _version() -> str:
