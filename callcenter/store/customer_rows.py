@@ -1,20 +1,66 @@
 """Customers out of rows that hold a customer and one of his contact points each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import cast
 
-from sqlalchemy import BindParameter, Connection, RowMapping, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
-from callcenter.domain.customers import ContactPoint, ContactPointKind, Customer, CustomerKind
+from callcenter.domain.customers import (
+    Consent,
+    ContactPoint,
+    ContactPointKind,
+    Customer,
+    CustomerKind,
+    CustomValue,
+)
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.store import tables
+
+_Kept = tuple[
+    str,
+    str,
+    str,
+    str | None,
+    str | None,
+    str | None,
+    tuple[str, ...],
+    str,
+    datetime,
+    tuple[Consent, ...] | None,
+    dict[str, CustomValue] | None,
+    int,
+    str | None,
+    str,
+    str,
+]
+"""The columns of `with_contact_points`."""
+WIDTH = 15
+"""How many they are."""
 
 
 def with_contact_points() -> Select[tuple[object, ...]]:
     """Such rows of all customers."""
     customers, points = tables.customers, tables.contact_points
-    columns = (points.c.kind.label("point_kind"), points.c.value, points.c.label)
+    columns = (
+        customers.c.customer_id,
+        customers.c.kind,
+        customers.c.name,
+        customers.c.language,
+        customers.c.segment,
+        customers.c.account_manager_id,
+        customers.c.tags,
+        customers.c.notes,
+        customers.c.created_at,
+        customers.c.consents,
+        customers.c.custom,
+        customers.c.version,
+        points.c.kind.label("point_kind"),
+        points.c.value,
+        points.c.label,
+    )
     joined = customers.outerjoin(points, points.c.customer_id == customers.c.customer_id)
-    return select(*customers.c, *columns).select_from(joined)
+    return select(*columns).select_from(joined)
 
 
 def by_id(connection: Connection, customer_id: CustomerId) -> tuple[Customer, ...]:
@@ -26,37 +72,39 @@ def read_customers(
     connection: Connection, query: Select[tuple[object, ...]], values: Mapping[str, object]
 ) -> tuple[Customer, ...]:
     """The customers of a query for such rows."""
-    return customers_of(connection.execute(query, values).mappings().all())
+    return customers_of(connection.execute(query, values).all())
 
 
-def customers_of(rows: Sequence[RowMapping]) -> tuple[Customer, ...]:
-    """The customers, in the rows' order."""
+def customers_of(rows: Iterable[Sequence[object]]) -> tuple[Customer, ...]:
+    """The customers, in the rows' order; further columns of a row are passed over."""
     points: dict[str, list[ContactPoint]] = {}
-    first_rows: dict[str, RowMapping] = {}
+    first_rows: dict[str, _Kept] = {}
     for row in rows:
-        name = row["customer_id"]
-        first_rows.setdefault(name, row)
-        mine = points.setdefault(name, [])
-        if row["value"] is not None:
-            mine.append(ContactPoint(kind=ContactPointKind(row["point_kind"]), value=row["value"], label=row["label"]))
-    return tuple(_customer(row, tuple(points[name])) for name, row in first_rows.items())
+        kept = cast(_Kept, row[:WIDTH])
+        name, kind, value, label = kept[0], kept[12], kept[13], kept[14]
+        if name not in first_rows:
+            first_rows[name], points[name] = kept, []
+        if kind is not None:
+            points[name].append(ContactPoint(kind=ContactPointKind(kind), value=value, label=label))
+    return tuple(_customer(kept, tuple(points[name])) for name, kept in first_rows.items())
 
 
-def _customer(row: RowMapping, points: tuple[ContactPoint, ...]) -> Customer:
+def _customer(kept: _Kept, points: tuple[ContactPoint, ...]) -> Customer:
+    customer_id, kind, name, language, segment, agent, tags, notes, created_at, consents, custom, version, *_ = kept
     return Customer(
-        customer_id=CustomerId(row["customer_id"]),
-        kind=CustomerKind(row["kind"]),
-        name=row["name"],
-        language=row["language"],
-        segment=row["segment"],
-        account_manager_id=agent_id(row["account_manager_id"]),
-        tags=row["tags"],
+        customer_id=CustomerId(customer_id),
+        kind=CustomerKind(kind),
+        name=name,
+        language=language,
+        segment=segment,
+        account_manager_id=agent_id(agent),
+        tags=tags,
         contact_points=points,
-        notes=row["notes"],
-        created_at=row["created_at"],
-        consents=row["consents"] or (),
-        custom=row["custom"] or {},
-        version=row["version"],
+        notes=notes,
+        created_at=created_at,
+        consents=consents or (),
+        custom=custom or {},
+        version=version,
     )
 
 
