@@ -3,7 +3,8 @@ import { ref, shallowRef } from 'vue'
 
 interface Page<T> {
   readonly items: readonly T[]
-  readonly customers: Readonly<Record<string, string>>
+  /** The names of the customers that its items are about, where it tells them. */
+  readonly customers?: Readonly<Record<string, string>>
   readonly next_before: string | null
 }
 
@@ -23,7 +24,7 @@ export function usePaged<T>(ask: (before: string | null) => Promise<Page<T>>) {
       const page = await ask(more ? nextBefore.value : null)
       if (own !== turn) return
       items.value = more ? [...(items.value ?? []), ...page.items] : page.items
-      names.value = more ? { ...names.value, ...page.customers } : page.customers
+      names.value = more ? { ...names.value, ...page.customers } : (page.customers ?? {})
       nextBefore.value = page.next_before
     } catch (error) {
       if (own === turn) failure.value = error
