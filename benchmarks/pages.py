@@ -13,9 +13,7 @@ is of its CPU time, so that it hardly depends on what else the machine does; fra
 import argparse
 import asyncio
 import json
-import multiprocessing
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,8 +24,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.arguments import between
-from benchmarks.board import STATES, UI, WATCH_FRAMES, queue_row, waiting_row
-from benchmarks.figures import Figures
+from benchmarks.page_costs import STATES, UI, Cost, Watch, furnished_server, queue_row, server_process, waiting_row
 from callcenter.app.views import QueueView
 from callcenter.domain.ids import QueueId
 
@@ -48,29 +45,15 @@ def run_server(pipe: Connection, agents: int, waiting: int, events_per_second: i
 
 
 async def _serve(pipe: Connection, agents: int, waiting: int, events_per_second: int) -> None:
-    # Read here alone: the browser's process has no need of it.
-    import structlog
-
-    from callcenter.web.server import serve
-    from tests.adapters.web_house import furnish
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    stop = asyncio.Event()
-    with tempfile.TemporaryDirectory(prefix="cc-pages-"), furnish(UI) as house:
+    async with furnished_server(pipe) as (house, listen):
         floor = _Crowd(house, agents, waiting)
-        listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(
-            serve(house.app, "127.0.0.1", 0, stop=stop, on_listening=lambda _, port: listening.set_result(port))
-        )
-        pipe.send(await listening)
+        await listen()
         over = asyncio.create_task(asyncio.to_thread(pipe.recv))
         turn, began = 0, time.monotonic()
         while not over.done():
             await asyncio.sleep(max(began + turn / events_per_second - time.monotonic(), 0.0))
             floor.turn(turn)
             turn += 1
-        stop.set()
-        await serving
 
 
 class _Crowd:
@@ -121,8 +104,7 @@ class _Crowd:
         self._feed.put("agents", f"a{number:03}", row)
 
     def _put_caller(self, number: int, turn: int) -> None:
-        row = waiting_row(number, self._now.isoformat())
-        row |= {"queue_id": QUEUES[number % len(QUEUES)], "position": number // len(QUEUES) + 1}
+        row = waiting_row(number, self._now.isoformat(), QUEUES)
         self._feed.put("waiting", f"w{number}", {**row, "expected_wait_seconds": 60.0 + turn})
 
     def _put_queue(self, number: int, turn: int) -> None:
@@ -136,22 +118,13 @@ class _Crowd:
 class Outcome:
     """One page."""
 
-    share: float
-    frames: list[float]
+    cost: Cost
     ready_ms: float
     first_kb: float
 
     def as_json(self) -> dict[str, object]:
         """For `--json`."""
-        figures = Figures.of(self.frames)
-        return {
-            "main_thread_share": round(self.share, 3),
-            "frame_p99_ms": round(figures.p99, 1),
-            "longest_frame_ms": round(figures.most, 1),
-            "frames_over_100_ms": sum(frame > 100 for frame in self.frames),
-            "ready_ms": round(self.ready_ms),
-            "first_kb": round(self.first_kb, 1),
-        }
+        return {**self.cost.as_json(), "ready_ms": round(self.ready_ms), "first_kb": round(self.first_kb, 1)}
 
 
 async def measure(pipe: Connection, agents: int, waiting: int, seconds: int, wanted: str) -> dict[str, Outcome]:
@@ -225,26 +198,13 @@ async def _watch(screen: Any, address: str, listed: Callable[[Any], Awaitable[No
     await page.goto(address)
     await listed(page)
     ready_ms = (time.monotonic() - began) * 1_000
-    devtools = await screen.context.new_cdp_session(page)
-    # The thread's own time, which other load on the machine does not change.
-    await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    async def busy() -> tuple[float, float]:
-        told = {one["name"]: one["value"] for one in (await devtools.send("Performance.getMetrics"))["metrics"]}
-        return float(told["TaskDuration"]), time.monotonic()
-
     # What opening it left to do is no part of looking on.
     await asyncio.sleep(2.0)
-    await page.evaluate(WATCH_FRAMES)
-    worked, since = await busy()
+    watch = await Watch.begin(page)
     await asyncio.sleep(seconds)
-    worked_then, until = await busy()
-    frames: list[float] = await page.evaluate("window.frames_ms.slice(1)")
+    cost = await watch.end()
     largest = max([await page.evaluate(LARGEST_ANSWER), *snapshots])
-    await devtools.detach()
-    return Outcome(
-        share=(worked_then - worked) / (until - since), frames=frames, ready_ms=ready_ms, first_kb=largest / 1_000
-    )
+    return Outcome(cost=cost, ready_ms=ready_ms, first_kb=largest / 1_000)
 
 
 def main() -> int:
@@ -259,25 +219,15 @@ def main() -> int:
     asked = parser.parse_args()
     if not (UI / "index.html").is_file():
         parser.error("the pages are not built: npm --prefix agent_ui run build")
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(
-        target=run_server, args=(theirs, asked.agents, asked.waiting, asked.events)
-    )
-    server.start()
-    try:
-        found = asyncio.run(measure(ours, asked.agents, asked.waiting, asked.seconds, asked.page))
-    finally:
-        ours.close()
-        server.join(timeout=10)
-        if server.is_alive():
-            server.kill()
+    with server_process(run_server, asked.agents, asked.waiting, asked.events) as pipe:
+        found = asyncio.run(measure(pipe, asked.agents, asked.waiting, asked.seconds, asked.page))
     if asked.json:
         counts = {"agents": asked.agents, "waiting": asked.waiting, "events_per_second": asked.events}
         print(json.dumps({**counts, "pages": {name: one.as_json() for name, one in found.items()}}))
     else:
         for name, one in found.items():
             print(name, one.as_json())
-    return int(any(not one.frames for one in found.values()))
+    return int(any(not one.cost.frames for one in found.values()))
 
 
 if __name__ == "__main__":
