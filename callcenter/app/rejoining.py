@@ -17,6 +17,8 @@ from callcenter.domain.ids import AgentId, InteractionId, OfferId
 
 REJOIN_LIMIT = timedelta(seconds=30)
 """So long the caller hears music for his agent; it is the end of their talk, not waiting."""
+DESK_PHONE_LIMIT = timedelta(seconds=3)
+"""A desk phone is not rung anew: the time it takes to say what is next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +104,18 @@ class Rejoining:
             talk = self._talks.talk_of(agent_id)
         except Conflict:
             return None
+        phone = self._floor.picture.agent(agent_id).phone
         state = self._talks.state_for_front(talk)
         if state.entered_at is not None:
             # It is read when the time is over, and not before: the talk lasts till then, and nothing is counted twice.
-            state = replace(state, entered_at=state.entered_at + REJOIN_LIMIT)
+            limit = REJOIN_LIMIT if phone.kind is PhoneKind.BROWSER else DESK_PHONE_LIMIT
+            state = replace(state, entered_at=state.entered_at + limit)
         return PartedTalk(
             offer_id=talk.offer_id,
             interaction_id=talk.record.interaction_id,
             agent_id=agent_id,
             caller_id=talk.caller_leg_id,
-            phone=self._floor.picture.agent(agent_id).phone,
+            phone=phone,
             shown_number=talk.record.ani.e164 or talk.record.ani.raw,
             shown_name=talk.record.caller_name,
             next_state=state,

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from callcenter.acd.picture import Picture
 from callcenter.app.calls import Calls
 from callcenter.app.floor import Floor, Message
 from callcenter.app.ports import Clock
@@ -30,11 +31,13 @@ from callcenter.asterisk.installation import require_version
 from callcenter.asterisk.internal_lines import InternalLines
 from callcenter.asterisk.monitor_lines import MonitorLines
 from callcenter.asterisk.orders import AmiTelephony, OutsideLine, device_of
+from callcenter.asterisk.phone_watch import PhoneWatch
 from callcenter.asterisk.rejoin_lines import RejoinLines
 from callcenter.asterisk.transfer_lines import TransferLines
 from callcenter.asterisk.translate import Translator, phone_status
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
+from callcenter.domain.agents import PhoneKind
 from callcenter.domain.errors import CallcenterError, InvalidValue, Overloaded
 from callcenter.domain.ids import AgentId, InteractionId, OfferId
 from callcenter.domain.numbers import Number
@@ -120,6 +123,7 @@ class Bridge:
         self._client = AmiClient(config.ami, self._put, self._put)
         self._translator = Translator(read_ani)
         self._hangups = HangupWatch()
+        self._phones = PhoneWatch(self._client)
         self._agi = FastAgiServer(config.fastagi)
         self._whole = False
         self._trusted = False
@@ -369,6 +373,7 @@ class Bridge:
             try:
                 await self._reconcile(floor, memory, restarted=False)
                 await self._read_phones(floor)
+                await self._phones.look(_over_desk_phones(floor.picture))
             except (AmiError, CallcenterError) as error:
                 log.warning("reconcile_failed", code=error.code, error=str(error))
 
@@ -405,3 +410,12 @@ class Bridge:
                     log.warning("heartbeat_failed", code=error.code, error=str(error))
                 self._end_lost()
             await asyncio.sleep(self._config.heartbeat_interval.total_seconds())
+
+
+def _over_desk_phones(picture: Picture) -> list[tuple[OfferId, AgentId]]:
+    """The talks whose agents have registered desk phones; a browser's silence the exchange notices by itself."""
+    return [
+        (offer_id, agent_id)
+        for offer_id, agent_id in picture.talks.items()
+        if picture.agent(agent_id).phone.kind is PhoneKind.SIP
+    ]

@@ -89,6 +89,9 @@ OPUS_MODULES: Final = frozenset({"codec_opus_open_source.so", "codec_opus.so"})
 _OPTIONAL: Final = (
     # Keys that are pressed in the instant of a question, heard too (docs/asterisk.md).
     "app_dtmfstore.so",
+    # Whether a desk phone that has fallen silent in a talk still answers (phone_watch.py).
+    "func_pjsip_aor.so",
+    "func_pjsip_contact.so",
     # Asterisk 22 moved the custom CEL writer's engine into a module of its own.
     "res_cdrel_custom.so",
     "res_format_attr_opus.so",

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from callcenter.app.rejoining import REJOIN_LIMIT
+from callcenter.app.rejoining import DESK_PHONE_LIMIT, REJOIN_LIMIT
 from callcenter.asterisk.errors import AsteriskSetupError
 from callcenter.asterisk.module_list import OPUS_MODULES
 
@@ -133,6 +133,8 @@ class PbxConfig:
     """How long who is asked after the talk hears music while the server is away; then his call ends."""
     rejoin_limit_seconds: int = REJOIN_LIMIT // timedelta(seconds=1)
     """How long a caller hears music while the phone of his agent, lost in the talk, is awaited."""
+    desk_phone_limit_seconds: int = DESK_PHONE_LIMIT // timedelta(seconds=1)
+    """The same where it was a desk phone."""
     browser_silence_seconds: int = 15
     """How long an agent's browser may send nothing in a talk until its phone counts as lost."""
     modules_present: frozenset[str] = frozenset()
@@ -167,6 +169,7 @@ def check(config: PbxConfig) -> None:
         ("agent_wait_limit_seconds", config.agent_wait_limit_seconds),
         ("survey_patience_seconds", config.survey_patience_seconds),
         ("rejoin_limit_seconds", config.rejoin_limit_seconds),
+        ("desk_phone_limit_seconds", config.desk_phone_limit_seconds),
         ("browser_silence_seconds", config.browser_silence_seconds),
         ("qualify_seconds", config.qualify_seconds),
         ("session_expires_seconds", config.session_expires_seconds),

@@ -4,6 +4,7 @@ After every test the invariants I1-I4 are checked over everything that has happe
 """
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.house import LANGUAGE_EN, LANGUAGE_ZH, Agent, House
-from tests.e2e.phones import Answer, Caller, Ignore, Reject, Ring
+from tests.e2e.phones import Answer, Caller, Ignore, Reject, Ring, Tone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -343,6 +344,26 @@ async def test_a_phone_that_is_off_but_registered_is_given_up(house: House) -> N
         assert state["reason"] in ("rona", "phone_unreachable")
         await in_queue(house, "sales", 1)
         await caller.hang_up()
+
+
+async def test_a_phone_that_vanishes_in_a_talk_gives_its_caller_to_the_next_agent(house: House) -> None:
+    async with house.agent("1001") as first, house.caller("4001", UNKNOWN, sound=Tone(hertz=700)) as caller:
+        await first.talks()
+        # No BYE, no sound, no answer: it has lost its network, or its power.
+        first.phone.vanish()
+        state = await first.desktop.state_becomes("wrap_up")
+        assert state["phone"]["status"] == "unreachable"
+        await caller.audio.hear_sound()
+        await in_queue(house, "sales", 1)
+        async with house.agent("1002") as second:
+            await second.talks()
+            await caller.hang_up()
+            await finish(second)
+    record = await record_of(house, caller)
+    assert (record["outcome"], record["agent_id"]) == ("answered", "1002")
+    asked = "SELECT data FROM events WHERE interaction_id = ? AND name = 'TalkEnded' ORDER BY at"
+    ends = house.invariants().rows(asked, record["interaction_id"])
+    assert [json.loads(end["data"])["phone_lost"] for end in ends] == [True, False]
 
 
 # ---- several at once

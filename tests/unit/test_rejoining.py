@@ -6,7 +6,7 @@ import pytest
 
 from callcenter.app.call_state import CallStage
 from callcenter.app.callback_choice import Numbers
-from callcenter.app.rejoining import REJOIN_LIMIT, Rejoining
+from callcenter.app.rejoining import DESK_PHONE_LIMIT, REJOIN_LIMIT, Rejoining
 from callcenter.app.sent_callers import FRONT_PRIORITY
 from callcenter.app.transfers import Transfers
 from callcenter.domain import commands as cmd
@@ -76,6 +76,8 @@ async def test_a_talk_whose_phone_fell_silent_is_told_over_whatever_phone() -> N
         talk = rejoining.lost(offer)
         assert talk is not None
         assert (talk.offer_id, talk.next_state.priority) == (offer, FRONT_PRIORITY)
+        # A desk phone is not rung anew: he goes on as soon as it is said where to.
+        assert talk.next_state.entered_at == office.clock.now() + DESK_PHONE_LIMIT
         assert rejoining.lost(OfferId("another")) is None
 
 
