@@ -38,6 +38,7 @@ export const router = createRouter({
       ],
     },
     { path: '/cases', component: () => import('./views/CasesView.vue') },
+    { path: '/tasks', component: () => import('./views/TasksView.vue') },
     { path: '/opportunities', component: () => import('./views/OpportunitiesView.vue') },
     { path: '/calls', component: () => import('./views/CallsView.vue') },
     { path: '/flows/:name?', component: () => import('./views/FlowsView.vue'), meta: { oversight: true } },

@@ -13,15 +13,43 @@ from callcenter.domain.tasks import Task, TaskKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFilters:
-    """Which cases; None asks nothing. `open` is neither resolved nor closed, `overdue_at` due before this moment."""
+    """Which cases; None asks nothing. `open` is neither resolved nor closed, `overdue_at` due before this moment.
+
+    `unowned` asks for those of nobody, `escalated` for those that were, at whatever due time.
+    """
 
     customer_id: CustomerId | None = None
     owner_id: AgentId | None = None
+    unowned: bool = False
+    escalated: bool = False
     kind: CaseKind | None = None
     state: CaseState | None = None
     open: bool | None = None
     overdue_at: datetime | None = None
     interaction_id: InteractionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilters:
+    """Which tasks: those that are open or those that are done; None asks nothing, `due_before` is left out itself."""
+
+    done: bool = False
+    customer_id: CustomerId | None = None
+    case_id: CaseId | None = None
+    owner_id: AgentId | None = None
+    unowned: bool = False
+    kind: TaskKind | None = None
+    due_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPage:
+    """Some tasks, and what they hang on is called; `next_after` goes on, None at the end."""
+
+    items: tuple[Task, ...]
+    customers: Mapping[CustomerId, str]
+    cases: Mapping[CaseId, str]
+    next_after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +148,13 @@ class TaskBook(Protocol):
 
     async def tasks_of(self, customer_id: CustomerId, *, limit: int) -> tuple[Task, ...]:
         """A customer's tasks, the newest first."""
+        ...
+
+    async def tasks(self, filters: TaskFilters, *, limit: int, after: str | None) -> TaskPage:
+        """Of all customers: what is due first at the top, of those that are done what was done last.
+
+        `InvalidValue` for an `after` that no page had.
+        """
         ...
 
     async def reminders(self, *, now: datetime, limit: int) -> tuple[Task, ...]:

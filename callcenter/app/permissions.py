@@ -69,6 +69,7 @@ class Action(StrEnum):
     WRITE_CUSTOMER_LISTS = "write_customer_lists"
     READ_QUEUES = "read_queues"
     READ_AGENTS = "read_agents"
+    READ_AGENT_NAMES = "read_agent_names"
     READ_WAITING = "read_waiting"
     DIRECT_WAITING = "direct_waiting"
     FORCE_STATE = "force_state"
@@ -173,6 +174,8 @@ PERMISSIONS: Mapping[Action, Mapping[Role, Grant]] = {
     Action.WRITE_CUSTOMER_LISTS: {Role.ADMINISTRATOR: Grant.ANY},
     Action.READ_QUEUES: _SIGNED_IN,
     Action.READ_AGENTS: _OVERSIGHT,
+    # Whose a case, a task or a customer is; what those people do just now is another matter.
+    Action.READ_AGENT_NAMES: _SIGNED_IN,
     Action.READ_WAITING: _OVERSIGHT,
     Action.DIRECT_WAITING: _OVERSIGHT,
     Action.FORCE_STATE: _OVERSIGHT,

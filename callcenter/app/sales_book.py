@@ -24,10 +24,11 @@ class OrderFilters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpportunityFilters:
-    """Which opportunities; None asks nothing. `due_by`: open, and the next step is due by this moment."""
+    """Which opportunities; None asks nothing. `unowned`: nobody's; `due_by`: open, and the next step is due by then."""
 
     customer_id: CustomerId | None = None
     owner_id: AgentId | None = None
+    unowned: bool = False
     state: OpportunityState | None = None
     stage: str | None = None
     due_by: datetime | None = None

@@ -257,6 +257,10 @@ def _matching(filters: CaseFilters) -> Select[tuple[object, ...]]:
         query = query.where(table.c.resolved_at.is_not(None) | table.c.closed_at.is_not(None))
     if filters.overdue_at is not None:
         query = query.where(table.c.due_at <= filters.overdue_at)
+    if filters.unowned:
+        query = query.where(table.c.owner_id.is_(None))
+    if filters.escalated:
+        query = query.where(table.c.escalations > 0)
     if filters.interaction_id is not None:
         links = crm_tables.case_interactions
         named = select(links.c.case_id).where(links.c.interaction_id == filters.interaction_id)

@@ -83,6 +83,20 @@ Index(
     sqlite_where=tasks.c.done_at.is_(None),
     postgresql_where=tasks.c.done_at.is_(None),
 )
+Index(
+    "ix_tasks_due_at_task_id",
+    tasks.c.due_at,
+    tasks.c.task_id,
+    sqlite_where=tasks.c.done_at.is_(None),
+    postgresql_where=tasks.c.done_at.is_(None),
+)
+Index(
+    "ix_tasks_done_at_task_id",
+    tasks.c.done_at,
+    tasks.c.task_id,
+    sqlite_where=tasks.c.done_at.is_not(None),
+    postgresql_where=tasks.c.done_at.is_not(None),
+)
 _TO_REMIND = text("done_at IS NULL AND reminded_at IS NULL AND remind_at IS NOT NULL")
 Index("ix_tasks_to_remind", tasks.c.remind_at, sqlite_where=_TO_REMIND, postgresql_where=_TO_REMIND)
 

@@ -180,6 +180,8 @@ def _matching(filters: OpportunityFilters) -> Select[tuple[object, ...]]:
     ):
         if value is not None:
             query = query.where(column == value)
+    if filters.unowned:
+        query = query.where(table.c.owner_id.is_(None))
     if filters.due_by is not None:
         query = query.where(table.c.closed_at.is_(None), table.c.next_step_due_at <= filters.due_by)
     return query

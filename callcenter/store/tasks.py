@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.app.case_book import TaskInput
+from callcenter.app.case_book import TaskFilters, TaskInput, TaskPage
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.hooks import HookEvent, HookFact
-from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, TaskId
-from callcenter.domain.tasks import Task, TaskKind
+from callcenter.domain.ids import AgentId, CaseId, CustomerId, TaskId
+from callcenter.domain.tasks import Task
 from callcenter.store import tables
 from callcenter.store.case_lists import check_agent
 from callcenter.store.changes import add_change, differences
@@ -20,6 +20,7 @@ from callcenter.store.customers import root_of
 from callcenter.store.database import Database
 from callcenter.store.hook_facts import note_facts
 from callcenter.store.reminders import remind_of_tasks
+from callcenter.store.task_lists import read_task_page, read_tasks
 from callcenter.store.upsert import insert_into
 
 FIELDS = ("kind", "text", "owner_id", "due_at", "remind_at", "case_id", "interaction_id", "done_at", "done_by")
@@ -65,7 +66,7 @@ class StoredTasks:
     async def task(self, task_id: TaskId) -> Task | None:
         """One task."""
         query = table.select().where(table.c.task_id == task_id)
-        found = await self._database.look(lambda connection: _read(connection, query))
+        found = await self._database.look(lambda connection: read_tasks(connection, query))
         return found[0] if found else None
 
     async def change_task(
@@ -74,7 +75,7 @@ class StoredTasks:
         """Change a task; another time of the reminder reminds anew; the same again is no change."""
         async with self._database.writing() as connection:
             query = table.select().where(table.c.task_id == task_id).with_for_update()
-            before = next(iter(await connection.run_sync(_read, query)), None)
+            before = next(iter(await connection.run_sync(read_tasks, query)), None)
             if before is None:
                 raise NotFound(f"there is no task {task_id}", code="unknown_task")
             if expected_version is not None and before.version != expected_version:
@@ -93,7 +94,11 @@ class StoredTasks:
         """A customer's tasks, the newest first."""
         query = table.select().where(table.c.customer_id == customer_id)
         query = query.order_by(table.c.created_at.desc(), table.c.task_id).limit(limit)
-        return await self._database.look(lambda connection: _read(connection, query))
+        return await self._database.look(lambda connection: read_tasks(connection, query))
+
+    async def tasks(self, filters: TaskFilters, *, limit: int, after: str | None) -> TaskPage:
+        """Of all customers: what is due first at the top, of those that are done what was done last."""
+        return await self._database.look(lambda connection: read_task_page(connection, filters, limit, after))
 
     async def reminders(self, *, now: datetime, limit: int) -> tuple[Task, ...]:
         """Open tasks whose owners are to be told by now and were not; the oldest first."""
@@ -103,13 +108,13 @@ class StoredTasks:
             .order_by(table.c.remind_at)
             .limit(limit)
         )
-        return await self._database.look(lambda connection: _read(connection, query))
+        return await self._database.look(lambda connection: read_tasks(connection, query))
 
     async def reminded(self, task_ids: Sequence[TaskId], *, at: datetime) -> None:
         """Put it on the owners' desks, tell web hooks, and note that; each once."""
         mine = (table.c.task_id.in_(task_ids), table.c.reminded_at.is_(None))
         async with self._database.writing() as connection:
-            due = await connection.run_sync(_read, table.select().where(*mine).order_by(table.c.remind_at))
+            due = await connection.run_sync(read_tasks, table.select().where(*mine).order_by(table.c.remind_at))
             await connection.execute(update(table).where(*mine).values(reminded_at=at))
             await remind_of_tasks(connection, due, at=at)
             await note_facts(connection, tuple(_fact(task, at) for task in due))
@@ -133,31 +138,7 @@ def _fact(task: Task, at: datetime) -> HookFact:
 def open_tasks_of(connection: Connection, agent_id: AgentId, *, limit: int) -> tuple[Task, ...]:
     """An agent's open tasks, what is due first at the top."""
     query = table.select().where(table.c.owner_id == agent_id, table.c.done_at.is_(None))
-    return _read(connection, query.order_by(table.c.due_at, table.c.task_id).limit(limit))
-
-
-def _read(connection: Connection, query: Select[tuple[object, ...]]) -> tuple[Task, ...]:
-    return tuple(_task(row) for row in connection.execute(query).all())
-
-
-def _task(row: Row[tuple[object, ...]]) -> Task:
-    return Task(
-        task_id=TaskId(row.task_id),
-        customer_id=CustomerId(row.customer_id),
-        case_id=CaseId(row.case_id) if row.case_id is not None else None,
-        interaction_id=InteractionId(row.interaction_id) if row.interaction_id is not None else None,
-        kind=TaskKind(row.kind),
-        text=row.text,
-        owner_id=AgentId(row.owner_id) if row.owner_id is not None else None,
-        due_at=row.due_at,
-        remind_at=row.remind_at,
-        reminded_at=row.reminded_at,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        done_at=row.done_at,
-        done_by=row.done_by,
-        version=row.version,
-    )
+    return read_tasks(connection, query.order_by(table.c.due_at, table.c.task_id).limit(limit))
 
 
 def _revised(task: Task, data: TaskInput, *, at: datetime, by: str) -> Task:

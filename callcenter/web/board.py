@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from callcenter.app.permissions import Action
 from callcenter.app.views import AgentView, QueueView, TrendView, WaitingView
+from callcenter.domain.ids import AgentId
 from callcenter.web.access import Require
 from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
@@ -59,6 +60,28 @@ async def read_trends(deps: Deps) -> Response:
 async def read_agents(deps: Deps) -> Response:
     """Every agent."""
     return document(AgentList(items=deps.board.agents()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentName:
+    """What an agent is called."""
+
+    agent_id: AgentId
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentNames:
+    """All agents, by name."""
+
+    items: tuple[AgentName, ...]
+
+
+@router.get("/agents/names", response_model=AgentNames, dependencies=[Depends(Require(Action.READ_AGENT_NAMES))])
+async def read_agent_names(deps: Deps) -> Response:
+    """Whose customers, cases and tasks may be: every agent, by name."""
+    rows = sorted((agent.name, agent.agent_id) for agent in deps.board.agents())
+    return document(AgentNames(items=tuple(AgentName(agent_id=agent_id, name=name) for name, agent_id in rows)))
 
 
 @router.get("/waiting", response_model=WaitingList, dependencies=[Depends(Require(Action.READ_WAITING))])

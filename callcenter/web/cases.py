@@ -113,6 +113,8 @@ async def list_cases(
     state: CaseState | None = None,
     is_open: Annotated[bool | None, Query(alias="open")] = None,
     overdue: bool = False,
+    escalated: bool = False,
+    unowned: bool = False,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
     before: QueryId = None,
 ) -> Response:
@@ -125,6 +127,8 @@ async def list_cases(
         state=state,
         open=is_open,
         overdue_at=deps.clock.now() if overdue else None,
+        escalated=escalated,
+        unowned=unowned,
     )
     place = None if before is None else CaseId(before)
     found = await deps.relations.cases.cases(filters, limit=limit + 1, before=place)

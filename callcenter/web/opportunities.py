@@ -119,6 +119,7 @@ async def list_opportunities(
     state: OpportunityState | None = None,
     stage: Annotated[Code | None, Query()] = None,
     overdue: bool = False,
+    unowned: bool = False,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
     before: QueryId = None,
 ) -> Response:
@@ -129,6 +130,7 @@ async def list_opportunities(
         state=state,
         stage=stage,
         due_by=deps.clock.now() if overdue else None,
+        unowned=unowned,
     )
     place = None if before is None else OpportunityId(before)
     found = await deps.relations.opportunities.opportunities(filters, limit=limit + 1, before=place)

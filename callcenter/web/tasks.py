@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from callcenter.app.case_book import TaskInput, WorkList
+from callcenter.app.case_book import TaskFilters, TaskInput, TaskPage, WorkList
 from callcenter.app.permissions import Action
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, TaskId
@@ -16,11 +16,12 @@ from callcenter.web.dependencies import Deps, WebDependencies
 from callcenter.web.documents import document
 from callcenter.web.etags import IfMatch, changed, expected_version, versioned
 from callcenter.web.routing import api_router
-from callcenter.web.text import Body, BodyId, Moment, PathId, Text
+from callcenter.web.text import Body, BodyId, Moment, PathId, QueryId, Text
 
 router = api_router()
 
 LARGEST_PAGE = 200
+LONGEST_CURSOR = 1000
 _READ = [Depends(Require(Action.READ_CASES))]
 Writer = Annotated[Principal, Depends(Require(Action.WRITE_CASES))]
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE)]
@@ -90,6 +91,32 @@ async def add_task(customer_id: PathId, body: TaskBody, principal: Writer, deps:
 async def list_tasks(customer_id: PathId, deps: Deps, limit: Limit = 50) -> Response:
     """A customer's tasks, the newest first."""
     return document(TaskList(items=await deps.relations.tasks.tasks_of(CustomerId(customer_id), limit=limit)))
+
+
+@router.get("/tasks", response_model=TaskPage, dependencies=_READ)
+async def list_all_tasks(
+    deps: Deps,
+    done: bool = False,
+    customer_id: QueryId = None,
+    case_id: QueryId = None,
+    owner_id: QueryId = None,
+    unowned: bool = False,
+    kind: TaskKind | None = None,
+    due_before: Moment | None = None,
+    limit: Limit = 50,
+    after: Annotated[str | None, Query(max_length=LONGEST_CURSOR)] = None,
+) -> Response:
+    """Open tasks of all customers, what is due first at the top; or those that are done, the last one first."""
+    filters = TaskFilters(
+        done=done,
+        customer_id=None if customer_id is None else CustomerId(customer_id),
+        case_id=None if case_id is None else CaseId(case_id),
+        owner_id=None if owner_id is None else AgentId(owner_id),
+        unowned=unowned,
+        kind=kind,
+        due_before=due_before,
+    )
+    return document(await deps.relations.tasks.tasks(filters, limit=limit, after=after))
 
 
 @router.get("/tasks/{task_id}", response_model=Task, dependencies=_READ)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from callcenter.app.case_book import CaseBook, CaseFilters, CaseLists, TaskBook, TaskInput
+from callcenter.app.case_book import CaseBook, CaseFilters, CaseLists, TaskBook, TaskFilters, TaskInput
 from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
 from callcenter.crm.case_steps import CaseInput
 from callcenter.domain.agents import AgentConfig
@@ -238,6 +238,67 @@ async def test_an_agents_work_has_what_is_due_first_at_the_top(furnished: Databa
     assert [case.case_id for case in work.cases] == ["k2", "k1", "k3"]
     assert [task.task_id for task in work.tasks] == ["t2", "t1"]
     assert [case.case_id for case in (await cases.work_of(LI, limit=1)).cases] == ["k2"]
+
+
+async def test_the_tasks_of_all_customers_are_listed_page_by_page(furnished: Database) -> None:
+    tasks = StoredTasks(furnished)
+    await make(furnished, "Bea", customer_id="bea")
+    await StoredCases(furnished).open_case(CaseId("k1"), ANNA, QUESTION, at=NOON, by="x")
+    plain = replace(TASK, case_id=None, remind_at=None)
+    for name, customer, data in (
+        ("t1", ANNA, replace(plain, due_at=at(300))),
+        ("t2", CustomerId("bea"), replace(plain, due_at=at(100), owner_id=BOSS)),
+        ("t3", ANNA, replace(plain, due_at=at(200), owner_id=None, kind=TaskKind.FOLLOW_UP)),
+        ("t4", ANNA, replace(plain, due_at=at(200), case_id=CaseId("k1"))),
+        ("d1", ANNA, replace(plain, due_at=at(50), done=True)),
+        ("d2", CustomerId("bea"), replace(plain, due_at=at(40), done=True)),
+    ):
+        await tasks.add_task(TaskId(name), customer, data, at=at(ord(name[1])), by="x")
+
+    async def walk(limit: int = 2, **asked: object) -> list[str]:
+        found: list[str] = []
+        after = None
+        while True:
+            page = await tasks.tasks(TaskFilters(**asked), limit=limit, after=after)  # type: ignore[arg-type]
+            assert len(page.items) <= limit
+            assert set(page.customers) == {task.customer_id for task in page.items}
+            found += [task.task_id for task in page.items]
+            if (after := page.next_after) is None:
+                return found
+
+    assert await walk() == await walk(limit=1) == await walk(limit=9) == ["t2", "t3", "t4", "t1"]
+    assert await walk(done=True) == await walk(limit=1, done=True) == ["d2", "d1"]
+    assert await walk(owner_id=LI) == ["t4", "t1"]
+    assert await walk(unowned=True) == await walk(kind=TaskKind.FOLLOW_UP) == ["t3"]
+    assert await walk(customer_id=CustomerId("bea")) == ["t2"]
+    assert await walk(case_id=CaseId("k1")) == ["t4"]
+    assert await walk(due_before=at(200)) == ["t2"]
+    assert await walk(due_before=at(201)) == ["t2", "t3", "t4"]
+    first = await tasks.tasks(TaskFilters(), limit=3, after=None)
+    assert (first.cases, first.customers[CustomerId("bea")]) == ({"k1": QUESTION.subject}, "Bea")
+    # The last of a page is done meanwhile: the next page goes on behind where it stood.
+    await tasks.change_task(TaskId("t4"), replace(plain, due_at=at(200), done=True), at=at(400), by="x")
+    rest = await tasks.tasks(TaskFilters(), limit=3, after=first.next_after)
+    assert [task.task_id for task in rest.items] == ["t1"]
+    assert await walk(done=True) == ["t4", "d2", "d1"]
+    for nonsense in ("", "zz", "00", first.next_after):
+        with pytest.raises(InvalidValue) as caught:
+            await tasks.tasks(TaskFilters(done=True), limit=3, after=nonsense)
+        assert caught.value.code == "invalid_cursor"
+
+
+async def test_cases_are_listed_by_whether_they_were_escalated_and_are_somebodys(furnished: Database) -> None:
+    cases = StoredCases(furnished)
+    late = replace(QUESTION, due_by_target=False, due_at=at(60))
+    await cases.open_case(CaseId("k1"), ANNA, late, at=NOON, by="x")
+    await cases.open_case(CaseId("k2"), ANNA, replace(QUESTION, owner_id=None), at=NOON, by="x")
+    await cases.escalate_due(now=at(61), limit=9)
+    for filters, expected in (
+        (CaseFilters(escalated=True), ["k1"]),
+        (CaseFilters(unowned=True), ["k2"]),
+        (CaseFilters(unowned=True, escalated=True), []),
+    ):
+        assert [case.case_id for case in await cases.cases(filters, limit=9, before=None)] == expected
 
 
 async def test_what_is_due_is_escalated_and_told_once(furnished: Database, monkeypatch: pytest.MonkeyPatch) -> None:

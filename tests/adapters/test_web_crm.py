@@ -273,6 +273,14 @@ def test_tasks_are_on_the_work_list_of_their_owner_until_they_are_done(client: T
     assert client.get(f"{API}/agents/me/work").json()["tasks"] == []
     assert refusal(client.patch(address, json={"text": "x"}, headers={"If-Match": '"1"'})) == (412, "outdated")
     assert len(client.get(f"{API}/customers/{anna}/tasks").json()["items"]) == 2
+    listed = client.get(f"{API}/tasks", params={"due_before": "2026-11-03T10:00:00+08:00"}).json()
+    assert ([task["owner_id"] for task in listed["items"]], listed["customers"]) == ([CHEN], {anna: "Anna"})
+    assert client.get(f"{API}/tasks", params={"due_before": "2026-11-03T01:00:00Z"}).json()["items"] == []
+    assert [task["owner_id"] for task in client.get(f"{API}/tasks?done=true").json()["items"]] == [LI]
+    assert client.get(f"{API}/tasks", params={"owner_id": LI}).json()["next_after"] is None
+    assert refusal(client.get(f"{API}/tasks?after=x")) == (422, "invalid_cursor")
+    named = {row["agent_id"]: row["name"] for row in client.get(f"{API}/agents/names").json()["items"]}
+    assert {LI, CHEN} <= set(named)
     late = {"remind_at": "2026-12-01T00:00:00Z"}
     assert refusal(client.patch(address, json=late)) == (422, "reminder_too_late")
     for due_at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):

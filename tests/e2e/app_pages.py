@@ -76,6 +76,7 @@ OPENED: Final = (
     ),
     Opened("customer-member", "/customers/demo-morning-star", ("member-add",), "customer-search"),
     Opened("customer-erase", "/customers/demo-morning-star", ("privacy-open", "erase-open"), "erase-typed"),
+    Opened("agent-chooser", "/tasks", ("tasks-owner",), "agent-choices"),
     Opened("flow-try", "/flows/main", ("flow-tab-try",), "try-log"),
     Opened("flow-history", "/flows/main", ("flow-tab-history",), "history-empty"),
     Opened("segment-new", "/segments", ("segment-new",), "segment-save"),

@@ -5,6 +5,7 @@ import type { components } from './schema'
 
 type Schemas = components['schemas']
 
+export type AgentName = Schemas['AgentName']
 export type CaseBody = Schemas['CaseBody']
 export type CaseChange = Schemas['CaseChange']
 export type CaseCode = Schemas['CaseCode']
@@ -50,10 +51,26 @@ export interface CallFilters {
   readonly since: string
 }
 
+/** An owner who is none: asks for what is nobody's. No id looks like it. */
+export const NOBODY = ' '
+
 /** Which cases or opportunities of all customers; empty texts ask for all. */
 export interface MatterFilters {
   readonly ownerId: string
   readonly overdue: boolean
+}
+
+/** Which tasks of all customers: open ones, or those that are done. */
+export interface TaskFilters {
+  readonly ownerId: string
+  readonly kind: string
+  readonly done: boolean
+  /** A moment; empty asks for all. */
+  readonly dueBefore: string
+}
+
+function owner(id: string): { owner_id: string | null; unowned: string | null } {
+  return id === NOBODY ? { owner_id: null, unowned: 'true' } : { owner_id: id || null, unowned: null }
 }
 
 /** `unsettled` is neither resolved nor closed; anything else is a state. */
@@ -141,20 +158,26 @@ export const customersApi = {
   changeCase: (id: string, version: number, changes: CaseChange) => change<CaseRecord>(`/cases/${part(id)}`, version, changes),
   linkCase: (id: string, interactionId: string) =>
     call<CaseRecord>('PUT', `/cases/${part(id)}/interactions/${part(interactionId)}`),
-  allCases: (filters: MatterFilters & { kind: string; state: string }, before: string | null) =>
+  allCases: (filters: MatterFilters & { kind: string; state: string; escalated: boolean }, before: string | null) =>
     call<Schemas['CaseList']>(
       'GET',
-      `/cases?${query({ owner_id: filters.ownerId || null, kind: filters.kind || null, ...stateOf(filters.state), overdue: filters.overdue ? 'true' : null, before, limit: 50 })}`,
+      `/cases?${query({ ...owner(filters.ownerId), kind: filters.kind || null, ...stateOf(filters.state), overdue: filters.overdue ? 'true' : null, escalated: filters.escalated ? 'true' : null, before, limit: 50 })}`,
     ),
   allOpportunities: (filters: MatterFilters & { stage: string; state: string }, before: string | null) =>
     call<Schemas['OpportunityList']>(
       'GET',
-      `/opportunities?${query({ owner_id: filters.ownerId || null, stage: filters.stage || null, state: filters.state || null, overdue: filters.overdue ? 'true' : null, before, limit: 50 })}`,
+      `/opportunities?${query({ ...owner(filters.ownerId), stage: filters.stage || null, state: filters.state || null, overdue: filters.overdue ? 'true' : null, before, limit: 50 })}`,
     ),
   complaintReasons: async () => (await call<Schemas['CaseCodeList']>('GET', '/complaint-reasons')).items,
   remedies: async () => (await call<Schemas['CaseCodeList']>('GET', '/remedies')).items,
 
   tasks: async (id: string) => (await call<Schemas['TaskList']>('GET', at(id, '/tasks?limit=100'))).items,
+  allTasks: (filters: TaskFilters, after: string | null) =>
+    call<Schemas['TaskPage']>(
+      'GET',
+      `/tasks?${query({ ...owner(filters.ownerId), kind: filters.kind || null, done: filters.done ? 'true' : null, due_before: filters.dueBefore || null, after, limit: 50 })}`,
+    ),
+  task: (id: string) => call<Task>('GET', `/tasks/${part(id)}`),
   addTask: (id: string, body: TaskBody) => call<Task>('POST', at(id, '/tasks'), body),
   changeTask: (id: string, version: number, changes: TaskChange) => change<Task>(`/tasks/${part(id)}`, version, changes),
 
@@ -175,7 +198,7 @@ export const customersApi = {
   orderStates: async () => (await call<Schemas['CaseCodeList']>('GET', '/order-states')).items,
   opportunityStages: async () => (await call<Schemas['CaseCodeList']>('GET', '/opportunity-stages')).items,
   customFields: async () => (await call<Schemas['CustomFieldList']>('GET', '/custom-fields')).items,
-  agents: async () => (await call<Schemas['AgentList']>('GET', '/agents')).items,
+  agentNames: async () => (await call<Schemas['AgentNames']>('GET', '/agents/names')).items,
 
   calls: (filters: CallFilters, before: string | null) =>
     call<Schemas['InteractionList']>(

@@ -60,6 +60,15 @@ export interface components {
         AgentList: {
             items: components["schemas"]["AgentView"][];
         };
+        /** @description What an agent is called. */
+        AgentName: {
+            agent_id: string;
+            name: string;
+        };
+        /** @description All agents, by name. */
+        AgentNames: {
+            items: components["schemas"]["AgentName"][];
+        };
         /**
          * @description Where an agent stands.
          * @enum {string}
@@ -3240,6 +3249,17 @@ export interface components {
         /** @description Some tasks, the newest first. */
         TaskList: {
             items: components["schemas"]["Task"][];
+        };
+        /** @description Some tasks, and what they hang on is called; `next_after` goes on, None at the end. */
+        TaskPage: {
+            cases: {
+                [key: string]: string;
+            };
+            customers: {
+                [key: string]: string;
+            };
+            items: components["schemas"]["Task"][];
+            next_after: string | null;
         };
         /**
          * @description From which value on a figure is of concern (`warn`) and bad; None: as the queue's own promise suggests.

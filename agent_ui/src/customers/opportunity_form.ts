@@ -17,13 +17,14 @@ export interface OpportunityForm {
   probability: string
   next_step: string
   next_step_due: string
+  owner_id: string
   reason: string
   remark: string
   quotes: QuoteForm[]
 }
 
-export function newOpportunity(stage: string, currency: string): OpportunityForm {
-  return { title: '', stage, state: 'open', amount: '', currency, probability: '0', next_step: '', next_step_due: '', reason: '', remark: '', quotes: [] }
+export function newOpportunity(stage: string, currency: string, ownerId: string): OpportunityForm {
+  return { title: '', stage, state: 'open', amount: '', currency, probability: '0', next_step: '', next_step_due: '', owner_id: ownerId, reason: '', remark: '', quotes: [] }
 }
 
 export function opportunityFormOf(one: Opportunity, currency: string): OpportunityForm {
@@ -36,6 +37,7 @@ export function opportunityFormOf(one: Opportunity, currency: string): Opportuni
     probability: String(one.probability),
     next_step: one.next_step,
     next_step_due: toLocalInput(one.next_step_due_at),
+    owner_id: one.owner_id ?? '',
     reason: one.reason ?? '',
     remark: one.remark,
     quotes: one.quotes.map((quote) => ({ number: quote.number, given_on: quote.given_on, amount: quote.value.amount })),
@@ -53,6 +55,7 @@ export function opportunityBodyOf(form: OpportunityForm, known: Opportunity | nu
     probability: Number.parseInt(form.probability, 10) || 0,
     next_step: form.next_step.trim(),
     next_step_due_at: fromLocalInput(form.next_step_due),
+    owner_id: form.owner_id || null,
     reason: form.reason === '' ? null : form.reason,
     remark: form.remark.trim(),
     quotes: form.quotes.map((quote) => {

@@ -2,7 +2,11 @@
 import type { StoryEntry, TimelineKind } from '@/api/customers'
 import type { Code, Label } from '@/api/documents'
 import { useWords } from '@/i18n'
+import { useAgentName } from '@/people/agent_name'
+import { useLists } from '@/stores/lists'
 import { formatDuration } from '@/time/duration'
+
+import { shownMoney } from './money'
 
 export interface Told {
   readonly title: string
@@ -38,7 +42,9 @@ function seconds(entry: StoryEntry): number | null {
 }
 
 export function useStory(dispositions: () => readonly Code[], queueLabel: (queueId: string) => Label | null) {
-  const { t, known, label, labelOfCode, stamp } = useWords()
+  const { t, known, label, labelOfCode, day, language, stamp } = useWords()
+  const agentName = useAgentName()
+  const lists = useLists()
 
   function queue(queueId: string): string {
     const found = queueId === '' ? null : queueLabel(queueId)
@@ -50,7 +56,7 @@ export function useStory(dispositions: () => readonly Code[], queueLabel: (queue
   }
 
   function agent(id: string): string {
-    return id === '' ? '' : t('customers.agent', { agent: id })
+    return id === '' ? '' : t('customers.agent', { agent: agentName(id) })
   }
 
   function due(at: string): string {
@@ -114,14 +120,18 @@ export function useStory(dispositions: () => readonly Code[], queueLabel: (queue
         return {
           ...none,
           title: `${none.title} ${of('number')}`,
-          remarks: said([of('state'), `${of('total')} ${of('currency')}`, due(of('due_on'))]),
+          remarks: said([
+            labelOfCode(of('state'), lists.orderStates),
+            shownMoney({ amount: of('total'), currency: of('currency') }, language.value),
+            of('due_on') === '' ? '' : t('customers.due', { moment: day(of('due_on')) }),
+          ]),
           by: of('created_by'),
         }
       case 'opportunity':
         return {
           ...none,
           text: of('title'),
-          remarks: said([known('customers.opportunityState', of('state')), of('stage'), agent(of('owner_id'))]),
+          remarks: said([known('customers.opportunityState', of('state')), labelOfCode(of('stage'), lists.stages), agent(of('owner_id'))]),
           by: of('opened_by'),
         }
       case 'best_offer':

@@ -1,5 +1,6 @@
 /** Values of forms and of the history of changes in words. */
 import { useWords } from '@/i18n'
+import { useAgentName } from '@/people/agent_name'
 import { useLists } from '@/stores/lists'
 
 const LONGEST = 300
@@ -10,6 +11,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 export function useValueText() {
   const lists = useLists()
+  const agentName = useAgentName()
   const { t, te, known, label, stamp } = useWords()
 
   /** A part's name; `consents.phone` and `custom.ID` are told by what they mean. */
@@ -43,8 +45,10 @@ export function useValueText() {
     return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? stamp(value) : value
   }
 
-  function valueText(value: unknown): string {
-    const text = plain(value)
+  /** `part` is whose value it is: agents are told by their names. */
+  function valueText(value: unknown, part: string): string {
+    const isAgent = (part === 'owner_id' || part === 'account_manager_id') && typeof value === 'string' && value !== ''
+    const text = isAgent ? agentName(value) : plain(value)
     return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
   }
 

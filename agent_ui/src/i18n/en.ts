@@ -19,6 +19,7 @@ import { en as experience } from './experience'
 import { en as management } from './management'
 import { en as matters } from './matters'
 import { en as messages } from './messages'
+import { en as people } from './people'
 import { en as privacy } from './privacy'
 import { en as prompts } from './prompts'
 import { en as relations } from './relations'
@@ -26,6 +27,7 @@ import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
 import { en as segments } from './segments'
 import { en as surveys } from './surveys'
+import { en as tasks } from './tasks'
 import { en as talkBar } from './talk_bar'
 import { en as transfer } from './transfer'
 
@@ -40,7 +42,9 @@ export const en = {
   prompts,
   privacy,
   desk,
+  people,
   relations,
+  tasks,
   reminders,
   audit,
   hooks,

@@ -20,6 +20,7 @@ import { zh as experience } from './experience'
 import { zh as management } from './management'
 import { zh as matters } from './matters'
 import { zh as messages } from './messages'
+import { zh as people } from './people'
 import { zh as privacy } from './privacy'
 import { zh as prompts } from './prompts'
 import { zh as relations } from './relations'
@@ -27,6 +28,7 @@ import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
 import { zh as segments } from './segments'
 import { zh as surveys } from './surveys'
+import { zh as tasks } from './tasks'
 import { zh as talkBar } from './talk_bar'
 import { zh as transfer } from './transfer'
 
@@ -41,7 +43,9 @@ export const zh: Messages = {
   prompts,
   privacy,
   desk,
+  people,
   relations,
+  tasks,
   reminders,
   audit,
   hooks,
