@@ -16,7 +16,8 @@ from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.desk import Desk
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
-from callcenter.app.floor import Floor, Message
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Message
 from callcenter.app.lines import Lines
 from callcenter.app.ports import AgentStatus, CallerLine, CustomerLine, Telephony
 from callcenter.app.screens import FeedPort, Screens

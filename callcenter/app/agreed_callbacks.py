@@ -18,7 +18,7 @@ from callcenter.acd.picture import Picture
 from callcenter.app.callable_numbers import callable_number, refuses_calls
 from callcenter.app.calling_out import CallOutRules
 from callcenter.app.customer_memory import CustomerMemory
-from callcenter.app.floor import Message, PlaceCallback
+from callcenter.app.floor_messages import Message, PlaceCallback
 from callcenter.app.message_callbacks import A_MOMENT, KEPT_FOR
 from callcenter.app.ports import Clock, CustomerCard, Customers, Records
 from callcenter.crm.numbers import normalise

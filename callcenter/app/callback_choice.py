@@ -10,7 +10,8 @@ from callcenter.app.call_state import CallState
 from callcenter.app.callbacks import callback_id_of
 from callcenter.app.closing import close_call
 from callcenter.app.conversation import Conversation
-from callcenter.app.floor import Floor, TakeCallback
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import TakeCallback
 from callcenter.app.ports import CustomerCard
 from callcenter.crm.numbers import normalise
 from callcenter.domain import events as ev

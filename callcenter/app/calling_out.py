@@ -16,7 +16,8 @@ from callcenter.acd.picture import Picture
 from callcenter.app.callable_numbers import callable_number, refuses_calls
 from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.feed import agent_topic
-from callcenter.app.floor import CallEnded, Message, PlaceCall, Touched
+from callcenter.app.floor import Touched
+from callcenter.app.floor_messages import CallEnded, Message, PlaceCall
 from callcenter.app.ports import Clock, CustomerCard, Customers, Journal
 from callcenter.crm.dialling import DialRules
 from callcenter.domain import commands as cmd

@@ -15,7 +15,8 @@ from callcenter.app.callbacks import CustomerLines, callback_id_of
 from callcenter.app.caller import CallerChannel, CallerGone, EndVerdict, Question, TransferResult, TransferVerdict
 from callcenter.app.closing import close_call
 from callcenter.app.customer_memory import CustomerMemory
-from callcenter.app.floor import CallEnded, Floor, TakeCallback
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import CallEnded, TakeCallback
 from callcenter.app.known_caller import language_of, traits_of, variables_of
 from callcenter.app.lines import Lines
 from callcenter.app.lookups import Accounts, Lookups, WebClient

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import CallerChannel, EndVerdict
-from callcenter.app.floor import CallEnded, Floor
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import events as ev
 
 

@@ -15,7 +15,8 @@ import structlog
 from callcenter.acd.picture import Picture
 from callcenter.acd.roster import AgentRecord
 from callcenter.app.feed import agent_topic
-from callcenter.app.floor import Message, Touched
+from callcenter.app.floor import Touched
+from callcenter.app.floor_messages import Message
 from callcenter.app.ports import Clock, Journal
 from callcenter.app.screens import FeedPort
 from callcenter.app.transfer_port import ConsultationState, ConsultCall, FoundConsultation, SendLine

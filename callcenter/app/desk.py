@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from callcenter.app.customer_book import Merge
 from callcenter.app.customer_memory import CustomerMemory
-from callcenter.app.floor import Adopt, Floor
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Adopt
 from callcenter.app.ports import Clock, Configuration, CustomerCard, Customers, Journal, Records
 from callcenter.app.screens import Screens
 from callcenter.app.views import AgentView, PopView, QueueView, WaitingView

@@ -15,7 +15,8 @@ from typing import Protocol
 import structlog
 
 from callcenter.app.callbacks import callback_id_of
-from callcenter.app.floor import Adopt, CallEnded, Floor, TakeCallback
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Adopt, CallEnded, TakeCallback
 from callcenter.app.message_sweep import MessageFiles
 from callcenter.app.ports import Clock, Journal, Records
 from callcenter.domain import events as ev

@@ -15,7 +15,7 @@ from callcenter.acd.internal_calls import FREE
 from callcenter.acd.picture import Picture
 from callcenter.acd.roster import AgentRecord
 from callcenter.app.feed import agent_topic
-from callcenter.app.floor import Message
+from callcenter.app.floor_messages import Message
 from callcenter.app.internal_port import FoundInternalCall, InternalCall, InternalLine, Shown
 from callcenter.app.ports import Clock
 from callcenter.app.screens import FeedPort

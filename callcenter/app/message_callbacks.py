@@ -5,7 +5,8 @@ from datetime import timedelta
 import structlog
 
 from callcenter.app.callbacks import callback_id_of
-from callcenter.app.floor import Adopt, Floor, TakeCallback
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Adopt, TakeCallback
 from callcenter.app.ports import Clock, Records
 from callcenter.domain import commands as cmd
 from callcenter.domain.errors import Conflict

@@ -13,7 +13,8 @@ from typing import Protocol
 import structlog
 
 from callcenter.app.caller import Recorded
-from callcenter.app.floor import Adopt, Floor
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Adopt
 from callcenter.app.messages_taken import SHORTEST_MESSAGE
 from callcenter.app.ports import Clock, Records
 from callcenter.domain import events as ev

@@ -14,7 +14,8 @@ import structlog
 from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import CallerChannel, CallerGone, NoRecording, Recorded, Recording, RecordingEnd
 from callcenter.app.closing import close_call
-from callcenter.app.floor import CallEnded, Floor
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.menu import Voice
 from callcenter.app.ports import Clock
 from callcenter.app.words import WaitingWords

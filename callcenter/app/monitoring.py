@@ -14,7 +14,8 @@ import structlog
 from callcenter.acd.roster import AgentRecord
 from callcenter.app.audit_trail import AuditTrail
 from callcenter.app.feed import MONITORING, agent_topic
-from callcenter.app.floor import Adopt, Message, Touched, caller_leg
+from callcenter.app.floor import Touched, caller_leg
+from callcenter.app.floor_messages import Adopt, Message
 from callcenter.app.monitor_port import FoundMonitor, MonitorCall, MonitorLine
 from callcenter.app.monitoring_views import ListenersView, ListenerView, MonitoringState, MonitoringView, Session
 from callcenter.app.ports import Clock, Records, User

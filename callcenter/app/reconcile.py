@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from callcenter.acd.picture import Picture
 from callcenter.app.call_state import CallStage, CallState, decode, place_of
-from callcenter.app.floor import CallEnded, Message
+from callcenter.app.floor_messages import CallEnded, Message
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import StopRinging

@@ -13,7 +13,8 @@ import structlog
 
 from callcenter.app.callbacks import place_after_restart
 from callcenter.app.day import Today
-from callcenter.app.floor import Adopt, CallEnded, Floor, Late, Message
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Adopt, CallEnded, Late, Message
 from callcenter.app.ports import AgentStatus, Configuration, Records
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev

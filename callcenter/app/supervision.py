@@ -13,7 +13,8 @@ import structlog
 
 from callcenter.acd.waiting import WaitingRecord
 from callcenter.acd.why import WaitingReason, why_waiting
-from callcenter.app.floor import CallEnded, Floor
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.ports import Clock, Configuration, Journal, Users
 from callcenter.app.screens import Screens
 from callcenter.app.views import AgentView, QueueView, WaitingView

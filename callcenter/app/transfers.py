@@ -14,7 +14,8 @@ import structlog
 from callcenter.acd.picture import Picture, QueueRecord
 from callcenter.app.call_state import CallStage, CallState, Sent
 from callcenter.app.callback_choice import Numbers
-from callcenter.app.floor import Message, caller_leg
+from callcenter.app.floor import caller_leg
+from callcenter.app.floor_messages import Message
 from callcenter.app.ports import Clock, Journal
 from callcenter.app.sent_callers import FRONT_PRIORITY
 from callcenter.app.transfer_port import SendLine

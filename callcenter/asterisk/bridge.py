@@ -15,7 +15,8 @@ import structlog
 
 from callcenter.acd.picture import Picture
 from callcenter.app.calls import Calls
-from callcenter.app.floor import Floor, Message
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Message
 from callcenter.app.ports import Clock
 from callcenter.app.reconcile import ending_unknown, reconcile
 from callcenter.asterisk.agi_session import AgiSession

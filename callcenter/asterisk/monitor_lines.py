@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import structlog
 
-from callcenter.app.floor import Message
+from callcenter.app.floor_messages import Message
 from callcenter.app.monitor_port import FoundMonitor, MonitorCall, MonitorReports
 from callcenter.asterisk.ami import AmiClient
 from callcenter.asterisk.ami_codec import AmiMessage, AmiResponse, variable_field

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 import structlog
 
 from callcenter.app.call_state import CallState
-from callcenter.app.floor import Message
+from callcenter.app.floor_messages import Message
 from callcenter.app.ports import Clock
 from callcenter.app.transfer_port import ConsultationState, ConsultCall, ConsultReports, FoundConsultation
 from callcenter.asterisk.ami import AmiClient

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from callcenter.app.call_state import CallStage, decode, interaction_of
-from callcenter.app.floor import CallEnded, Message
+from callcenter.app.floor_messages import CallEnded, Message
 from callcenter.app.ports import customer_leg_id
 from callcenter.app.reconcile import Snapshot
 from callcenter.asterisk.ami_codec import AmiMessage

@@ -21,7 +21,8 @@ from callcenter.acd.engine import AcdEngine
 from callcenter.acd.picture import Picture
 from callcenter.app.caller import CallerChannel, WaitVerdict
 from callcenter.app.calls import Calls
-from callcenter.app.floor import Floor, Message
+from callcenter.app.floor import Floor
+from callcenter.app.floor_messages import Message
 from callcenter.app.ports import CallerLine, Telephony
 from callcenter.app.reconcile import LegSnapshot
 from callcenter.asterisk.ami import AmiClient, AmiPhase, AmiState

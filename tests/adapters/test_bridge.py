@@ -10,7 +10,7 @@ import pytest
 
 from callcenter.app import floor as floor_module
 from callcenter.app.call_state import CallStage, CallState
-from callcenter.app.floor import CallEnded, Message
+from callcenter.app.floor_messages import CallEnded, Message
 from callcenter.asterisk.ami_connection import AmiConfig
 from callcenter.asterisk.bridge import Bridge, BridgeConfig
 from callcenter.asterisk.errors import AgiListenError

@@ -8,7 +8,7 @@ import pytest
 
 from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import CallerChannel
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.ports import CustomerLine, customer_leg_id
 from callcenter.app.reconcile import LegState
 from callcenter.domain import commands as cmd

@@ -21,7 +21,7 @@ from callcenter.app.caller import (
     TransferVerdict,
     WaitVerdict,
 )
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.offers import OfferCause

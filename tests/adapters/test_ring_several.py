@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain.offers import OfferCause
 from tests.adapters.live_exchange import LiveExchange, live_exchange

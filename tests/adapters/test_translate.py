@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from callcenter.app.floor import CallEnded, Message
+from callcenter.app.floor_messages import CallEnded, Message
 from callcenter.asterisk.ami_codec import AmiEvent
 from callcenter.asterisk.translate import Translator
 from callcenter.domain import commands as cmd

@@ -38,7 +38,7 @@ from callcenter.app.erasure import Erasures
 from callcenter.app.exchange_accounts import ExchangeAccounts
 from callcenter.app.feed import Feed
 from callcenter.app.figures import DayFigures
-from callcenter.app.floor import Message as FloorMessage
+from callcenter.app.floor_messages import Message as FloorMessage
 from callcenter.app.flow_book import FlowBook
 from callcenter.app.flow_figures import FlowFigures
 from callcenter.app.flow_files import FlowDirectory

@@ -11,7 +11,7 @@ import pytest
 from callcenter.app.after_talk import AfterTalk, is_drawn
 from callcenter.app.call_state import CallStage, CallState, decode
 from callcenter.app.caller import EndVerdict
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.errors import InvalidValue

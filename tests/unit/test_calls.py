@@ -11,7 +11,7 @@ from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import EndVerdict, Question, WaitVerdict
 from callcenter.app.calls import CAUSE_UNALLOCATED
 from callcenter.app.customer_memory import CustomerMemory
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.ports import CustomerCard, CustomerInput
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from callcenter.app.customer_book import Merge
-from callcenter.app.floor import REMEMBER_ENDED_FOR, CallEnded
+from callcenter.app.floor import REMEMBER_ENDED_FOR
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.ports import CustomerInput
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev

@@ -8,7 +8,7 @@ import pytest
 
 from callcenter.app.agent_figures import AgentFigures
 from callcenter.app.figures import DayFigures
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain.ids import InteractionId
 from tests.fakes import FakeClock

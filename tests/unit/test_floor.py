@@ -9,16 +9,8 @@ from datetime import timedelta
 import pytest
 
 from callcenter.app import floor as floor_module
-from callcenter.app.floor import (
-    REMEMBER_ENDED_FOR,
-    RING_AFTER_POP_LIMIT,
-    Adopt,
-    CallEnded,
-    Floor,
-    Late,
-    Touched,
-    find_interaction,
-)
+from callcenter.app.floor import REMEMBER_ENDED_FOR, RING_AFTER_POP_LIMIT, Floor, Touched, find_interaction
+from callcenter.app.floor_messages import Adopt, CallEnded, Late
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentConfig, AgentState, Phone

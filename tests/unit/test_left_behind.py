@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from callcenter.app.emergency_intake import STRANGER_AFTER, EmergencyIntake
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.message_sweep import SETTLED_AFTER, SILENCE_KEPT_FOR, MessageSweep
 from callcenter.app.recovery import Arrival, MissedCall, Recovery
 from callcenter.asterisk.emergency_spool import EmergencySpool, write_emergency_script

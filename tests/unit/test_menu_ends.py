@@ -10,7 +10,7 @@ from callcenter.app.call_state import CallStage, CallState, decode
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.caller import EndVerdict, TransferResult, TransferVerdict, WaitVerdict
 from callcenter.app.drawing import draw_typed
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.agents import AgentState

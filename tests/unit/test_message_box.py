@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.message_box import MessageBox, MessageCount, MessageFilters, MessageNews, news_for
 from callcenter.app.message_callbacks import MessageCallbacks
 from callcenter.domain import events as ev

@@ -8,7 +8,7 @@ import pytest
 
 from callcenter.app.call_state import CallStage, CallState
 from callcenter.app.caller import CallerGone, EndVerdict, Recorded, RecordingEnd
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.messages_taken import MessageLimits, take_message
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev

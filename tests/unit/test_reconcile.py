@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from callcenter.app.call_state import CallStage, CallState
-from callcenter.app.floor import CallEnded, Message
+from callcenter.app.floor_messages import CallEnded, Message
 from callcenter.app.reconcile import SETTLING, LegSnapshot, LegState, Snapshot, ending_unknown, reconcile
 from callcenter.app.recovery import Arrival, MissedCall, MissedTalk, missed_reports, restore
 from callcenter.domain import commands as cmd

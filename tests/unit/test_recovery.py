@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from callcenter.acd.engine import AcdEngine
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.recovery import (
     EXCHANGE_BOOKMARK,
     LOG_BOOKMARK,

@@ -8,7 +8,7 @@ import pytest
 
 from callcenter.app import screens as screens_module
 from callcenter.app.feed import AGENTS, QUEUES, WAITING, agent_topic
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.app.ports import CustomerInput
 from callcenter.app.views import AgentView, PopView, QueueView, WaitingView
 from callcenter.domain import commands as cmd

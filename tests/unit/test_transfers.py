@@ -12,7 +12,8 @@ from callcenter.acd.picture import Picture
 from callcenter.app.call_state import CallStage, decode
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.consulting import Consulting
-from callcenter.app.floor import Message, Touched
+from callcenter.app.floor import Touched
+from callcenter.app.floor_messages import Message
 from callcenter.app.sent_callers import FRONT_PRIORITY
 from callcenter.app.transfer_port import ConsultationState
 from callcenter.app.transfers import Transfers

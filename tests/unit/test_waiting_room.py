@@ -9,7 +9,7 @@ from callcenter.app.call_state import CallStage
 from callcenter.app.callback_choice import Numbers
 from callcenter.app.callbacks import callback_id_of
 from callcenter.app.caller import CallerGone, EndVerdict, RecordingEnd, TransferResult, TransferVerdict, WaitVerdict
-from callcenter.app.floor import CallEnded
+from callcenter.app.floor_messages import CallEnded
 from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.callbacks import CallbackRules, CalledFirst, CustomerAnswer, Presence
