@@ -300,7 +300,7 @@ need_ui() {
     fi
     need_ui_packages && need_node || return 1
     run_logged "built the web pages" "run 'npm run build' in agent_ui to see all of it" \
-        npm --prefix agent_ui run build || return 1
+        npm --prefix agent_ui run bundle || return 1
     stamp "$STAMPS/ui" "$digest"
 }
 

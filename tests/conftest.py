@@ -10,29 +10,37 @@ settings.register_profile("callcenter", deadline=None)
 settings.load_profile("callcenter")
 
 LONGEST_FIRST = (
-    # End to end, by seconds of a worker.
-    "test_ivr",
+    # With calls, by seconds of a worker; two with browsers do not begin together.
+    "test_pages",
     "test_waiting",
-    "test_messages",
+    "test_lost_phone",
+    "test_ivr",
+    "test_day",
+    "test_caller_treatment",
     "test_command_line",
     "test_browser",
     "test_self_service",
-    "test_first_call",
-    "test_survey",
+    "test_messages",
     "test_callbacks",
-    "test_business_config",
-    "test_flows",
-    "test_overflow",
-    "test_routing",
-    "test_monitoring",
     "test_transfers",
-    # Adapters.
-    "test_caller_treatment",
+    "test_callback_calls",
+    "test_survey",
+    "test_overflow",
+    "test_first_call",
+    "test_browser_messages",
+    "test_flows",
+    "test_routing",
+    "test_monitor_lines",
+    "test_dialplan",
+    "test_faults",
+    "test_browser_customers",
+    "test_monitoring",
+    # Other adapters.
     "test_web_bad_input",
     "test_store_journal",
-    "test_callback_calls",
-    "test_monitor_lines",
     "test_web_live",
+    "test_hook_delivery",
+    "test_web_rest",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
 

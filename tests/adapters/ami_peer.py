@@ -7,8 +7,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from tests.patience import PATIENCE_SECONDS
+
 BANNER = "Asterisk Call Manager/11.0.0\r\n"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = PATIENCE_SECONDS
 SECRET = "s3cret"
 
 Action: TypeAlias = dict[str, str]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 
+from tests.patience import PATIENCE_SECONDS
+
 TOKEN = "Bearer crm-token"
 
 
@@ -71,7 +73,7 @@ async def running_crm() -> AsyncGenerator[ExampleCrm]:
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not server.started:  # noqa: ASYNC110  It has no event to wait for.
                 await asyncio.sleep(0.01)
         yield crm

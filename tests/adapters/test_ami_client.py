@@ -30,6 +30,8 @@ from callcenter.asterisk.errors import (
 )
 from tests.adapters.ami_peer import WAIT_SECONDS, Action, AmiPeer, block, silence, success
 
+pytestmark = pytest.mark.timed
+
 LONG = timedelta(seconds=WAIT_SECONDS)
 SHORT = timedelta(milliseconds=50)
 

@@ -10,6 +10,8 @@ import pytest
 from tests.adapters.feed_desktop import Desktop, happen, hire, truth
 from tests.adapters.web_house import WebHouse, furnish, serving
 
+pytestmark = pytest.mark.timed
+
 DESKTOPS = 50
 WITHIN_SECONDS = 120
 

@@ -23,6 +23,7 @@ from tests.adapters.example_crm import TOKEN, ExampleCrm, running_crm
 from tests.adapters.store_calls import folded, whole_call
 from tests.fakes import FakeClock
 from tests.office import AGENT, Office
+from tests.patience import PATIENCE_SECONDS
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -70,7 +71,7 @@ def connectors_of(database: Database, rule: ConnectorRule, *, inside: bool = Tru
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110  What is waited for has no event.
             await asyncio.sleep(0.01)
 
@@ -177,7 +178,7 @@ async def test_calls_are_told_through_the_outbox_and_tried_again(
     )
     task = asyncio.create_task(delivery.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not await _tried(hooks, hook.hook_id):  # noqa: ASYNC110  It stands in a database.
                 await asyncio.sleep(0)
         clock.advance(timedelta(minutes=1))

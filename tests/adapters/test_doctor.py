@@ -21,7 +21,7 @@ from callcenter.settings import load
 from tests.adapters.ami_peer import SECRET, Action, AmiPeer, block, success
 from tests.ports import free_ports
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / ".tools"))
 SOON = timedelta(milliseconds=500)

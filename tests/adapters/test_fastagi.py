@@ -29,8 +29,11 @@ from callcenter.asterisk.errors import (
     AgiTimeout,
 )
 from callcenter.asterisk.fastagi import AgiHandler, FastAgiConfig, FastAgiServer
+from tests.patience import PATIENCE_SECONDS
 
-WAIT_SECONDS = 20.0
+pytestmark = pytest.mark.timed
+
+WAIT_SECONDS = PATIENCE_SECONDS
 LONG = timedelta(seconds=WAIT_SECONDS)
 SHORT = timedelta(milliseconds=50)
 

@@ -22,6 +22,7 @@ from tests.adapters.store_calls import NOON
 from tests.adapters.store_crm import make, phone
 from tests.fakes import FakeClock
 from tests.office import Office
+from tests.patience import PATIENCE_SECONDS
 
 SECRET = new_secret(b"k" * 32)
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -67,7 +68,7 @@ async def listen(hooks: StoredHooks, url: str, hook_id: str = "h", *, personal: 
 
 async def log_shows(hooks: StoredHooks, *states: DeliveryState, tries: int, hook_id: str = "h") -> None:
     """Wait until the log says so, the oldest first."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             found = await hooks.deliveries(hook_id, limit=99, before=None, state=None)
             told = [one.state for one in reversed(found)]
@@ -78,7 +79,7 @@ async def log_shows(hooks: StoredHooks, *states: DeliveryState, tries: int, hook
 
 async def paused(hooks: StoredHooks) -> Hook:
     """Wait until the hook is paused."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             hook = await hooks.hook("h")
             if hook is not None and hook.paused_at is not None:

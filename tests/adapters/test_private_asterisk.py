@@ -26,6 +26,8 @@ from callcenter.asterisk.module_list import missing_modules
 from callcenter.asterisk.process import PrivateAsterisk, stop_left_over
 from tests.ports import free_ports
 
+pytestmark = pytest.mark.e2e
+
 TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / ".tools"))
 
 

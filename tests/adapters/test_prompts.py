@@ -24,6 +24,7 @@ from callcenter.asterisk.synthesis import (
 )
 from callcenter.ivr.prompts import Utterance
 from callcenter.ivr.reader import parse_flow, parse_prompts
+from tests.patience import PATIENCE_SECONDS
 
 FLOWS = Path(__file__).parents[2] / "ivr_flows"
 programs = pytest.mark.skipif(
@@ -121,7 +122,7 @@ async def library(tmp_path: Path, synthesiser: ScriptedSynthesiser) -> AsyncIter
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not true():  # noqa: ASYNC110 - the condition is the library's, it sets no event
             await asyncio.sleep(0.005)
 
@@ -381,7 +382,9 @@ async def test_words_of_any_kind_are_text_and_never_options(tmp_path: Path) -> N
 
 def phonemes(text: str, settings: VoiceSettings) -> str:
     command = ["espeak-ng", "-v", settings.voice, "-b", "1", "-x", "-q", "--stdin"]
-    return subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=20).stdout.decode()
+    return subprocess.run(
+        command, input=text.encode(), capture_output=True, check=True, timeout=PATIENCE_SECONDS
+    ).stdout.decode()
 
 
 @programs

@@ -38,6 +38,8 @@ from callcenter.traffic.plan import (
 from callcenter.traffic.sipp import Places
 from tests.adapters.web_house import LI, PASSWORD, WebHouse, furnish, serving
 
+pytestmark = pytest.mark.e2e
+
 TOOLS = Path(os.environ.get("CALLCENTER_TOOLS_DIR", Path(__file__).parents[2] / ".tools"))
 SIP_PORT = 18660
 SERVER = f"127.0.0.1:{SIP_PORT}"

@@ -13,6 +13,8 @@ import pytest
 
 from callcenter.watch import EXIT_SETTINGS, EXIT_TRY_LATER, Watch, WatchConfig
 
+pytestmark = pytest.mark.timed
+
 CONFIG = WatchConfig(
     start_limit=timedelta(seconds=30),
     silence_limit=timedelta(seconds=3),

@@ -8,6 +8,7 @@ import pytest
 from callcenter.web.desktops import Desktops
 from tests.adapters.web_house import CHEN, LI
 from tests.fakes import FakeClock, FakeDesk
+from tests.patience import PATIENCE_SECONDS
 
 TURNS = 10
 """More turns of the loop than a report with no grace needs."""
@@ -45,7 +46,7 @@ async def turn() -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110 - the condition is the fake's.
             await asyncio.sleep(0)
 

@@ -17,8 +17,9 @@ from callcenter.web import live
 from callcenter.web.errors import PortTaken
 from callcenter.web.server import serve
 from tests.adapters.web_house import CHEN, LI, PASSWORD, WebHouse, furnish, serving
+from tests.patience import PATIENCE_SECONDS
 
-WITHIN = 20
+WITHIN = PATIENCE_SECONDS
 ME = agent_topic(LI)
 
 

@@ -165,6 +165,7 @@ from tests.fakes import (
     FakeUsers,
 )
 from tests.office import FakeJournal
+from tests.patience import PATIENCE_SECONDS
 
 UTC_ZONE = ZoneInfo("UTC")
 PORTS = range(18300, 18400)
@@ -931,7 +932,7 @@ async def serving(house: WebHouse) -> AsyncGenerator[int]:
             )
         )
         both: tuple[asyncio.Future[None] | asyncio.Future[int], ...] = (server, listening)
-        await asyncio.wait(both, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(both, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if listening.done():
             break
         with contextlib.suppress(PortTaken):
@@ -942,4 +943,4 @@ async def serving(house: WebHouse) -> AsyncGenerator[int]:
         yield listening.result()
     finally:
         stop.set()
-        await asyncio.wait_for(server, 30)
+        await asyncio.wait_for(server, PATIENCE_SECONDS)

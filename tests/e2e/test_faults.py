@@ -18,7 +18,7 @@ from tests.e2e.phones import Answer, Caller, Ring, Silence
 from tests.e2e.wire_cut import WireCut
 from tests.patience import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 AWAY_SECONDS = 3.0
 QUIET_PHONE = Silence(packets_per_second=2)
@@ -100,6 +100,7 @@ async def serve(agents: list[Agent], calls: int) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.alone
 async def test_f1_killed_with_fifty_waiting_and_ten_talking(house: House) -> None:
     async with people(house, talking=10, waiting=50) as (agents, talkers, waiters):
         everyone = [*talkers, *waiters]
@@ -203,6 +204,7 @@ async def test_a_talk_that_began_and_ended_while_the_server_was_away_has_its_tim
     assert timedelta(seconds=0.9) <= talked <= timedelta(seconds=8)
 
 
+@pytest.mark.alone
 async def test_f3_a_frozen_server_is_killed_and_nobody_notices(house: House) -> None:
     await house.stop_server()
     await house.start_server(watched=True)
@@ -241,6 +243,7 @@ def longest_silence(caller: Caller, since: float, until: float) -> float:
     return longest
 
 
+@pytest.mark.alone
 async def test_f5_the_connection_to_the_manager_interface_is_cut(house: House) -> None:
     async with WireCut("127.0.0.1", house.settings.asterisk.ami_port) as wire:
         await house.stop_server()

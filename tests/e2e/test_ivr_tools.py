@@ -13,6 +13,8 @@ from tests.e2e.rtp import FRAME_SAMPLES, FRAME_SECONDS, HeardFrame, encode_sampl
 from tests.e2e.silences import Silence, first_sound, silences
 from tests.e2e.tone_voice import Listener, Said, ToneVoice
 
+pytestmark = pytest.mark.e2e
+
 ALAW, ULAW = 8, 0
 QUIET = np.zeros(8_000)
 

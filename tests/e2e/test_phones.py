@@ -19,6 +19,8 @@ from tests.e2e.phones import (
 from tests.e2e.rtp import DECODED, encode_sample
 from tests.e2e.sip_message import Identity, SipMessage, digest_authorization
 
+pytestmark = pytest.mark.e2e
+
 NOWHERE = ("127.0.0.3", 9)
 
 

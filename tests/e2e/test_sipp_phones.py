@@ -7,6 +7,8 @@ import pytest
 from tests.e2e.phones import AgentPhone, Caller, Ring
 from tests.e2e.sipp_phones import CallerLoad, SippAgent
 
+pytestmark = pytest.mark.e2e
+
 NOWHERE = ("127.0.0.3", 9)
 
 
