@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.case_book import CaseFilters, WorkList
+from callcenter.app.customer_book import FieldChange
 from callcenter.crm.case_steps import CaseInput, escalated, is_to_escalate, opened, revised
 from callcenter.domain.cases import CaseKind, CaseLink, CaseOutcome, CasePriority, CaseRecord, CaseState
 from callcenter.domain.errors import Conflict, NotFound, Outdated
@@ -23,6 +24,7 @@ from callcenter.store.upsert import insert_into
 
 SYSTEM = "system"
 """Who escalates."""
+ESCALATED = "escalated"
 FIELDS = (
     "kind",
     "subject",
@@ -162,7 +164,7 @@ class StoredCases:
             for before in found:
                 if is_to_escalate(before, now):
                     after = escalated(before, targets, at=now)
-                    await _write(connection, before, after, at=now, by=SYSTEM, action="escalated")
+                    await _write(connection, before, after, at=now, by=SYSTEM, action=ESCALATED)
                     done.append(after)
             await remind_of_cases(connection, done, at=now)
             return tuple(done)
@@ -289,6 +291,10 @@ async def _write(
 async def _note(
     connection: AsyncConnection, before: CaseRecord | None, after: CaseRecord, *, at: datetime, by: str, action: str
 ) -> None:
+    fields = differences(before, after, FIELDS)
+    if action == ESCALATED:
+        # Why it was: the line says by when it should have been resolved, whatever becomes of that time later.
+        fields = (FieldChange(field="missed", before=None, after=after.due_at), *fields)
     await add_change(
         connection,
         customer_id=after.customer_id,
@@ -297,5 +303,13 @@ async def _note(
         entity="case",
         entity_id=after.case_id,
         action=action,
-        fields=differences(before, after, FIELDS),
+        fields=fields,
+        told={
+            "kind": after.kind,
+            "state": after.state,
+            "priority": after.priority,
+            "owner_id": after.owner_id,
+            "due_at": None if after.due_at is None else after.due_at.isoformat(),
+            "escalations": after.escalations,
+        },
     )

@@ -1,6 +1,6 @@
 """The history of changes: who changed what of a customer, his cases and tasks, with the values before and after."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -39,8 +39,12 @@ async def add_change(
     entity_id: str,
     action: str,
     fields: Sequence[FieldChange] = (),
+    told: Mapping[str, HookValue] | None = None,
 ) -> None:
-    """Append one line, in the transaction of what it tells of; whoever has a web hook for such a change is told."""
+    """Append one line, in the transaction of what it tells of; whoever has a web hook for such a change is told.
+
+    `told` is what web hooks hear besides who changed which fields of whom: codes, ids and figures.
+    """
     row = {
         "customer_id": customer_id,
         "at": at,
@@ -57,6 +61,7 @@ async def add_change(
         data: dict[str, HookValue] = {"customer_id": customer_id, "by": by}
         if entity != "customer":
             data[f"{entity}_id"] = entity_id
+        data |= told or {}
         data["fields"] = tuple(change.field for change in fields)
         await note_facts(connection, (HookFact(event=event, at=at, data=data),))
 

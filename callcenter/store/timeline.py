@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Table, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, select, tuple_
 
 from callcenter.app.customer_book import StoryEntry, StoryPage, TimelineKind
 from callcenter.domain.errors import InvalidValue
@@ -66,6 +66,12 @@ _SHOWN: Mapping[TimelineKind, tuple[Table, str, str, tuple[str, ...]]] = {
     ),
 }
 """Of each kind: its table, the column of its id, that of its time, and what is shown of it."""
+_CALLED: Mapping[str, tuple[Column[str], Column[str]]] = {
+    "case": (tables.cases.c.case_id, tables.cases.c.subject),
+    "task": (crm_tables.tasks.c.task_id, crm_tables.tasks.c.text),
+    "opportunity": (sales_tables.opportunities.c.opportunity_id, sales_tables.opportunities.c.title),
+    "order": (sales_tables.orders.c.order_id, sales_tables.orders.c.number),
+}
 LONGEST_NUMBER = 18
 _RANKS = {kind: rank for rank, kind in enumerate(TimelineKind)}
 
@@ -109,13 +115,26 @@ def _source(
     rows = connection.execute(query.order_by(at.desc(), key.desc()).limit(limit)).mappings().all()
     asked = [row[key_name] for row in rows] if kind is TimelineKind.SURVEY else []
     scores = scores_of(connection, asked)
+    about = _about(connection, rows) if kind is TimelineKind.CHANGE else {}
     for row in rows:
         data = {name: row[name] for name in shown}
         if kind is TimelineKind.SURVEY:
             data["scores"] = scores.get(row[key_name], {})
         if kind is TimelineKind.CHANGE:
             data["fields"] = msgspec.json.decode(row["fields"])
+            data["about"] = about.get((row["entity"], row["entity_id"]), "")
         yield StoryEntry(at=row[at_name], kind=kind, entry_id=str(row[key_name]), data=data)
+
+
+def _about(connection: Connection, rows: Sequence[RowMapping]) -> dict[tuple[str, str], str]:
+    """What the cases, tasks, opportunities and orders of some lines of history are called now."""
+    found = {}
+    for entity, (key, name) in _CALLED.items():
+        named = sorted({row["entity_id"] for row in rows if row["entity"] == entity})
+        if named:
+            for row in connection.execute(select(key, name).where(key.in_(named))):
+                found[entity, row[0]] = row[1]
+    return found
 
 
 def _order(entry: StoryEntry) -> tuple[datetime, int]:

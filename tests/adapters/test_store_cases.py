@@ -7,6 +7,7 @@ import pytest
 
 from callcenter.app.case_book import CaseBook, CaseFilters, CaseLists, TaskBook, TaskFilters, TaskInput
 from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
+from callcenter.app.customer_book import TimelineKind
 from callcenter.crm.case_steps import CaseInput
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.cases import (
@@ -32,6 +33,7 @@ from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable
 from callcenter.store.tasks import StoredTasks
+from callcenter.store.timeline import read_timeline
 from tests.adapters.store_calls import NOON, at
 from tests.adapters.store_crm import call_of, make
 from tests.fakes import FakeClock
@@ -327,6 +329,17 @@ async def test_what_is_due_is_escalated_and_told_once(furnished: Database, monke
     assert [one.task.task_id for one in told if isinstance(one, TaskDue)] == ["t1"]
     changes = await furnished.look(lambda look: read_changes(look, ANNA, limit=99, before=None))
     assert [change.by for change in changes if change.action == "escalated"] == ["system"] * 3
+    # Whoever reads the line knows why: by when it should have been resolved, and with whom it is now.
+    escalation = next(change for change in changes if change.action == "escalated")
+    assert {one.field: one.after for one in escalation.fields} == {
+        "missed": at(3600).isoformat().replace("+00:00", "Z"),
+        "priority": "high",
+        "owner_id": BOSS,
+    }
+    story = await furnished.look(
+        lambda look: read_timeline(look, ANNA, kinds=[TimelineKind.CHANGE], limit=9, before=None)
+    )
+    assert {entry.data["about"] for entry in story.items} == {QUESTION.subject}
     later = replace(TASK, case_id=None, due_at=at(20_000), remind_at=at(10_000))
     await tasks.change_task(TaskId("t1"), later, at=clock.now(), by="1001")
     clock.advance(timedelta(hours=3))

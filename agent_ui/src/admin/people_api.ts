@@ -7,6 +7,7 @@ type Schemas = components['schemas']
 export type Account = Schemas['UserAccount']
 export type AuditLine = Schemas['AuditLine']
 export type AccountList = Schemas['AccountList']
+export type ServiceTarget = Schemas['ServiceTargetView']
 export type TrunkList = Schemas['TrunkList']
 export type RoleWord = 'agent' | 'supervisor' | 'administrator'
 
@@ -60,6 +61,9 @@ export const peopleApi = {
   phoneAccounts: () => call<AccountList>('GET', '/phone-accounts'),
   trunks: () => call<TrunkList>('GET', '/trunks'),
 
+  serviceTargets: async () => (await call<Schemas['ServiceTargetList']>('GET', '/service-targets')).items,
+  putServiceTarget: (kind: string, priority: string, body: Schemas['ServiceTargetBody']) =>
+    call<ServiceTarget>('PUT', `/service-targets/${kind}/${priority}`, body),
   putCode: (list: 'complaint-reasons' | 'remedies', code: string, body: { label: { zh: string; en: string }; retired: boolean }) =>
     call<unknown>('PUT', `/${list}/${encodeURIComponent(code)}`, body),
 }

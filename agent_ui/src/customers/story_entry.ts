@@ -41,6 +41,12 @@ function seconds(entry: StoryEntry): number | null {
   return Number.isNaN(end) ? null : Math.max(0, (end - Date.parse(entry.at)) / 1_000)
 }
 
+/** The parts that a line of history changed. */
+function fieldsOf(data: StoryEntry['data']): { field: string; after: unknown }[] {
+  const fields = Array.isArray(data['fields']) ? data['fields'] : []
+  return fields.flatMap((one: unknown) => (typeof one === 'object' && one !== null && 'field' in one && 'after' in one ? [{ field: String(one.field), after: one.after }] : []))
+}
+
 export function useStory(dispositions: () => readonly Code[], queueLabel: (queueId: string) => Label | null) {
   const { t, known, label, labelOfCode, day, language, stamp } = useWords()
   const agentName = useAgentName()
@@ -61,6 +67,16 @@ export function useStory(dispositions: () => readonly Code[], queueLabel: (queue
 
   function due(at: string): string {
     return at === '' ? '' : t('customers.due', { moment: stamp(at) })
+  }
+
+  /** Why it was, and what became of it. */
+  function escalation(data: StoryEntry['data']): string[] {
+    const after = Object.fromEntries(fieldsOf(data).map((one) => [one.field, typeof one.after === 'string' ? one.after : '']))
+    return [
+      after['missed'] ? t('customers.missed', { moment: stamp(after['missed']) }) : '',
+      after['owner_id'] ? t('customers.nowWith', { agent: agentName(after['owner_id']) }) : '',
+      after['priority'] ? `${t('customers.field.priority')}: ${known('customers.priority', after['priority'])}` : '',
+    ]
   }
 
   function tell(entry: StoryEntry): Told {
@@ -141,17 +157,13 @@ export function useStory(dispositions: () => readonly Code[], queueLabel: (queue
           remarks: said([known('bestOffers.answer', of('answer')), agent(of('agent_id'))]),
           interactionId: of('interaction_id') || null,
         }
-      case 'change': {
-        const fields = Array.isArray(data['fields']) ? data['fields'] : []
-        const names = fields.flatMap((field: unknown) =>
-          typeof field === 'object' && field !== null && 'field' in field ? [known('customers.field', String(field.field))] : [],
-        )
+      case 'change':
         return {
           ...none,
           title: `${known('customers.entity', of('entity'))}: ${known('customers.action', of('action'))}`,
-          remarks: said(names),
+          text: of('about'),
+          remarks: said(of('action') === 'escalated' ? escalation(data) : fieldsOf(data).map((one) => known('customers.field', one.field))),
         }
-      }
     }
   }
 

@@ -284,6 +284,15 @@ export const en = {
     code: 'Code',
     saved: 'Saved.',
   },
+  targets: {
+    title: 'Service targets and escalation',
+    told: 'Within what time a case is to be resolved, by the clock. One that is not gets a higher priority, is marked and goes to whoever is named here, with a reminder on the desk; web hooks hear “case is due”. It counts for cases that are opened or change kind or priority from now on.',
+    within: 'Within',
+    unit: 'Unit',
+    units: { minutes: 'minutes', hours: 'hours', days: 'days' },
+    then: 'then to',
+    owner: 'its owner',
+  },
 }
 
 export const zh: typeof en = {
@@ -569,5 +578,14 @@ export const zh: typeof en = {
     revive: '恢复',
     code: '代码',
     saved: '已保存。',
+  },
+  targets: {
+    title: '服务时限与升级',
+    told: '工单应在多长时间内解决（按自然时间）。逾期的工单提高优先级、加上标记，并转给此处指定的人，在其工作台提醒；Web 钩子收到“工单逾期”。自现在起对新建或改变类别、优先级的工单生效。',
+    within: '时限',
+    unit: '单位',
+    units: { minutes: '分钟', hours: '小时', days: '天' },
+    then: '之后转给',
+    owner: '原负责人',
   },
 }

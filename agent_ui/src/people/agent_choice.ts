@@ -1,6 +1,10 @@
 /** What a chooser of agents offers for what was typed. */
 import type { AgentName } from '@/api/customers'
-import type { Choice } from '@/shell/SelectBox.vue'
+
+export interface Choice {
+  readonly value: string
+  readonly label: string
+}
 
 export const MOST_SHOWN = 50
 
