@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 PROJECT: Final = Path(__file__).parents[1]
-READY_SECONDS: Final = 60
+READY_SECONDS: Final = 240
 MESSAGE_BYTES: Final = 150_000
 _BROKEN: Final = -signal.SIGKILL
 
