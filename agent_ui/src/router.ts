@@ -14,6 +14,8 @@ declare module 'vue-router' {
     administration?: boolean
     /** Without the bar above: a screen that nobody touches. */
     bare?: boolean
+    /** As wide as the screen: tables of many columns. */
+    wide?: boolean
     /** Only for supervisors and administrators. */
     oversight?: boolean
   }
@@ -28,7 +30,7 @@ export const router = createRouter({
     { path: '/', component: () => import('./views/BoardView.vue') },
     { path: '/login', component: () => import('./views/LoginView.vue'), meta: { open: true } },
     { path: '/desk', component: () => import('./views/DeskView.vue'), meta: { desk: true } },
-    { path: '/board', component: () => import('./views/BoardView.vue') },
+    { path: '/board', component: () => import('./views/BoardView.vue'), meta: { wide: true } },
     { path: '/messages', component: () => import('./views/MessagesView.vue') },
     {
       path: '/customers',

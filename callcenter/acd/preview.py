@@ -11,7 +11,7 @@ from callcenter.acd.choice import rank
 from callcenter.acd.picture import Picture
 from callcenter.acd.reasons import clock_text
 from callcenter.acd.roster import AgentRecord
-from callcenter.acd.why import KINDS, kind_on_the_phone
+from callcenter.acd.why import KINDS, OWN_REASONS, kind_on_the_phone
 from callcenter.domain.callers import CallerTraits
 from callcenter.domain.ids import AgentId
 from callcenter.domain.labels import Label
@@ -140,7 +140,8 @@ def _why_not(agent: AgentRecord, rule: Rule, kind: str, queue: QueueConfig) -> L
             wait = f"{agent.delay_in(queue.queue_id).total_seconds():g}"
             return Label(zh=f"{told.zh}：等满 {wait} 秒才轮到他", en=f"{told.en}: only after {wait} s")
         if kind == "not_ready" and agent.reason:
-            return Label(zh=f"{told.zh}（{agent.reason}）", en=f"{told.en} ({agent.reason})")
+            why = OWN_REASONS.get(agent.reason, Label(zh=agent.reason, en=agent.reason))
+            return Label(zh=f"{told.zh}（{why.zh}）", en=f"{told.en} ({why.en})")
         return told
     lacks = " ".join(map(str, dict.fromkeys(_lacking(agent, rule))))
     return Label(zh=f"不符合：{lacks}", en=f"does not meet {lacks}")

@@ -12,7 +12,7 @@ from callcenter.acd.picture import Picture
 from callcenter.acd.reasons import clock_text
 from callcenter.acd.roster import AgentRecord
 from callcenter.acd.waiting import WaitingRecord
-from callcenter.domain.agents import AgentState, PhoneStatus
+from callcenter.domain.agents import AgentState, PhoneStatus, Reason
 from callcenter.domain.callbacks import Presence
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import InteractionId, QueueId
@@ -40,6 +40,17 @@ KINDS: dict[str, Label] = {
     "logged_out": Label(zh="已签出", en="signed out"),
 }
 """What an agent who may serve the caller is at, in the order in which it is told."""
+OWN_REASONS: dict[str, Label] = {
+    Reason.SIGNED_IN: Label(zh="刚刚签入", en="just signed in"),
+    Reason.RONA: Label(zh="来电未接听", en="a call was not answered"),
+    Reason.REJECTED: Label(zh="拒接来电", en="a call was rejected"),
+    Reason.PHONE_BUSY: Label(zh="话机忙", en="phone busy"),
+    Reason.PHONE_UNREACHABLE: Label(zh="话机无法接通", en="phone cannot be reached"),
+    Reason.DESKTOP_LOST: Label(zh="坐席台失去连接", en="desk was lost"),
+    Reason.PHONE_LOST: Label(zh="通话中话机失去连接", en="phone was lost in a talk"),
+    Reason.FORCED: Label(zh="由班长设置", en="set by a supervisor"),
+}
+"""Why the server itself has set an agent not ready; the other reasons are the business's codes."""
 _AWAY = frozenset({"not_ready", "phone_unreachable", "logged_out"})
 """These serve nobody until that changes."""
 
