@@ -1,22 +1,26 @@
-"""The process of its own that an import has, so that calls keep theirs."""
+"""The process of its own that an import has, so that calls keep theirs.
+
+What it works with is loaded once it has begun, while the reader of a large file does the same beside it.
+"""
 
 import asyncio
 import gc
 import json
 import os
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from callcenter.importing.work import PAUSE_SECONDS, ImportBusy, make_searchable, run_import
-from callcenter.store.database import Database
+from callcenter.importing.beside import begin_reader, end_reader, is_read_beside
 
 log = structlog.get_logger(__name__)
 
 NICE: Final = 10
+PAUSE_SECONDS: Final = 2.0
 CACHE_KIBIBYTES: Final = 64 * 1024
 """Of pages: numbers stand all over their index."""
 EXIT_BUSY: Final = 75
@@ -31,7 +35,10 @@ class ImportProcess:
 
     async def run(self, import_id: str) -> bool:
         """To the end of the process; False when another import runs. Cancelling ends the process."""
-        status = await self._process({**self._job, "import_id": import_id})
+        from callcenter.app.imports import file_of
+
+        file = str(file_of(Path(self._job["directory"]), import_id))
+        status = await self._process({**self._job, "import_id": import_id, "file": file})
         if status not in (0, EXIT_BUSY):
             log.error("import_process_ended", import_id=import_id, status=status)
             await asyncio.sleep(PAUSE_SECONDS)
@@ -64,13 +71,25 @@ class ImportProcess:
 
 
 async def _work(job: dict[str, str]) -> int:
-    database = Database(job["database_url"], pool_size=2, cache=CACHE_KIBIBYTES)
+    reader = await begin_reader() if "file" in job and is_read_beside(job["file"]) else None
+    try:
+        return await _do(job, reader)
+    finally:
+        if reader is not None:
+            await end_reader(reader)
+
+
+async def _do(job: dict[str, str], reader: Process | None) -> int:
+    from callcenter.importing.work import ImportBusy, make_searchable, run_import
+    from callcenter.store.database import Database
+
+    database = Database(job["database_url"], pool_size=2, cache=CACHE_KIBIBYTES, generic_plans=True)
     directory, import_id = Path(job["directory"]), job.get("import_id")
     try:
         if import_id is None:
             await make_searchable(database, directory)
         else:
-            await run_import(database, directory, import_id, region=job["region"])
+            await run_import(database, directory, import_id, region=job["region"], beside=reader)
     except ImportBusy:
         return EXIT_BUSY
     finally:

@@ -6,8 +6,10 @@ Law: batches come in the order of the file, at most `AHEAD` of them wait, and th
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,18 +24,19 @@ from callcenter.crm.import_columns import ColumnMapping
 from callcenter.crm.import_orders import OrderGroup, order_groups
 from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader, new_customer
 from callcenter.domain.errors import CallcenterError
+from callcenter.importing.beside import begin_reader, end_reader, is_read_beside
 from callcenter.importing.files import sheet_form
 from callcenter.importing.seen import names_of
 from callcenter.sheets.errors import SheetError
 from callcenter.sheets.reading import Place, rows
 from callcenter.sheets.writing import plain
-from callcenter.store.new_customers import Ready, new_id, ready
+from callcenter.store.new_customers import Lines, Ready, lines_of, new_id, ready
 
 AHEAD: Final = 2
-APART_FROM_BYTES: Final = 1_000_000
-"""A smaller file is read before a process for it would have begun."""
 LONGEST_FRAME_BYTES: Final = 256 * 1024**2
-END_WITHIN_SECONDS: Final = 10.0
+GARBAGE_FROM: Final = 500_000
+"""A batch is some hundred thousand small objects, all of which go with it: looking for cycles among them finds none,
+and took a third of the reading."""
 _FRAME: Final = 8
 NOTHING: Final = msgspec.msgpack.encode({})
 
@@ -61,6 +64,8 @@ class Reading:
     at: datetime
     by: str
     """When and by whom customers are taken in."""
+    lines: bool
+    """Whether new customers are to be worked out as lines of PostgreSQL's COPY."""
 
     def rows(self) -> RowReader:
         """The reader of single rows."""
@@ -87,6 +92,8 @@ class Batch:
     ready: bytes = NOTHING
     """By row, what each of the customers would be stored as if he were new; packed, as most rows of a file that comes
     again are about nobody new."""
+    lines: bool = False
+    """Whether that is lines of PostgreSQL's COPY."""
     cells: bytes = NOTHING
     """By row, as they stood; packed, for who is to be told of a bad one."""
     done: list[tuple[str, int]] = field(default_factory=list)
@@ -97,9 +104,9 @@ class Batch:
     """Code and words: the file cannot be read beyond this batch."""
 
 
-def ready_of(batch: Batch) -> dict[int, Ready]:
+def ready_of(batch: Batch) -> Mapping[int, Ready | Lines]:
     """Whom its rows are about, as if they were new."""
-    return _ready.decode(batch.ready)
+    return _lines.decode(batch.ready) if batch.lines else _ready.decode(batch.ready)
 
 
 def cells_of(batch: Batch) -> dict[int, list[str]]:
@@ -188,7 +195,7 @@ def _add(
 
 def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields: Mapping[str, CustomField]) -> Batch:
     """With whatever can be worked out before anybody knows who is new."""
-    found: dict[int, Ready] = {}
+    found: dict[int, Ready | Lines] = {}
     for row in batch.customers:
         if row.name is None:
             continue
@@ -200,8 +207,8 @@ def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields:
         customer = new_customer(said, new_id(), at=reading.at, by=reading.by)
         rows_of_him = ready(customer)
         if rows_of_him is not None:
-            found[row.row] = rows_of_him
-    batch.ready = msgspec.msgpack.encode(found)
+            found[row.row] = lines_of(rows_of_him, at=reading.at, by=reading.by) if reading.lines else rows_of_him
+    batch.ready, batch.lines = msgspec.msgpack.encode(found), reading.lines
     batch.cells = msgspec.msgpack.encode(cells)
     return batch
 
@@ -209,13 +216,18 @@ def _packed(batch: Batch, cells: dict[int, list[str]], reading: Reading, fields:
 _frames = msgspec.msgpack.Decoder(Batch)
 _jobs = msgspec.msgpack.Decoder(Reading)
 _ready = msgspec.msgpack.Decoder(dict[int, Ready])
+_lines = msgspec.msgpack.Decoder(dict[int, Lines])
 _cells = msgspec.msgpack.Decoder(dict[int, list[str]])
 
 
-async def read_ahead(reading: Reading) -> AsyncGenerator[Batch, None]:
-    """The batches, read while the last ones are being stored; raises `SheetError`, `ReaderDied`."""
-    large = await asyncio.to_thread(os.path.getsize, reading.path) >= APART_FROM_BYTES
-    source = _apart(reading) if large and (os.cpu_count() or 1) > 1 else _here(reading)
+async def read_ahead(reading: Reading, beside: Process | None = None) -> AsyncGenerator[Batch, None]:
+    """The batches, read while the last ones are being stored; raises `SheetError`, `ReaderDied`.
+
+    `beside` is a reader that was begun already; it has ended at the end.
+    """
+    if beside is None and await asyncio.to_thread(is_read_beside, reading.path):
+        beside = await begin_reader()
+    source = _here(reading) if beside is None else _apart(reading, beside)
     async with contextlib.aclosing(source) as found:
         async for batch in found:
             yield batch
@@ -228,14 +240,7 @@ async def _here(reading: Reading) -> AsyncGenerator[Batch, None]:
         yield batch
 
 
-async def _apart(reading: Reading) -> AsyncGenerator[Batch, None]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "callcenter.importing.reading",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
+async def _apart(reading: Reading, process: Process) -> AsyncGenerator[Batch, None]:
     if process.stdin is None or process.stdout is None:
         raise ReaderDied("the process that reads the file has no pipes")
     waiting: asyncio.Queue[Batch | None] = asyncio.Queue(AHEAD)
@@ -253,11 +258,7 @@ async def _apart(reading: Reading) -> AsyncGenerator[Batch, None]:
         taking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await taking
-        process.stdin.close()
-        if process.returncode is None:
-            process.kill()
-            async with asyncio.timeout(END_WITHIN_SECONDS):
-                await process.wait()
+        await end_reader(process)
 
 
 async def _take_frames(pipe: asyncio.StreamReader, waiting: "asyncio.Queue[Batch | None]") -> None:
@@ -272,7 +273,11 @@ async def _take_frames(pipe: asyncio.StreamReader, waiting: "asyncio.Queue[Batch
 def main() -> int:
     """Read what standard input says, and write its batches to standard output."""
     put, take = sys.stdout.buffer, sys.stdin.buffer
-    reading = _jobs.decode(take.read(int.from_bytes(take.read(_FRAME), "big")))
+    head = take.read(_FRAME)
+    if not head:
+        return 0  # Whoever began it had nothing to be read.
+    gc.set_threshold(GARBAGE_FROM)
+    reading = _jobs.decode(take.read(int.from_bytes(head, "big")))
     try:
         for batch in batches(reading):
             _write(put, msgspec.msgpack.encode(batch))

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import itertools
+from asyncio.subprocess import Process
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, faults_of, file_of
 from callcenter.crm.import_columns import RecordKind
@@ -40,6 +42,7 @@ ROWS_A_BATCH: Final = 4_000
 """On SQLite whoever writes waits for one batch's transaction, 0.1 s; smaller ones write the same pages more often."""
 PROGRESS_BATCHES: Final = 20
 """A batch in which nothing is written tells how far it is every so often."""
+WRITE_WITHIN: Final = timedelta(seconds=30)
 TRIES: Final = 30
 PAUSE_SECONDS: Final = 2.0
 REFUSED_TIMES: Final = 5
@@ -60,8 +63,9 @@ async def run_import(
     region: str,
     tell: Callable[[ImportRecord], None] | None = None,
     rows_a_batch: int = ROWS_A_BATCH,
+    beside: Process | None = None,
 ) -> ImportRecord:
-    """Do the work of an import that runs, from behind its last batch to its end.
+    """Do the work of an import that runs, from behind its last batch to its end; `beside` as of `read_ahead`.
 
     Raises `ImportBusy` while another one is done; a file that cannot be read ends as failed.
     """
@@ -71,7 +75,7 @@ async def run_import(
     with _alone(directory):
         custom = {one.field_id: one for one in await StoredCustomerBook(database).custom_fields()}
         at, by = datetime.now(UTC), record.started_by or record.created_by
-        work = _Work(database, directory, record, tell)
+        work = _Work(database, directory, record, tell, beside)
         work.reading = Reading(
             path=str(file_of(directory, import_id)),
             form=record.form,
@@ -84,6 +88,7 @@ async def run_import(
             last_row=record.last_row,
             at=at,
             by=by,
+            lines=not database.is_sqlite,
         )
         work.reader = work.reading.rows()
         key = record.mapping.key or ""
@@ -122,8 +127,10 @@ class _Work:
         directory: Path,
         record: ImportRecord,
         tell: Callable[[ImportRecord], None] | None,
+        beside: Process | None,
     ) -> None:
         self._database = database
+        self._beside = beside
         self._directory = directory
         self.record = record
         self._tell = tell
@@ -134,7 +141,7 @@ class _Work:
     async def run(self) -> ImportRecord:
         with contextlib.closing(Seen(self._directory / f"{self.record.import_id}.seen")) as seen:
             self._cut_faults()
-            async with contextlib.aclosing(read_ahead(self.reading)) as found:
+            async with contextlib.aclosing(read_ahead(self.reading, self._beside)) as found:
                 async for batch in found:
                     seen.note(batch.done)
                     if batch.last_row > self.record.last_row:
@@ -212,12 +219,31 @@ class _Work:
             self._touched = dict(found.touched)
             made = len(found.new) + len(found.odd)
             changed = len(batch.customers) - made - found.same - len({one.row for one in found.faults})
-            write_it = (lambda on: write(on, found, self.rules)) if found.writes else None
+            write_it = (lambda on: write(on, found, self.rules, looked=at_once)) if found.writes else None
             return found.faults, made, changed, found.same, write_it
 
         self._touched = {}
-        async with self._database.reading() as connection:
+        # With PostgreSQL nobody waits for a transaction that writes, so the look and the writing are one.
+        at_once = not (self._database.is_sqlite or self.record.dry_run)
+        begun = self._database.writing(WRITE_WITHIN) if at_once else self._database.reading()
+        async with begun as connection:
             faults, made, changed, same, store = await connection.run_sync(look)
+            after, tell = self._after(batch, faults, made=made, changed=changed, same=same)
+            tell = tell or (store is not None and not self.record.dry_run)
+            if at_once and tell:
+                await self._keep(connection, store, after)
+        if tell and not at_once:
+            async with self._database.writing(WRITE_WITHIN) as connection:
+                await self._keep(connection, None if self.record.dry_run else store, after)
+        if tell:
+            self._unwritten = 0
+        self.record = after
+        seen.add_customers(self._touched)
+
+    def _after(
+        self, batch: Batch, faults: list[RowFault], *, made: int, changed: int, same: int
+    ) -> tuple[ImportRecord, bool]:
+        """How far the import is behind a batch, its bad rows written down; and whether that has to be kept now."""
         cells = cells_of(batch) if faults else {}
         groups = [
             *((one.faults, one.cells) for one in batch.faults),
@@ -238,15 +264,16 @@ class _Work:
             ),
         )
         self._unwritten += 1
-        if (store is not None and not self.record.dry_run) or groups or self._unwritten >= PROGRESS_BATCHES:
-            async with self._database.writing(within=timedelta(seconds=30)) as connection:
-                if store is not None and not self.record.dry_run:
-                    await connection.run_sync(store)
-                if not await put_import(connection, after, expected=ImportState.RUNNING):
-                    raise NotFound("the import was ended by somebody else", code="import_ended")
-            self._unwritten = 0
-        self.record = after
-        seen.add_customers(self._touched)
+        return after, bool(groups) or self._unwritten >= PROGRESS_BATCHES
+
+    async def _keep(
+        self, connection: AsyncConnection, store: Callable[[Connection], None] | None, after: ImportRecord
+    ) -> None:
+        """What a batch comes to, and how far the import is, in one transaction."""
+        if store is not None:
+            await connection.run_sync(store)
+        if not await put_import(connection, after, expected=ImportState.RUNNING):
+            raise NotFound("the import was ended by somebody else", code="import_ended")
 
     # ---- bad rows
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    FromClause,
     Select,
     Subquery,
     Text,
@@ -62,12 +63,12 @@ def card_by_id(connection: Connection, customer_id: CustomerId) -> CustomerCard 
 # ---- the customers
 
 
-def _with_worth() -> Select[tuple[object, ...]]:
+def _with_worth(customers: FromClause) -> Select[tuple[object, ...]]:
     worth = customer_values
     return (
-        with_contact_points()
+        with_contact_points(customers)
         .add_columns(*(worth.c[name].label(f"worth_{name}") for name in _WORTH_FIELDS))
-        .outerjoin(worth, worth.c.customer_id == tables.customers.c.customer_id)
+        .outerjoin(worth, worth.c.customer_id == customers.c.customer_id)
     )
 
 
@@ -82,15 +83,14 @@ def _by_contact_point() -> Select[tuple[object, ...]]:
         order_by=(last_active.desc().nulls_last(), customers.c.created_at.desc(), customers.c.customer_id)
     )
     found = (
-        select(customers.c.customer_id, order.label("place"))
+        select(customers, order.label("place"))
         .join(points, points.c.customer_id == customers.c.customer_id)
         .where(points.c.value == bindparam("value"))
         .order_by("place")
         .limit(literal_column(str(MOST_CARDS)))
         .subquery()
     )
-    query = _with_worth().join(found, found.c.customer_id == customers.c.customer_id)
-    return query.order_by(found.c.place, points.c.position)
+    return _with_worth(found).order_by(found.c.place, points.c.position)
 
 
 # ---- what refers to them: of each kind some rows of one form
@@ -170,7 +170,7 @@ def _is_one_of(column: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 _BY_CONTACT_POINT = Prepared(_by_contact_point(), "value")
-_BY_ID = Prepared(named(_with_worth()), "customer_id")
+_BY_ID = Prepared(named(_with_worth(tables.customers)), "customer_id")
 _OF_ONE = Prepared(_referring(_is_the_one, _calls_of_one()), "customer_id")
 _OF_SEVERAL = _referring(_is_one_of, _calls_of_several())
 

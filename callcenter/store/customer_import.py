@@ -28,10 +28,12 @@ from callcenter.store.new_customers import (
     CUSTOMER_COLUMNS,
     HISTORY_COLUMNS,
     POINT_COLUMNS,
+    Lines,
     Ready,
     new_id,
     put_new,
 )
+from callcenter.store.planner import count_grown
 
 IDS_A_QUERY = 1_000
 MOST_NUMBERS = 10
@@ -58,7 +60,7 @@ class ImportRules:
 class Plan:
     """What a batch comes to."""
 
-    new: list[tuple[Ready, CustomerRow]] = field(default_factory=list)
+    new: list[tuple[Ready | Lines, CustomerRow]] = field(default_factory=list)
     odd: list[tuple[Customer, CustomerRow]] = field(default_factory=list)
     """New ones whose texts the types of columns have to look at."""
     changed: list[tuple[Customer, Customer]] = field(default_factory=list)
@@ -83,7 +85,7 @@ def plan(
     connection: Connection,
     rows: Sequence[CustomerRow],
     rules: ImportRules,
-    prepared: Callable[[], Mapping[int, Ready]],
+    prepared: Callable[[], Mapping[int, Ready | Lines]],
 ) -> Plan:
     """What these rows come to, as things are now; nothing is written.
 
@@ -281,9 +283,14 @@ def _agents(connection: Connection, ids: set[str]) -> frozenset[str]:
 # ---- writing
 
 
-def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
-    """Write a plan in the connection's transaction; `Crossed` where something it is based on has changed."""
-    _check(connection, found, rules)
+def write(connection: Connection, found: Plan, rules: ImportRules, *, looked: bool = False) -> None:
+    """Write a plan in the connection's transaction; `Crossed` where something it is based on has changed.
+
+    `looked`: it was planned in this very transaction, so who was new is not looked for once more.
+    """
+    if not looked:
+        _check_new(connection, found, rules)
+    _check_changed(connection, found)
     at = rules.at
     put_new(connection, [one for one, _ in found.new], at=at, by=rules.by)
     if found.odd:
@@ -302,10 +309,11 @@ def write(connection: Connection, found: Plan, rules: ImportRules) -> None:
     insert_terms(connection, found.terms)
     _write_ids(connection, found, rules)
     _write_history(connection, found, rules)
+    count_grown(connection, _GROWING)
 
 
-def _check(connection: Connection, found: Plan, rules: ImportRules) -> None:
-    """Whoever was new is new still, whoever is changed is as he was read, whatever is given is free."""
+def _check_new(connection: Connection, found: Plan, rules: ImportRules) -> None:
+    """Whoever was new is new still, whatever is given is free."""
     keys = [row.key for _, row in (*found.new, *found.odd)]
     if keys and known_ids(connection, rules.key, keys, rules.source):
         raise Crossed
@@ -318,6 +326,10 @@ def _check(connection: Connection, found: Plan, rules: ImportRules) -> None:
         and known_ids(connection, "external_id", [one for one, _ in found.externals], rules.source)
     ):
         raise Crossed
+
+
+def _check_changed(connection: Connection, found: Plan) -> None:
+    """Whoever is changed is as he was read."""
     versions = {before.customer_id: before.version for before, _ in found.changed}
     table = tables.customers
     for part in _parts(sorted(versions)):
@@ -392,6 +404,13 @@ def _point_rows(one: Customer) -> list[Row]:
     ]
 
 
+_GROWING = (
+    tables.customers,
+    tables.contact_points,
+    crm_tables.customer_changes,
+    external_ids,
+    sales_tables.customer_numbers,
+)
 _BY_CONTACT_POINT = "SELECT value, customer_id FROM contact_points WHERE value IN {listed} ORDER BY customer_id"
 _KNOWN = {
     "customer_number": "SELECT number, customer_id FROM customer_numbers WHERE number IN {listed}",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, FromClause, Select, bindparam, func, select
 
 from callcenter.domain.customers import (
     Consent,
@@ -39,9 +39,9 @@ WIDTH = 15
 """How many they are."""
 
 
-def with_contact_points() -> Select[tuple[object, ...]]:
-    """Such rows of all customers."""
-    customers, points = tables.customers, tables.contact_points
+def with_contact_points(customers: FromClause = tables.customers) -> Select[tuple[object, ...]]:
+    """Such rows of all customers, or of those of a query that has their columns."""
+    points = tables.contact_points
     columns = (
         customers.c.customer_id,
         customers.c.kind,

@@ -33,7 +33,8 @@ WRITING = "callcenter_writing"
 FOLD = "callcenter_fold"
 """A function of SQLite: a text with small letters, as segments compare it."""
 
-_SERVER_ARGUMENTS: Final = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"}
+_UTC: Final = "-c timezone=UTC"
+_GENERIC_PLANS: Final = " -c plan_cache_mode=force_generic_plan"
 
 T = TypeVar("T")
 
@@ -41,13 +42,15 @@ T = TypeVar("T")
 class Database:
     """An address, its engine and the limits of waiting; opens nothing until it is used."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, cache: int | None = None) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, cache: int | None = None, generic_plans: bool = False) -> None:
         """Raise `InvalidDatabaseUrl` when `url` is no address of a SQLite file or a PostgreSQL database.
 
         `cache` is how many KiB of pages each connection to a SQLite file keeps, for whoever writes many rows.
+        `generic_plans`: PostgreSQL plans a statement once and not for the values it comes with, for whoever asks for
+        rows by the thousand: it would think of reading whole tables, and plan for each thousand anew.
         """
         self._url = _parse(url)
-        self._engine = _make_engine(self._url, pool_size)
+        self._engine = _make_engine(self._url, pool_size, generic_plans=generic_plans)
         self._writing_engine = self._engine.execution_options(**{WRITING: True})
         self._looking_engine = _make_looking_engine(self._url, pool_size)
         self._looks: set[_UnderWay] = set()
@@ -240,12 +243,16 @@ def _parse(text_: str) -> URL:
             raise InvalidDatabaseUrl(f"the database URL starts with {other!r}; possible: {example}")
 
 
+def _server_arguments(options: str) -> dict[str, str | int]:
+    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options}
+
+
 def _as_it_is(document: str | bytes) -> str | bytes:
     """The types of columns.py have made JSON of it already."""
     return document
 
 
-def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
+def _make_engine(url: URL, pool_size: int, *, generic_plans: bool) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(
             url,
@@ -266,7 +273,7 @@ def _make_engine(url: URL, pool_size: int) -> AsyncEngine:
         pool_pre_ping=True,
         json_serializer=_as_it_is,
         json_deserializer=_as_it_is,
-        connect_args=_SERVER_ARGUMENTS,
+        connect_args=_server_arguments(_UTC + (_GENERIC_PLANS if generic_plans else "")),
     )
 
 
@@ -281,7 +288,7 @@ def _make_looking_engine(url: URL, pool_size: int) -> Engine:
             hide_parameters=True,
             json_serializer=_as_it_is,
             json_deserializer=_as_it_is,
-            connect_args=_SERVER_ARGUMENTS,
+            connect_args=_server_arguments(_UTC),
         )
     engine = create_engine(
         url.set(drivername="sqlite"),

@@ -21,10 +21,12 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 from callcenter.crm.names import customer_terms
 from callcenter.domain.customers import ContactPoint, ContactPointKind
 from callcenter.store import tables
+from callcenter.store.crm_tables import customer_terms as customer_terms_table
 from callcenter.store.crm_tables import terms_due
 from callcenter.store.database import Database
 from callcenter.store.encoding import without_surrogates
 from callcenter.store.many_rows import array_of
+from callcenter.store.planner import count_grown
 from callcenter.store.privacy_tables import erasures
 
 Terms = Sequence[tuple[bytes, str]]
@@ -160,6 +162,7 @@ def _terms_between(connection: Connection, first: str, last: str) -> list[tuple[
 def _write_slice(connection: Connection, some: Terms, begun: datetime) -> None:
     gone = _being_erased(connection, begun)
     insert_terms(connection, [pair for pair in some if pair[1] not in gone] if gone else some)
+    count_grown(connection, (customer_terms_table,))
 
 
 def _being_erased(connection: Connection, begun: datetime) -> frozenset[str]:

@@ -3,11 +3,16 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Dialect, Table, insert, text
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.exc import DBAPIError
 
 from callcenter.store.encoding import REPLACEMENT, without_surrogates
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
 
 Row = tuple[object, ...]
 _Encode = Callable[[object], object]
@@ -92,9 +97,13 @@ def put_rows(
     """Add rows as the database keeps them (days as ISO texts, documents as texts), in place of those with the same
     `over`.
 
-    Past the types of columns: PostgreSQL gets one statement with an array a column, SQLite one prepared for all rows.
+    Past the types of columns: SQLite gets one statement prepared for all rows, PostgreSQL the lines of a COPY, or one
+    statement with an array a column where rows may be there.
     """
     if not rows:
+        return
+    if connection.dialect.name != "sqlite" and not over:
+        copy_lines(connection, table, columns, "".join([copy_line(row) for row in rows]).encode())
         return
     statement = _put_statement(table, columns, over, connection.dialect)
     if connection.dialect.name == "sqlite":
@@ -102,6 +111,39 @@ def put_rows(
         return
     arrays = {f"c{place}": array_of(values) for place, values in enumerate(zip(*rows, strict=True))}
     connection.execute(text(statement), arrays)
+
+
+def copy_line(row: Row) -> str:
+    """A row as PostgreSQL's COPY reads it."""
+    line = "\t".join(["\\N" if value is None else str(value) for value in row])
+    is_plain = line.count("\\") == row.count(None) and line.count("\t") == len(row) - 1
+    if is_plain and "\n" not in line and "\r" not in line:
+        return line + "\n"
+    return "\t".join(["\\N" if value is None else _field(str(value)) for value in row]) + "\n"
+
+
+def _field(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def copy_lines(connection: Connection, table: Table, columns: tuple[str, ...], lines: bytes) -> None:
+    """Add rows to a table of PostgreSQL, each a line of `copy_line`: a third of the work of an INSERT, for both sides.
+
+    It fails as statements do.
+    """
+    dialect = connection.dialect
+    quoted = ", ".join(dialect.identifier_preparer.quote(name) for name in columns)
+    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
+    try:
+        driver.run_async(lambda psycopg: _copy(psycopg, f"COPY {table.name} ({quoted}) FROM STDIN".encode(), lines))
+    except dialect.loaded_dbapi.Error as error:
+        kind = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(None, None, error, kind, hide_parameters=True, dialect=dialect) from error
+
+
+async def _copy(driver: "AsyncConnection", statement: bytes, lines: bytes) -> None:
+    async with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(lines)
 
 
 @lru_cache(64)

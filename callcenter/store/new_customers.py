@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from callcenter.store.changes import differences
 from callcenter.store.customers import FIELDS
 from callcenter.store.encoding import encode_json
 from callcenter.store.late_terms import owe_terms
-from callcenter.store.many_rows import put_rows
+from callcenter.store.many_rows import Row, copy_line, copy_lines, put_rows
 
 CUSTOMER_COLUMNS = (
     "customer_id",
@@ -57,6 +58,15 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is noted of his beginning."""
 
 
+class Lines(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The same as lines of PostgreSQL's COPY: of the customer, of his contact points, of his history."""
+
+    customer_id: str
+    customer: bytes
+    points: bytes
+    history: bytes
+
+
 def ready(one: Customer) -> Ready | None:
     """The rows of a new customer; None where a text has letters that no database takes."""
     points = tuple((point.kind.value, point.value, point.label) for point in one.contact_points)
@@ -79,50 +89,69 @@ def ready(one: Customer) -> Ready | None:
     )
 
 
-def put_new(connection: Connection, some: Sequence[Ready], *, at: datetime, by: str) -> None:
-    """Add these customers, with their contact points and the history of their beginning; their terms come later."""
+def lines_of(one: Ready, *, at: datetime, by: str) -> Lines:
+    """Everything that is stored of him, as PostgreSQL reads it."""
+    moment = _moment(at) + "+00"
+    return Lines(
+        one.customer_id,
+        copy_line(_customer_row(one, moment)).encode(),
+        "".join([copy_line(row) for row in _point_rows(one)]).encode(),
+        copy_line(_history_row(one, moment, by)).encode(),
+    )
+
+
+def put_new(connection: Connection, some: Sequence[Ready | Lines], *, at: datetime, by: str) -> None:
+    """Add these customers, with their contact points and the history of their beginning; their terms come later.
+
+    Lines are for PostgreSQL alone, which takes the others as well.
+    """
     if not some:
         return
-    moment = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    if connection.dialect.name != "sqlite":
-        moment += "+00"
-    put_rows(
-        connection,
-        tables.customers,
-        CUSTOMER_COLUMNS,
-        [
-            (
-                one.customer_id,
-                one.kind,
-                one.name,
-                one.language,
-                one.segment,
-                one.account_manager_id,
-                one.tags,
-                one.notes,
-                moment,
-                moment,
-                one.consents,
-                one.custom,
-            )
-            for one in some
-        ],
-    )
-    put_rows(
-        connection,
-        tables.contact_points,
-        POINT_COLUMNS,
-        [(one.customer_id, at, *point) for one in some for at, point in enumerate(one.points)],
-    )
-    put_rows(
-        connection,
-        crm_tables.customer_changes,
-        HISTORY_COLUMNS,
-        [(one.customer_id, moment, by, "customer", one.customer_id, "created", one.history) for one in some],
-    )
+    customers, points, changes = tables.customers, tables.contact_points, crm_tables.customer_changes
+    if connection.dialect.name == "sqlite":
+        rows, moment = [one for one in some if isinstance(one, Ready)], _moment(at)
+        put_rows(connection, customers, CUSTOMER_COLUMNS, [_customer_row(one, moment) for one in rows])
+        put_rows(connection, points, POINT_COLUMNS, [row for one in rows for row in _point_rows(one)])
+        put_rows(connection, changes, HISTORY_COLUMNS, [_history_row(one, moment, by) for one in rows])
+    else:
+        lines = [one if isinstance(one, Lines) else lines_of(one, at=at, by=by) for one in some]
+        copy_lines(connection, customers, CUSTOMER_COLUMNS, b"".join([one.customer for one in lines]))
+        copy_lines(connection, points, POINT_COLUMNS, b"".join([one.points for one in lines]))
+        copy_lines(connection, changes, HISTORY_COLUMNS, b"".join([one.history for one in lines]))
     # Ids in the order of time stand together, and in the same order for the program and both databases.
     ids = [one.customer_id for one in some]
     owe_terms(connection, first=min(ids), last=max(ids), customers=len(ids))
+
+
+def _customer_row(one: Ready, moment: str) -> Row:
+    return (
+        one.customer_id,
+        one.kind,
+        one.name,
+        one.language,
+        one.segment,
+        one.account_manager_id,
+        one.tags,
+        one.notes,
+        moment,
+        moment,
+        one.consents,
+        one.custom,
+    )
+
+
+def _point_rows(one: Ready) -> list[Row]:
+    return [(one.customer_id, place, *point) for place, point in enumerate(one.points)]
+
+
+def _history_row(one: Ready, moment: str, by: str) -> Row:
+    return (one.customer_id, moment, by, "customer", one.customer_id, "created", one.history)
+
+
+@lru_cache(1)
+def _moment(at: datetime) -> str:
+    """In UTC, as SQLite keeps it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def new_id() -> CustomerId:

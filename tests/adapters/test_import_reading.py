@@ -11,9 +11,9 @@ import pytest
 
 from callcenter.app.imports import ImportForm
 from callcenter.crm.import_columns import RecordKind, guess
+from callcenter.importing.beside import APART_FROM_BYTES
 from callcenter.importing.files import FileSheets
 from callcenter.importing.reading import (
-    APART_FROM_BYTES,
     Batch,
     ReaderDied,
     Reading,
@@ -22,11 +22,12 @@ from callcenter.importing.reading import (
     ready_of,
 )
 from callcenter.sheets.errors import SheetError
+from callcenter.store.new_customers import Lines
 
 HEADER = ("编号", "姓名", "手机", "邮箱")
 
 
-def reading_of(path: Path, *, last_row: int = 1) -> Reading:
+def reading_of(path: Path, *, last_row: int = 1, lines: bool = False) -> Reading:
     form: ImportForm = FileSheets().examine(path, encoding="utf-8", delimiter=None)
     return Reading(
         path=str(path),
@@ -40,6 +41,7 @@ def reading_of(path: Path, *, last_row: int = 1) -> Reading:
         last_row=last_row,
         at=datetime(2026, 11, 20, 12, tzinfo=UTC),
         by="1001",
+        lines=lines,
     )
 
 
@@ -76,6 +78,18 @@ async def test_a_process_beside_reads_what_is_read_here(tmp_path: Path) -> None:
     assert without_ids(beside[-1]) == without_ids(here[-1])
     assert ready_of(beside[0]).keys() == {one.row for one in beside[0].customers}
     assert beside[0].faults
+
+
+async def test_for_postgresql_new_customers_are_read_as_lines(tmp_path: Path) -> None:
+    (batch, *_) = await all_of(reading_of(large_file(tmp_path / "large.csv"), lines=True))
+
+    one = ready_of(batch)[3]
+    assert isinstance(one, Lines)
+    customer, point = one.customer.decode().split("\t"), one.points.decode().splitlines()[0].split("\t")
+    assert (customer[0], customer[1], customer[2]) == (one.customer_id, "person", "王小明2")
+    assert customer[8] == "2026-11-20 12:00:00.000000+00"
+    assert point == [one.customer_id, "0", "phone", "+8613900000002", ""]
+    assert one.history.startswith(f"{one.customer_id}\t{customer[8]}\t1001\tcustomer\t".encode())
 
 
 async def test_of_rows_that_are_done_only_the_names_are_told(tmp_path: Path) -> None:

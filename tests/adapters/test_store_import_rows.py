@@ -3,6 +3,8 @@
 import dataclasses
 import random
 
+from sqlalchemy import text
+
 from callcenter.crm.import_rows import CustomerRow, changed_customer
 from callcenter.domain.customers import (
     Channel,
@@ -15,12 +17,15 @@ from callcenter.domain.customers import (
     CustomValue,
 )
 from callcenter.domain.ids import AgentId, CustomerId
+from callcenter.store import schema
 from callcenter.store.changes import differences
 from callcenter.store.customer_book import StoredCustomerBook
+from callcenter.store.customer_import import ImportRules, Plan, write
 from callcenter.store.customers import FIELDS, StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.known_customers import rows_that_say_nothing_new
-from callcenter.store.new_customers import put_new, ready
+from callcenter.store.new_customers import new_id, put_new, ready
+from tests.adapters.postgres import PostgresServer
 from tests.adapters.store_calls import NOON
 from tests.adapters.store_crm import mail, make, phone
 
@@ -53,6 +58,30 @@ async def test_rows_made_beforehand_come_back_as_the_customers_they_are(database
         (change,) = await book.changes(wanted.customer_id, limit=5, before=None)
         assert (change.action, change.by, change.at) == ("created", "super", NOON)
         assert [one.field for one in change.fields] == [one.field for one in differences(None, wanted, FIELDS)]
+
+
+async def test_postgresql_knows_of_an_import_that_its_tables_are_empty_no_longer(
+    postgres_server: PostgresServer,
+) -> None:
+    url = postgres_server.make_database()
+    database = Database(url)
+    try:
+        await schema.upgrade_database(database)
+        some = [
+            dataclasses.replace(PLAIN, customer_id=new_id(), contact_points=(phone(f"+86139{n:08}"),))
+            for n in range(4_000)
+        ]
+        rows = [CustomerRow(row=n, key=one.contact_points[0].value, name="李娜") for n, one in enumerate(some)]
+        found = Plan(new=[(one, row) for one, row in zip(map(ready, some), rows, strict=True) if one is not None])
+        rules = ImportRules(key="phone", key_column="", source="import", at=NOON, by="super", custom={})
+        counted = text("SELECT reltuples FROM pg_class WHERE relname IN ('customers', 'contact_points')")
+        async with database.writing() as connection:
+            assert set((await connection.execute(counted)).scalars()) == {-1}
+            await connection.run_sync(write, found, rules)
+            assert set((await connection.execute(counted)).scalars()) == {4_000}
+    finally:
+        await database.dispose()
+        postgres_server.drop_database(url)
 
 
 def test_what_no_database_takes_is_left_to_the_types_of_columns() -> None:
