@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 PORT = 18200
-START_WITHIN_SECONDS = 60.0
+START_WITHIN_SECONDS = 240.0
 USER = "callcenter"
 STRATEGY_SINCE = 150_000
 """The version of PostgreSQL that copies databases in two ways, and by default not the quick one."""
@@ -123,7 +123,7 @@ class PostgresServer:
 
     def _connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
-            dbname=database, user=USER, host=str(self._directory), port=PORT, autocommit=True, connect_timeout=5
+            dbname=database, user=USER, host=str(self._directory), port=PORT, autocommit=True, connect_timeout=60
         )
 
     def _as_its_user(self) -> list[str]:

@@ -35,7 +35,7 @@ from callcenter.store.users import StoredUsers, list_users, put_user, remove_use
 from tests.adapters.store_calls import arrival
 from tests.fakes import START
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(seconds=120)
 FIRST = """
 skills: {zh: {zh: 中文, en: Chinese}, sales: {zh: 销售, en: Sales}}
 queues:

@@ -25,7 +25,7 @@ from callcenter.store.schema import upgrade_database
 from tests.adapters.postgres import PostgresServer
 from tests.adapters.store_calls import NOON, folded, node, whole_call
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(seconds=120)
 QUICK = JournalLimits(attempt=timedelta(seconds=0.3), retry_most=timedelta(seconds=0.2))
 
 

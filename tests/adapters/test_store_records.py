@@ -28,7 +28,7 @@ from callcenter.store.journal import JournalWriter
 from callcenter.store.records import StoredRecords
 from tests.adapters.store_calls import NOON, at, folded, node, status, whole_call
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(seconds=120)
 
 
 @pytest.fixture
