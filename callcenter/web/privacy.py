@@ -42,9 +42,10 @@ class EraseBody(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessList:
-    """The newest first; with `next_before` the next page begins."""
+    """The newest first, and what their customers are called now; with `next_before` the next page begins."""
 
     items: tuple[Access, ...]
+    customers: Mapping[CustomerId, str]
     next_before: int | None
 
 
@@ -107,7 +108,9 @@ async def list_customer_accesses(customer_id: PathId, deps: Deps, limit: Limit =
 async def _accesses(deps: Deps, limit: int, before: int | None, wanted: AccessWanted) -> Response:
     found = await deps.privacy.accesses.accesses(wanted, limit=limit + 1, before=before)
     items = found[:limit]
-    return document(AccessList(items=items, next_before=items[-1].access_id if len(found) > limit else None))
+    names = await deps.relations.book.names_of([one.customer_id for one in items if one.customer_id is not None])
+    more = items[-1].access_id if len(found) > limit else None
+    return document(AccessList(items=items, customers=names, next_before=more))
 
 
 @router.get(

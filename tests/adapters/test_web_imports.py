@@ -174,3 +174,44 @@ def test_customers_are_exported_for_excel_and_as_a_workbook(house: WebHouse, cli
     assert {line["by"] for line in noted} == {"super"}
     assert client.get("/api/v1/exports/orders").content.decode("utf-8-sig").startswith("order_number,")
     assert client.get("/api/v1/exports/customers?search=%21").json()["code"] == "empty_search"
+
+
+def test_a_workbook_of_orders_that_comes_back_changes_nothing(house: WebHouse, client: TestClient) -> None:
+    """Formula-like texts, fractions, several lines and none: all is said in the workbook and read from it."""
+    file = "客户号,姓名\n10023,Anna\n".encode()
+    customers = f"/api/v1/imports/{bring(client, file).json()['import_id']}"
+    mapping = {"columns": ["customer_number", "name"], "key": "customer_number"}
+    client.post(f"{customers}/start", json={"mapping": mapping})
+    work(house, client)
+    (anna,) = client.get("/api/v1/customers?search=anna").json()["items"]
+    at = f"/api/v1/customers/{anna['customer_id']}"
+    tea = {"text": "=绿茶", "quantity": "2", "amount": "50.1"}
+    lines = [tea, {"text": "", "quantity": "1.5", "amount": "20"}, {"text": "+运费", "amount": "-5.1234"}]
+    for order in (
+        {"number": "00070012", "placed_on": "2026-11-01", "due_on": "2026-11-09", "currency": "CNY", "lines": lines},
+        {
+            "number": "70013",
+            "placed_on": "2026-11-02",
+            "due_on": "2026-11-02",
+            "currency": "EUR",
+            "total": "12345678.9",
+            "note": "a\nb",
+        },
+    ):
+        answer = client.post(f"{at}/orders", json=order)
+        assert answer.status_code == 201, answer.text
+    before = client.get("/api/v1/orders").json()
+    book = client.get("/api/v1/exports/orders?format=xlsx")
+    assert book.headers["content-type"].endswith("spreadsheetml.sheet")
+    workbook = {"Content-Type": book.headers["content-type"]}
+    answer = client.post("/api/v1/imports?file_name=orders.xlsx&kind=orders", content=book.content, headers=workbook)
+    assert answer.status_code == 201, answer.text
+    importing = f"/api/v1/imports/{answer.json()['import_id']}"
+    preview = client.post(f"{importing}/preview", json={}).json()
+    assert (preview["faults"], None in preview["mapping"]["columns"]) == ([], False)
+    client.post(f"{importing}/start", json={"mapping": preview["mapping"]})
+    work(house, client)
+    done = client.get(importing).json()
+    counts = {name: done[name] for name in ("state", "made", "changed", "same", "bad")}
+    assert counts == {"state": "done", "made": 0, "changed": 0, "same": 2, "bad": 0}
+    assert client.get("/api/v1/orders").json() == before

@@ -25,8 +25,11 @@ export interface components {
          * @enum {string}
          */
         AccessKind: "read" | "pop" | "interaction" | "message_heard" | "person_exported" | "list_exported" | "pin";
-        /** @description The newest first; with `next_before` the next page begins. */
+        /** @description The newest first, and what their customers are called now; with `next_before` the next page begins. */
         AccessList: {
+            customers: {
+                [key: string]: string;
+            };
             items: components["schemas"]["Access"][];
             next_before: number | null;
         };

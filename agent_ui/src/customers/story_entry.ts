@@ -82,7 +82,7 @@ export function useStory(dispositions: () => readonly Code[], queueLabel: (queue
   function tell(entry: StoryEntry): Told {
     const data = entry.data
     const of = (name: string): string => textOf(data, name)
-    const none: Told = { title: known('customers.kind', entry.kind), text: '', remarks: [], by: of('by'), interactionId: null }
+    const none: Told = { title: known('customers.kind', entry.kind), text: '', remarks: [], by: of('by') === 'system' ? t('customers.system') : of('by'), interactionId: null }
     switch (entry.kind) {
       case 'interaction': {
         const lasted = seconds(entry)
