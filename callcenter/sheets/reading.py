@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree.ElementTree import ParseError
 
 from callcenter.sheets.encoding import Detected, detect
@@ -170,13 +171,19 @@ def _broken() -> SheetError:
 
 
 def _xlsx_rows(path: Path, form: SheetForm, place: Place) -> Iterator[list[str]]:
+    # By its path openpyxl refuses a workbook whose name does not end in .xlsx, and what was brought has another.
+    with path.open("rb") as file:
+        yield from _workbook_rows(file, place)
+
+
+def _workbook_rows(file: BinaryIO, place: Place) -> Iterator[list[str]]:
     # It takes a fifth of a second to load: not when the server starts.
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
     bad = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, EOFError, OSError)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     except bad:
         raise _broken() from None
     try:
