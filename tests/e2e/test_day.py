@@ -58,6 +58,20 @@ async def test_an_agents_day(house: BrowserHouse, language: Language) -> None:
     await desk.sign_in(agent, PASSWORD)
     await desk.at("nav-desk").click()
     await desk.use_phone("browser")
+    # Which microphone and loudspeaker, and does it hear him? The choice is the browser's own, and outlives a reload.
+    for reloaded in (False, True):
+        if reloaded:
+            await desk.page.reload()
+            await desk.becomes("phone-line", "data-line", "registered")
+        await desk.at("devices").locator("summary").click()
+        for part in ("microphone", "speaker"):
+            if not reloaded:
+                await desk.at(f"device-{part}").select_option(index=1)
+            await expect(desk.at(f"device-{part}")).not_to_have_value("")
+    await desk.at("level-try").click()
+    await expect(desk.at("level")).to_have_attribute("data-level", re.compile(r"^[1-9]\d*$"))
+    await desk.at("level-try").click()
+    await desk.at("devices").locator("summary").click()
     await desk.be_ready()
     await desk.shows("agent-state", words["ready"])
 
