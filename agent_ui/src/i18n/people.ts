@@ -1,6 +1,7 @@
 /** The words of who is who in the house, in both languages. */
 export const en = {
   gone: '{id} (no longer an agent)',
+  choices: 'Who it may be',
   none: 'Nobody is called that.',
   more: '{count} more; type a part of the name',
   everybody: 'everybody',
@@ -11,6 +12,7 @@ export const en = {
 
 export const zh: typeof en = {
   gone: '{id}（已不是坐席）',
+  choices: '可选人员',
   none: '没有叫这个名字的人。',
   more: '还有 {count} 位；请输入姓名的一部分',
   everybody: '所有人',
