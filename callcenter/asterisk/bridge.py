@@ -4,8 +4,8 @@ Law: routing is on only while the AMI connection is up and the picture has been 
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +53,7 @@ _REACHED: Final[dict[str, bool | None]] = {"UNAVAILABLE": False, "INVALID": None
 SHORT_TIMEOUT: Final = timedelta(seconds=3)
 HEARTBEAT_VARIABLE: Final = "CC_HEARTBEAT"
 OUT_ENDPOINT: Final = "cc-out"
+REMEMBERED_ENDS: Final = 10_000
 """An endpoint that our files always have."""
 
 
@@ -124,6 +125,8 @@ class Bridge:
         self._client = AmiClient(config.ami, self._put, self._put)
         self._translator = Translator(read_ani)
         self._hangups = HangupWatch()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        """Channels whose end was told: a list that is older brings none of them back."""
         self._phones = PhoneWatch(self._client)
         self._agi = FastAgiServer(config.fastagi)
         self._whole = False
@@ -294,7 +297,8 @@ class Bridge:
         reports = [*heard, *self._translator.handle(event, now)]
         self.rejoin_lines.hear(event)
         self._hangups.hear(event, now)
-        self.internal_lines.hear(event)
+        self.internal_lines.hear(event, now)
+        self._note_end(event)
         self._end_orphans()
         return reports
 
@@ -361,9 +365,23 @@ class Bridge:
         if mended and self._whole:
             log.warning("picture_mended", messages=mended)
         await self._tell(floor, messages)
-        await self.monitor_lines.find(channels, taken_at)
-        await self.transfer_lines.find(channels)
-        await self.internal_lines.find(channels)
+        # The events have gone on while all that was told.
+        await self.monitor_lines.find(self._unended(channels), taken_at)
+        await self.transfer_lines.find(self._unended(channels), taken_at)
+        await self.internal_lines.find(self._unended(channels), taken_at)
+
+    def _note_end(self, event: AmiEvent) -> None:
+        match event.get("Event"):
+            case "Hangup":
+                self._ended[event.get("Uniqueid", "")] = None
+                if len(self._ended) > REMEMBERED_ENDS:
+                    self._ended.popitem(last=False)
+            case "Newchannel":
+                # A phone that was lost in a talk comes back under the same id.
+                self._ended.pop(event.get("Uniqueid", ""), None)
+
+    def _unended(self, channels: Iterable[AmiEvent]) -> list[AmiEvent]:
+        return [channel for channel in channels if channel.get("Uniqueid", "") not in self._ended]
 
     async def _keep_reconciling(self, floor: Floor, memory: Memory) -> None:
         while True:

@@ -6,7 +6,7 @@ which dials the other phone: the caller's, and after the page with his phone was
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote, unquote
@@ -58,6 +58,9 @@ class _Line:
     """The other's phone is being rung."""
     end: InternalCallEnd | None = None
     """What the dialplan said of the other's phone."""
+    state: InternalCallState = InternalCallState.RINGING_CALLER
+    told_at: datetime | None = None
+    """When an event told of `state`: a list that was asked for before knows it no better."""
     missing: bool = False
     """The last list of channels did not have it."""
 
@@ -181,7 +184,7 @@ class InternalLines:
 
     # ---- events
 
-    def hear(self, event: AmiMessage) -> None:
+    def hear(self, event: AmiMessage, now: datetime) -> None:
         """What one event says of internal calls."""
         name = event.get("Event", "")
         if name == "OriginateResponse":
@@ -196,21 +199,22 @@ class InternalLines:
         line.exists = True
         match name:
             case "UserEvent" if event.get("UserEvent") == "CcInternal":
-                self._said(line, event)
+                self._said(line, event, now)
             case "BridgeEnter":
-                self._became(line, InternalCallState.TALKING)
+                self._became(line, InternalCallState.TALKING, now)
             case "Hangup":
                 own = InternalCallEnd.CALLED_OFF if line.rings else InternalCallEnd.OWN_PHONE
                 self._gone(line.call.call_id, line.end or own)
 
-    def _said(self, line: _Line, event: AmiMessage) -> None:
+    def _said(self, line: _Line, event: AmiMessage, now: datetime) -> None:
         if event.get("Mode") == "ringing":
             line.rings = True
-            self._became(line, InternalCallState.RINGING)
+            self._became(line, InternalCallState.RINGING, now)
         elif event.get("Mode") == "over":
             line.end = _end_of(event.get("Dialled", ""), event.get("Why", ""))
 
-    def _became(self, line: _Line, state: InternalCallState) -> None:
+    def _became(self, line: _Line, state: InternalCallState, now: datetime) -> None:
+        line.state, line.told_at = state, now
         if self.reports is not None:
             self.reports.became(line.call.call_id, state)
 
@@ -224,8 +228,8 @@ class InternalLines:
 
     # ---- the list of channels
 
-    async def find(self, channels: Iterable[AmiMessage]) -> None:
-        """Tell which internal calls there are in the answer to `Status`."""
+    async def find(self, channels: Iterable[AmiMessage], taken_at: datetime) -> None:
+        """Tell which internal calls there are in the answer to `Status`, which was asked for at `taken_at`."""
         found: list[FoundInternalCall] = []
         for channel in channels:
             one = internal_call_in(channel)
@@ -238,6 +242,8 @@ class InternalLines:
                 self._keep(known)
             known.exists = True
             known.rings = known.rings or one.state is not InternalCallState.RINGING_CALLER
+            if known.told_at is not None and known.told_at > taken_at:
+                found[-1] = replace(one, state=known.state)
         alive = {one.call.call_id for one in found}
         for call_id, line in list(self._lines.items()):
             # A list may be older than a channel, two lists after each other are not.

@@ -5,8 +5,10 @@ two has changed nothing; once moved, the channels come to an end that loses nobo
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -45,6 +47,7 @@ ASKED_CONTEXT: Final = "cc-asked"
 ROLE: Final = "asked"
 AGENT_ROLE: Final = "agent"
 NEXT_VARIABLE: Final = "CC_NEXT"
+REMEMBERED_HANDED: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -52,6 +55,9 @@ class _Line:
     call: ConsultCall
     answered: bool = False
     took: bool = False
+    state: ConsultationState = ConsultationState.RINGING
+    told_at: datetime | None = None
+    """When an event told of `state`: a list that was asked for before knows it no better."""
     missing: bool = False
     """The last list of channels did not have it."""
 
@@ -67,6 +73,8 @@ class TransferLines:
         self._translator = translator
         self._clock = clock
         self._lines: dict[str, _Line] = {}
+        self._handed: OrderedDict[str, None] = OrderedDict()
+        """Who has the caller now: channels that are nobody's consultation any more, whatever an older list says."""
 
     # ---- orders
 
@@ -215,7 +223,8 @@ class TransferLines:
         )
         if line is not None and self.reports is not None:
             line.answered = True
-            self.reports.became(line.call.consultation_id, _state(event.get("Mode", "")))
+            line.state, line.told_at = _state(event.get("Mode", "")), self._clock.now()
+            self.reports.became(line.call.consultation_id, line.state)
 
     def _took(self, consultation_id: str) -> None:
         line = self._lines.get(consultation_id)
@@ -228,6 +237,9 @@ class TransferLines:
         call = line.call
         self._took(call.consultation_id)
         del self._lines[call.consultation_id]
+        self._handed[call.consultation_id] = None
+        if len(self._handed) > REMEMBERED_HANDED:
+            self._handed.popitem(last=False)
         if call.asked_id is None:
             return []
         self._translator.adopt(call.consultation_id, call.interaction_id, call.asked_id)
@@ -247,11 +259,12 @@ class TransferLines:
 
     # ---- the list of channels
 
-    async def find(self, channels: Iterable[AmiMessage]) -> None:
-        """Tell which consultations there are in the answer to `Status`."""
+    async def find(self, channels: Iterable[AmiMessage], taken_at: datetime) -> None:
+        """Tell which consultations there are in the answer to `Status`, which was asked for at `taken_at`."""
         listed = list(channels)
         modes = {channel.get("Uniqueid", ""): _values(channel).get("CC_MODE", "") for channel in listed}
         found = [one for channel in listed if (one := _found(channel, modes)) is not None]
+        found = [one for one in found if one.call.consultation_id not in self._handed]
         for one in found:
             known = self._lines.setdefault(one.call.consultation_id, _Line(one.call))
             known.answered = known.answered or one.state is not ConsultationState.RINGING
@@ -261,7 +274,15 @@ class TransferLines:
             if line.missing and was_missing:
                 self._gone(line.call.consultation_id, ConsultationEnd.LOST)
         if self.reports is not None:
-            await self.reports.found(found)
+            alive = [(one, self._lines.get(one.call.consultation_id)) for one in found]
+            await self.reports.found(
+                [_as_told(one, known, taken_at) for one, known in alive if known is not None and not known.took]
+            )
+
+
+def _as_told(one: FoundConsultation, line: _Line, taken_at: datetime) -> FoundConsultation:
+    is_newer = line.told_at is not None and line.told_at > taken_at
+    return replace(one, state=line.state) if is_newer else one
 
 
 def _found(channel: AmiMessage, modes: dict[str, str]) -> FoundConsultation | None:

@@ -70,6 +70,8 @@ class _Leg:
     offer_id: OfferId | None
     agent_id: AgentId | None
     bridge_id: str | None = None
+    moved_at: datetime | None = None
+    """When an event told of a bridge last: a list that was asked for before knows it no better."""
     hung_up_by_itself: bool = False
     talked: bool = False
     """Of an agent's leg: it was in one bridge with its caller. Of a caller's: it was in a bridge with anybody."""
@@ -162,13 +164,14 @@ class Translator:
             leg = leg_of(channel, self._read_ani)
             if leg is None or leg.leg_id in self._departed:
                 continue
-            legs.append(leg)
             known = self._legs.get(leg.leg_id)
             if known is None:
                 known = _Leg(leg.role, leg.interaction_id, leg.offer_id, leg.agent_id, attempt=leg.attempt)
                 self._keep(leg.leg_id, known)
             elif known.agent_id is None:
                 known.agent_id = leg.agent_id
+            if known.moved_at is not None and known.moved_at > taken_at:
+                leg = replace(leg, bridge_id=known.bridge_id)
             known.bridge_id = leg.bridge_id
             is_asked = decode(leg.call_state).stage is CallStage.AFTER
             known.talked = known.talked or leg.bridge_id is not None or is_asked
@@ -176,9 +179,9 @@ class Translator:
             if leg.rejoined_by is None and self._rejoining.get(OfferId(leg.served_by)) == leg.interaction_id:
                 # His agent's phone was just lost, and the dialplan is about to let him wait for it.
                 leg = replace(leg, rejoined_by=OfferId(leg.served_by))
-                legs[-1] = leg
             if leg.rejoined_by is not None:
                 self.begin_rejoin(leg.rejoined_by, leg.interaction_id)
+            legs.append(leg)
         alive = {leg.leg_id for leg in legs}
         self._orphans += [
             leg.leg_id
@@ -205,11 +208,11 @@ class Translator:
                 agent_id=leg.agent_id,
             )
 
-    def _bridge_enter(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+    def _bridge_enter(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
         leg = self._known(event)
         if leg is None:
             return
-        leg.bridge_id = event.get("BridgeUniqueid")
+        leg.bridge_id, leg.moved_at = event.get("BridgeUniqueid"), now
         if leg.role is LegRole.CALLER:
             leg.talked = True
             leg.transferred = leg.transferred or event.variables().get("CC_CONNECT") == TRANSFERRED
@@ -224,10 +227,10 @@ class Translator:
                 # Whatever the phone that was lost held, this one holds nobody.
                 yield cmd.ReportHold(offer_id=agent.offer_id, on_hold=False)
 
-    def _bridge_leave(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
+    def _bridge_leave(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
         leg = self._known(event)
         if leg is not None:
-            leg.bridge_id = None
+            leg.bridge_id, leg.moved_at = None, now
         return iter(())
 
     def _hangup_request(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:

@@ -1,6 +1,6 @@
 """What Asterisk was recorded to say in each situation leads to the right reports."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -346,6 +346,10 @@ def hang_up(unique_id: str) -> AmiEvent:
     return AmiEvent((("Event", "Hangup"), ("Uniqueid", unique_id), ("Channel", "PJSIP/x-1"), ("Cause", "16")))
 
 
+def entered(unique_id: str) -> AmiEvent:
+    return AmiEvent((("Event", "BridgeEnter"), ("Uniqueid", unique_id), ("BridgeUniqueid", "b")))
+
+
 def test_the_list_tells_when_a_caller_came() -> None:
     translator = Translator(lambda raw, _presentation: Number(raw=raw))
     (leg,) = translator.snapshot([CALLER], NOW, restarted=False).legs
@@ -362,6 +366,20 @@ def test_a_list_that_is_older_than_a_hang_up_does_not_bring_the_leg_back() -> No
     assert len(translator.handle(hang_up("cc1-1.1"), NOW)) == 1
     assert translator.snapshot([CALLER], NOW, restarted=False).legs == ()
     assert translator.handle(hang_up("cc1-1.1"), NOW) == []
+
+
+def test_a_list_that_is_older_than_a_bridge_does_not_take_the_leg_out_of_it() -> None:
+    translator = Translator(lambda raw, _presentation: Number(raw=raw))
+    offer = "cc1-1.1-1001-5"
+    agent = status(offer, "CC_ROLE=agent", "CC_ID=cc1-1.1", f"CC_OFFER={offer}", "CC_AGENT=1001")
+    translator.snapshot([CALLER, agent], NOW, restarted=False)
+    asked_at, then = NOW + timedelta(seconds=5), NOW + timedelta(seconds=5, milliseconds=1)
+    assert translator.handle(entered("cc1-1.1"), then) == []
+    assert translator.snapshot([CALLER, agent], asked_at, restarted=False).legs[0].bridge_id == "b"
+    (talk,) = translator.handle(entered(offer), then)
+    assert isinstance(talk, cmd.ReportTalk)
+    # The next list is newer, and tells what no event has told.
+    assert translator.snapshot([CALLER, agent], NOW + timedelta(seconds=10), restarted=False).legs[0].bridge_id is None
 
 
 def test_one_list_without_a_leg_may_be_older_than_it_two_are_its_end() -> None:
@@ -388,7 +406,6 @@ def test_an_agent_s_leg_seen_first_in_an_event_learns_whose_it_is_from_the_list(
     assert translator.handle(event, NOW) == []
     agent = status(offer, *variables, "CC_AGENT=1001", bridge="b")
     translator.snapshot([status("cc1-1.1", "CC_ROLE=caller", "CC_ID=cc1-1.1", bridge="b"), agent], NOW, restarted=False)
-    entered = AmiEvent((("Event", "BridgeEnter"), ("Uniqueid", "cc1-1.1"), ("BridgeUniqueid", "b")))
-    (talk,) = translator.handle(entered, NOW)
+    (talk,) = translator.handle(entered("cc1-1.1"), NOW)
     assert isinstance(talk, cmd.ReportTalk)
     assert talk.agent_id == "1001"

@@ -197,8 +197,10 @@ async def test_the_server_dies_as_a_caller_is_sent_on_and_he_is_taken_all_the_sa
         await first.ended()
         await house.start_server()
         await house.renew_board()
-        rung = await two.phone.ringing()
-        await rung.answer()
+        # A phone that rang before the server died may be let go, and ring once more.
+        two.phone.behaviour = Answer()
+        for rung in tuple(two.phone.calls):
+            await rung.answer()
         await caller.audio.hear_tone(AGENTS_HERTZ[TWO], share=0.9)
         await caller.hang_up()
     record = await house.record_of(caller)
