@@ -70,8 +70,8 @@ class _Leg:
     offer_id: OfferId | None
     agent_id: AgentId | None
     bridge_id: str | None = None
-    moved_at: datetime | None = None
-    """When an event told of a bridge last: a list that was asked for before knows it no better."""
+    entered_at: datetime | None = None
+    """When an event told of its bridge: a list that was asked for before knows it no better."""
     hung_up_by_itself: bool = False
     talked: bool = False
     """Of an agent's leg: it was in one bridge with its caller. Of a caller's: it was in a bridge with anybody."""
@@ -170,7 +170,7 @@ class Translator:
                 self._keep(leg.leg_id, known)
             elif known.agent_id is None:
                 known.agent_id = leg.agent_id
-            if known.moved_at is not None and known.moved_at > taken_at:
+            if known.entered_at is not None and known.entered_at > taken_at:
                 leg = replace(leg, bridge_id=known.bridge_id)
             known.bridge_id = leg.bridge_id
             is_asked = decode(leg.call_state).stage is CallStage.AFTER
@@ -212,7 +212,7 @@ class Translator:
         leg = self._known(event)
         if leg is None:
             return
-        leg.bridge_id, leg.moved_at = event.get("BridgeUniqueid"), now
+        leg.bridge_id, leg.entered_at = event.get("BridgeUniqueid"), now
         if leg.role is LegRole.CALLER:
             leg.talked = True
             leg.transferred = leg.transferred or event.variables().get("CC_CONNECT") == TRANSFERRED
@@ -227,10 +227,10 @@ class Translator:
                 # Whatever the phone that was lost held, this one holds nobody.
                 yield cmd.ReportHold(offer_id=agent.offer_id, on_hold=False)
 
-    def _bridge_leave(self, event: AmiMessage, now: datetime) -> Iterator[Message]:
+    def _bridge_leave(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
         leg = self._known(event)
         if leg is not None:
-            leg.bridge_id, leg.moved_at = None, now
+            leg.bridge_id = leg.entered_at = None
         return iter(())
 
     def _hangup_request(self, event: AmiMessage, _now: datetime) -> Iterator[Message]:
