@@ -201,4 +201,7 @@ class Invariants:
                 (c.answered_at, c.end) for c in phone.calls if c.answered_at is not None and c.end is not None
             )
             for (_, end), (next_answer, _) in itertools.pairwise(answered):
-                assert next_answer >= end.at - 0.05, f"I4: {phone.name} answered a second call during the first"
+                overlap = end.at - next_answer
+                assert overlap <= 0.05, (
+                    f"I4: {phone.name} answered a second call {overlap:.3f} s before the first ended"
+                )
