@@ -201,7 +201,7 @@ class Invariants:
                 (c.answered_at, c.end) for c in phone.calls if c.answered_at is not None and c.end is not None
             )
             for (_, end), (next_answer, _) in itertools.pairwise(answered):
-                overlap = end.at - next_answer
-                assert overlap <= 0.05, (
-                    f"I4: {phone.name} answered a second call {overlap:.3f} s before the first ended"
+                both_for = end.at - next_answer
+                assert both_for <= 0.05, (
+                    f"I4: {phone.name} answered a second call {both_for:.3f} s before the first ended"
                 )
