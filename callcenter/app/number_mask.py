@@ -23,8 +23,19 @@ _PHONE: Final = "phone"
 """The kind of a contact point whose `value` is a number."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?")
 _DIGIT: Final = re.compile(r"\d")
-_ANYWHERE: Final = re.compile(r"(?<![\w.])(?:\+|0|\(0)?\d(?:[ \-().\u00a0/]{0,2}\d){5,17}(?!\w)")
-_SHORT: Final = re.compile(r"\+?\d(?:[ \-().\u00a0/]{0,2}\d){2,17}")
+_AMOUNT: Final = re.compile(r"-?(0|[1-9]\d{0,11})\.\d{1,4}", re.ASCII)
+_BETWEEN: Final = r"[ \t\-().\u00a0\u2009\u202f\u2010-\u2015\u2212\uff0d\u3000/]{0,3}"
+"""What people write between digits: blanks and dashes of Chinese and of printed texts, too."""
+_ID: Final = (
+    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{16,}"
+    r"|1[5-9][0-9]{8}\.[0-9]{1,7})(?![0-9A-Za-z])"
+)
+"""Ids of ours and of the exchange: what is clicked must stay."""
+_ANYWHERE: Final = re.compile(
+    rf"(?P<id>{_ID})|(?<!\d)(?<!\d[.])(?:\+|\uff0b|0|\(0)?\d(?:{_BETWEEN}\d){{5,17}}(?!\d)"
+)
+"""A number may stand right beside a word, as Chinese is written: 手机13800138000."""
+_SHORT: Final = re.compile(rf"[+\uff0b]?\d(?:{_BETWEEN}\d){{2,}}")
 _LONG_DIGITS: Final = 9
 """Written without + or 0 before it, a number of fewer digits may be that of an order, a customer or a date."""
 
@@ -40,8 +51,8 @@ def mask_text(text: str) -> str:
 
 
 def mask_number(text: str) -> str:
-    """What is a number or an address; an address of mail stays."""
-    return text if "@" in text else _SHORT.sub(_mask, text)
+    """What is a number or an address; of an address of mail what is a number in it."""
+    return mask_text(text) if "@" in text else _SHORT.sub(_mask, text)
 
 
 def is_masked(text: str) -> bool:
@@ -54,11 +65,13 @@ def _masked(value: object, key: str) -> object:
         case str():
             if _TIME.fullmatch(value) or key in _AS_THEY_ARE or key.endswith(_ENDINGS):
                 return value
+            if _AMOUNT.fullmatch(value) and key not in _OF_NUMBERS:
+                return value
             return mask_number(value) if key in _OF_NUMBERS else mask_text(value)
         case dict():
             is_phone = value.get("kind") == _PHONE
             return {
-                name: mask_number(inner)
+                mask_text(name): mask_number(inner)
                 if is_phone and name == "value" and isinstance(inner, str)
                 else _masked(inner, name)
                 for name, inner in value.items()
@@ -71,8 +84,10 @@ def _masked(value: object, key: str) -> object:
 
 def _mask_long(found: re.Match[str]) -> str:
     text = found.group()
+    if found["id"] is not None:
+        return text
     digits = len(_DIGIT.findall(text))
-    return _mask(found) if digits >= _LONG_DIGITS or (text[0] in "+0(" and digits > SHOWN_DIGITS) else text
+    return _mask(found) if digits >= _LONG_DIGITS or (text[0] in "+\uff0b0(" and digits > SHOWN_DIGITS) else text
 
 
 def _mask(found: re.Match[str]) -> str:
@@ -86,4 +101,4 @@ def _mask(found: re.Match[str]) -> str:
             left -= 1
         else:
             out.append(sign)
-    return "".join(out).replace("+", "")
+    return "".join(out).replace("+", "").replace("\uff0b", "")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.drawing import draw_customer
-from callcenter.app.number_mask import is_masked, mask_number
+from callcenter.app.number_mask import is_masked, mask_number, mask_text
 from callcenter.app.permissions import Action
 from callcenter.app.ports import CustomerInput
 from callcenter.app.views import CustomerView
@@ -284,7 +284,7 @@ def _unmasked(points: tuple[ContactPointBody, ...], known: tuple[ContactPoint, .
     found = []
     rest = list(known)
     for point in points:
-        meant = next((one for one in rest if mask_number(one.value) == point.value), None)
+        meant = next((one for one in rest if point.value in (mask_number(one.value), mask_text(one.value))), None)
         if is_masked(point.value):
             if meant is None:
                 raise InvalidValue(
