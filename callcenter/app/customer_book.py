@@ -36,9 +36,13 @@ class CustomerPage:
 class CustomerSearch(Protocol):
     """Finding customers by a part of what they are called or reached by."""
 
-    async def search(self, text: str, filters: CustomerFilters, *, limit: int, after: str | None) -> CustomerPage:
+    async def search(
+        self, text: str, filters: CustomerFilters, *, limit: int, after: str | None, guesses_numbers: bool = True
+    ) -> CustomerPage:
         """Those with a name, number or address of which `text` is a part; with an empty text all, by their ids.
 
+        Without `guesses_numbers` a number is found whole or not at all: whoever may not see it could else find it out
+        digit by digit.
         Raises `InvalidValue` for a text without letters and digits, and for an `after` that no page gave.
         """
         ...

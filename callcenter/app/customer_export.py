@@ -58,13 +58,14 @@ async def customer_pages(
     text: str,
     filters: CustomerFilters,
     source: str,
+    guesses_numbers: bool = True,
 ) -> AsyncIterator[Table]:
     """The header, then the customers of a list, some at a time."""
     fields = fields_of(RecordKind.CUSTOMERS, await book.custom_fields())
     yield [list(fields)]
     after: str | None = None
     while True:
-        page = await search.search(text, filters, limit=PAGE, after=after)
+        page = await search.search(text, filters, limit=PAGE, after=after, guesses_numbers=guesses_numbers)
         known = await ids.ids_of([one.customer_id for one in page.items], source)
         yield [_customer_cells(one, fields, known) for one in page.items]
         after = page.next_after

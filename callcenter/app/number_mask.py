@@ -31,9 +31,7 @@ _ID: Final = (
     r"|1[5-9][0-9]{8}\.[0-9]{1,7})(?![0-9A-Za-z])"
 )
 """Ids of ours and of the exchange: what is clicked must stay."""
-_ANYWHERE: Final = re.compile(
-    rf"(?P<id>{_ID})|(?<!\d)(?<!\d[.])(?:\+|\uff0b|0|\(0)?\d(?:{_BETWEEN}\d){{5,17}}(?!\d)"
-)
+_ANYWHERE: Final = re.compile(rf"(?P<id>{_ID})|(?<!\d)(?<!\d[.])(?:\+|\uff0b|0|\(0)?\d(?:{_BETWEEN}\d){{5,17}}(?!\d)")
 """A number may stand right beside a word, as Chinese is written: 手机13800138000."""
 _SHORT: Final = re.compile(rf"[+\uff0b]?\d(?:{_BETWEEN}\d){{2,}}")
 _LONG_DIGITS: Final = 9

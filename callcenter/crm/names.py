@@ -24,6 +24,8 @@ SHORTEST_NUMBER_END = 4
 SHORTEST_NUMBER_PART = 2
 SHORTEST_WHOLE_NUMBER = 7
 """Digits of a number without its country; shorter ones are parts."""
+SHOWN_DIGITS = 2
+"""A text with no more digits than these among its letters is a name or an address, and no guess at a number."""
 BACKWARDS = "~"
 """Before a number that is written from its end: who knows the last four digits types a beginning, too."""
 
@@ -163,6 +165,11 @@ def search_keys(text: str) -> tuple[str, ...]:
     folded = fold(text)[:LONGEST_TERM]
     looks_like_address = folded and not re.search(r"\s", text) and re.search(r"[.:]", text)
     return tuple(key for key in (folded, lowered if looks_like_address else "") if key)
+
+
+def holds_number_part(text: str) -> bool:
+    """Whether digit by digit a number could be found out by searching for such texts."""
+    return _NUMBER_LIKE.match(text.strip()) is not None or len(_NO_DIGITS.sub("", fold(text))) > SHOWN_DIGITS
 
 
 def whole_values(text: str) -> tuple[str, ...]:

@@ -11,7 +11,15 @@ from sqlalchemy import CompoundSelect, Connection, LargeBinary, Select, bindpara
 
 from callcenter.app.customer_book import CustomerFilters, CustomerPage, Duplicate, SharedPage, SharedPoint
 from callcenter.crm.duplicates import likeness
-from callcenter.crm.names import LONGEST_TERM, customer_terms, fold, pinyin_of, search_keys, whole_values
+from callcenter.crm.names import (
+    LONGEST_TERM,
+    customer_terms,
+    fold,
+    holds_number_part,
+    pinyin_of,
+    search_keys,
+    whole_values,
+)
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import InvalidValue, NotFound
 from callcenter.domain.ids import CustomerId
@@ -52,13 +60,16 @@ class StoredCustomerSearch:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def search(self, text: str, filters: CustomerFilters, *, limit: int, after: str | None) -> CustomerPage:
+    async def search(
+        self, text: str, filters: CustomerFilters, *, limit: int, after: str | None, guesses_numbers: bool = True
+    ) -> CustomerPage:
         """Those of whom `text` is a part of a name, number or address; with an empty text all, by their ids."""
         if not text.strip():
             return await self._database.look(lambda connection: _all(connection, filters, limit, after))
-        keys = search_keys(text)
-        known = await self._database.look(lambda connection: _by_own_number(connection, text.strip()))
-        if not keys and not known:
+        whole = not guesses_numbers and holds_number_part(text)
+        keys = () if whole else search_keys(text)
+        known = await self._database.look(lambda connection: _by_own_number(connection, text.strip(), whole))
+        if not keys and not known and not whole:
             raise InvalidValue(
                 "there is nothing to search for: give a part of a name, two digits of a number, or an address",
                 code="empty_search",
@@ -97,13 +108,13 @@ def _write_cursor(cursor: _Cursor) -> str:
     return msgspec.json.encode(cursor).hex()
 
 
-def _by_own_number(connection: Connection, text: str) -> tuple[str, ...]:
+def _by_own_number(connection: Connection, text: str, whole: bool) -> tuple[str, ...]:
     """Whose customer number, or whose order's number, it is; by their ids.
 
-    While terms are owed, a whole number or address is looked for among the contact points, too.
+    A `whole` number or address is looked for among the contact points, too; so is any while terms are owed.
     """
     found = {str(one) for one in connection.execute(_BY_OWN_NUMBER, {"text": text}).scalars()}
-    if customers_owed(connection):
+    if whole or customers_owed(connection):
         points = tables.contact_points
         query = select(points.c.customer_id).where(points.c.value.in_(whole_values(text))).limit(MOST_SHARING)
         found.update(connection.execute(query).scalars())

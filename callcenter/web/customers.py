@@ -127,8 +127,9 @@ async def read_card(customer_id: PathId, deps: Deps) -> Response:
     return document(draw_customer(card))
 
 
-@router.get("/customers", response_model=CustomerList, dependencies=[Depends(Require(Action.READ_CUSTOMER))])
+@router.get("/customers", response_model=CustomerList)
 async def find_customers(
+    principal: Annotated[Principal, Depends(Require(Action.READ_CUSTOMER))],
     deps: Deps,
     contact_point: Annotated[Name | None, Query(max_length=254)] = None,
     search: Annotated[Short | None, Query()] = None,
@@ -142,7 +143,7 @@ async def find_customers(
 ) -> Response:
     """Everyone who has exactly this number or address, or those with a part of a name, number or address; paged.
 
-    Without either all customers, by their ids.
+    Without either all customers, by their ids. Who may not see numbers finds a number that he types whole.
     """
     if contact_point is not None:
         if search is not None:
@@ -156,8 +157,17 @@ async def find_customers(
         account_manager_id=None if account_manager_id is None else AgentId(account_manager_id),
         tag=tag,
     )
-    page = await deps.relations.search.search(search or "", filters, limit=limit, after=after)
-    return document(CustomerList(items=page.items, next_after=page.next_after))
+    privacy = deps.privacy
+    sees_numbers = privacy.sight.sees_numbers(principal.user.role)
+    page = await deps.relations.search.search(
+        search or "",
+        filters,
+        limit=limit,
+        after=after if sees_numbers else privacy.cursors.find(after),
+        guesses_numbers=sees_numbers,
+    )
+    next_after = page.next_after if sees_numbers else privacy.cursors.hide(page.next_after)
+    return document(CustomerList(items=page.items, next_after=next_after))
 
 
 @router.post("/customers", status_code=201, response_model=Customer)

@@ -1,7 +1,7 @@
 """What the web adapter is made of, and how a route comes by it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Protocol, cast
@@ -55,6 +55,7 @@ from callcenter.app.values import Values
 from callcenter.app.walls import Walls
 from callcenter.domain.alerts import AlertRule
 from callcenter.domain.ids import AgentId, CustomerId
+from callcenter.web.cursors import HiddenCursors
 from callcenter.web.demo_info import DemoInfo
 
 
@@ -173,6 +174,7 @@ class Privacy:
     erasures: Erasures
     sight: Sight
     retention: Retention
+    cursors: HiddenCursors = field(default_factory=HiddenCursors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,13 @@ async def export_customers(
     )
     relations = deps.relations
     pages = customer_pages(
-        search=relations.search, ids=relations.ids, book=relations.book, text=search, filters=filters, source=source
+        search=relations.search,
+        ids=relations.ids,
+        book=relations.book,
+        text=search,
+        filters=filters,
+        source=source,
+        guesses_numbers=deps.privacy.sight.sees_numbers(principal.user.role),
     )
     listing = Listing(chosen={"search": search, **asdict(filters)})
     return await table_out(

@@ -1,6 +1,6 @@
 """Duplicates: who may be one, making two customers one, saying that they are two, and taking either back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -93,13 +93,17 @@ async def take_back_told_apart(customer_id: PathId, other_id: PathId, principal:
 
 @router.get("/shared-contact-points", response_model=SharedPage)
 async def read_shared_points(
-    _: May,
+    principal: May,
     deps: Deps,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 50,
     after: Annotated[str | None, Query(max_length=254, pattern=r"^[ -~]+$")] = None,
 ) -> Response:
     """Numbers and addresses of several customers: where to look for duplicates."""
-    return document(await deps.relations.search.shared_points(limit=limit, after=after))
+    privacy = deps.privacy
+    if privacy.sight.sees_numbers(principal.user.role):
+        return document(await deps.relations.search.shared_points(limit=limit, after=after))
+    page = await deps.relations.search.shared_points(limit=limit, after=privacy.cursors.find(after))
+    return document(replace(page, next_after=privacy.cursors.hide(page.next_after)))
 
 
 @router.post("/customers/{customer_id}/merges", status_code=201, response_model=Merge)
