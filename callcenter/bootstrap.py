@@ -21,7 +21,7 @@ from callcenter.parts.ground import Ground, Owned
 from callcenter.parts.office import OfficeGroup, services_of
 from callcenter.parts.pages import make_pages, new_token
 from callcenter.parts.talks import TalkGroup
-from callcenter.settings import Settings, check_runnable, make_data_directory
+from callcenter.settings import Settings, check_runnable, empty_temporary, make_data_directory
 from callcenter.store.configuration import StoredConfiguration
 from callcenter.store.database import Database
 from callcenter.store.schema import check_schema
@@ -70,6 +70,7 @@ class _Server:
     def __init__(self, ground: Ground, notifier: Notifier, demo: DemoInfo | None) -> None:
         self._bind, self._port = ground.settings.server.bind, ground.settings.server.port
         self._notifier = notifier
+        self._settings = ground.settings
         web_services = services_of(ground.settings)
         self._floor = FloorGroup(ground, web_services=web_services)
         self._talks = TalkGroup(ground, self._floor)
@@ -83,6 +84,8 @@ class _Server:
         await self._office.house.load()
         await floor.journal.start()
         stack.push_async_callback(floor.journal.stop)
+        # The journal's file is locked: nobody else sends out of this data directory.
+        await asyncio.to_thread(empty_temporary, self._settings)
         stack.callback(self._sessions.close)
         stack.callback(floor.accounts.close)
         stack.push_async_callback(floor.library.aclose)

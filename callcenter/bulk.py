@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from callcenter.app.customer_book import CustomerFilters
@@ -15,8 +16,9 @@ from callcenter.app.sales_book import OrderFilters
 from callcenter.clock import SystemClock
 from callcenter.crm.import_columns import ColumnMapping, RecordKind
 from callcenter.domain.errors import InvalidValue
+from callcenter.importing.alone import ImportBusy
 from callcenter.importing.files import FileSheets
-from callcenter.importing.work import ImportBusy, make_searchable, run_import
+from callcenter.importing.work import make_searchable, run_import
 from callcenter.settings import Settings, make_data_directory
 from callcenter.sheets.writing import WorkbookWriter, csv_parts
 from callcenter.store.customer_book import StoredCustomerBook
@@ -38,6 +40,9 @@ class _NoWorker:
 
     async def make_searchable(self) -> bool:
         return False
+
+    async def tidy(self, is_known: Callable[[str], Awaitable[bool]], *, before: datetime) -> int:
+        return 0
 
 
 async def import_file(
@@ -188,7 +193,7 @@ async def _write_csv(pages: AsyncIterator[Table], path: Path, encoding: str) -> 
 
 
 async def _write_workbook(pages: AsyncIterator[Table], path: Path, kind: RecordKind) -> int:
-    book, count = WorkbookWriter(kind), 0
+    book, count = WorkbookWriter(kind, path.parent), 0
     async for page in pages:
         for cells in page:
             book.add(cells)

@@ -5,6 +5,7 @@ Law: whatever is wrong is told in one line with file, line, field, what it is an
 
 import os
 import re
+import shutil
 import stat
 import tempfile
 import tomllib
@@ -246,6 +247,11 @@ class Settings(_Section):
         return self.server.data_directory / "imports"
 
     @property
+    def temporary_directory(self) -> Path:
+        """Where files are made that are sent once: exports, and one person's data."""
+        return self.server.data_directory / "temporary"
+
+    @property
     def emergency_directory(self) -> Path:
         """Where the emergency script is, and puts what callers want while the server is away."""
         return self.server.data_directory / "emergency"
@@ -323,6 +329,13 @@ def make_data_directory(settings: Settings) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError([f"server.data_directory: {directory} cannot be written to ({reason}); {remedy}"]) from None
+
+
+def empty_temporary(settings: Settings) -> None:
+    """What an earlier server made to be sent is gone; only who owns the data directory may do this."""
+    directory = settings.temporary_directory
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _override(values: dict[str, object], environment: Mapping[str, str]) -> dict[tuple[str, str], str]:

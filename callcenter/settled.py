@@ -1,5 +1,6 @@
 """What the settings say to single parts, in those parts' own words."""
 
+import tempfile
 from pathlib import Path
 
 from callcenter.app.calling_out import CallOutRules
@@ -39,6 +40,12 @@ def log_files(settings: Settings) -> tuple[Path, ...]:
         found += [channel_log, rotated_path(channel_log), channel_log.parent.parent / "*.log"]
         found += [channel_log.parent.parent / "messages*", channel_log.parent.parent / "full*"]
     return tuple(found)
+
+
+def passing_files(settings: Settings, database_file: Path | None) -> tuple[Path, ...]:
+    """Files that are there for a while, and stay when a process is killed: exports, and terms that are sorted."""
+    sorted_in = Path(tempfile.gettempdir()) if database_file is None else database_file.absolute().parent
+    return (settings.temporary_directory / "*", sorted_in / "callcenter-terms-*" / "*")
 
 
 def trunks_of(settings: Settings, *, is_private: bool) -> tuple[Trunk, ...]:

@@ -5,10 +5,12 @@ stands, byte for byte, so that nobody's place in it moves.
 """
 
 import asyncio
+import contextlib
 import mmap
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +21,15 @@ from callcenter.app.erasure import FoundPerson
 from callcenter.app.imports import ImportRecord, ImportState, ImportStore, faults_of, file_of
 from callcenter.app.ports import Clock
 from callcenter.domain.errors import Conflict
+from callcenter.importing.alone import remove_leftovers
 from callcenter.importing.files import sheet_form
 from callcenter.sheets.errors import SheetError
 from callcenter.sheets.reading import Place, rows
 
 log = structlog.get_logger(__name__)
 
+PASSING_FOR: Final = timedelta(minutes=10)
+"""What is made to be sent, and has not been written to for so long, is sent, or left of a process that was killed."""
 ENCODINGS: Final = ("utf-8", "gb18030")
 FILLER: Final = b"x"
 SHORTEST_PHONE: Final = 7
@@ -42,14 +47,17 @@ class FileTraces:
         imports: ImportStore,
         logs: Sequence[Path],
         spool: Path,
+        passing: Sequence[Path] = (),
         clock: Clock,
     ) -> None:
-        """`logs` may be patterns (`*.log`) below their directory; what is in the `spool` is still to be taken in."""
+        """`logs` and `passing` may be patterns (`*.log`); what is in the `spool` is still to be taken in, and what is
+        `passing` is there only until it is sent."""
         self._recordings = recordings
         self._imports_directory = imports_directory
         self._imports = imports
         self._logs = tuple(logs)
         self._spool = spool
+        self._passing = tuple(passing)
         self._clock = clock
 
     async def count(self, person: FoundPerson) -> Mapping[str, int]:
@@ -65,6 +73,10 @@ class FileTraces:
         needles = _needles(person.words)
         if await asyncio.to_thread(self._waits_in_spool, needles):
             raise Conflict("what he wished for while the server was away waits to be taken in", code="wish_waits")
+        left = self._clock.now() - PASSING_FOR
+        if not await asyncio.to_thread(self._remove_passing, left):
+            raise Conflict("an export is being made and may hold him; wait for its end", code="export_runs")
+        await remove_leftovers(self._imports_directory, self._is_known, before=left)
         audio = await asyncio.to_thread(self._recordings_of, person)
         for path in audio:
             await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -76,6 +88,18 @@ class FileTraces:
         overwritten, unreachable = await asyncio.to_thread(self._overwrite, needles)
         counts = {"recordings": len(audio), "import_files": len(found), "logs_overwritten": overwritten}
         return _counted({**counts, "logs_not_writable": unreachable})
+
+    async def _is_known(self, import_id: str) -> bool:
+        return await self._imports.find(import_id) is not None
+
+    def _remove_passing(self, before: datetime) -> bool:
+        """Whether nothing is left of what was made to be sent: who reads a file that is gone reads to its end."""
+        for path in _matching(self._passing):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime >= before.timestamp():
+                    return False
+                path.unlink()
+        return True
 
     def _waits_in_spool(self, needles: Sequence[bytes]) -> bool:
         wishes = self._spool.glob("*.json") if self._spool.is_dir() else ()
@@ -137,10 +161,16 @@ class FileTraces:
         return overwritten, unreachable
 
     def _flat_files(self) -> list[Path]:
-        found: set[Path] = set()
-        for pattern in self._logs:
-            found.update(path for path in pattern.parent.glob(pattern.name) if path.is_file())
-        return sorted(found)
+        return _matching(self._logs)
+
+
+def _matching(patterns: Iterable[Path]) -> list[Path]:
+    """The files that these patterns name, of directories too."""
+    found: set[Path] = set()
+    for pattern in patterns:
+        plain = next(parent for parent in pattern.parents if "*" not in str(parent))
+        found.update(path for path in plain.glob(str(pattern.relative_to(plain))) if path.is_file())
+    return sorted(found)
 
 
 def overwrite(path: Path, needles: Sequence[bytes]) -> bool:

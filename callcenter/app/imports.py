@@ -5,7 +5,7 @@ batch that is in the database; the same file again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
 MOST_WAITING: Final = 5
+UPLOADS_WITHIN: Final = timedelta(hours=1)
+"""A file without a record to which nobody has written for so long is left of an upload that was cut off."""
 UPLOADS_AT_ONCE: Final = 2
 PREVIEWED_ROWS: Final = 20
 EXAMINED_ROWS: Final = 1_000
@@ -189,6 +191,10 @@ class ImportWorker(Protocol):
 
     async def make_searchable(self) -> bool:
         """Have some of the customers found by parts of their names and numbers; False when it could not be done."""
+        ...
+
+    async def tidy(self, is_known: Callable[[str], Awaitable[bool]], *, before: datetime) -> int:
+        """Delete what killed processes left; files of no import that `is_known` only where they are older."""
         ...
 
 
@@ -481,6 +487,10 @@ class Imports:
             for path in (file_of(self._directory, record.import_id), faults_of(self._directory, record.import_id)):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
             await self._store.put(replace(record, has_file=False, faults_bytes=0), expected=record.state)
+        await self._worker.tidy(self._is_known, before=now - UPLOADS_WITHIN)
+
+    async def _is_known(self, import_id: str) -> bool:
+        return await self._store.find(import_id) is not None
 
 
 def file_of(directory: Path, import_id: str) -> Path:

@@ -45,10 +45,12 @@ class PersonIndex:
     missing: Sequence[str]
 
 
-async def write_person(people: People, customer_id: CustomerId, *, recordings: Path, at: datetime, by: str) -> Path:
-    """A ZIP archive in the directory for temporary files; who asked for it removes it. `NotFound`."""
+async def write_person(
+    people: People, customer_id: CustomerId, *, recordings: Path, directory: Path, at: datetime, by: str
+) -> Path:
+    """A ZIP archive in the `directory` for what is sent once; who asked for it removes it. `NotFound`."""
     person = await people.find(customer_id)
-    with tempfile.NamedTemporaryFile(prefix="callcenter-person-", suffix=".zip", delete=False) as made:
+    with tempfile.NamedTemporaryFile(dir=directory, prefix="person-", suffix=".zip", delete=False) as made:
         path = Path(made.name)
     try:
         counts: dict[str, int] = {}

@@ -86,6 +86,19 @@ def significant_digits(e164: str) -> str | None:
     return phonenumbers.national_significant_number(parsed)
 
 
+def notations(e164: str) -> frozenset[str]:
+    """How people write an E.164 number, with its country and without, with blanks, dashes and nothing between."""
+    try:
+        parsed = phonenumbers.parse(e164, None)
+    except NumberParseException:
+        return frozenset()
+    forms = (PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL)
+    written = {phonenumbers.format_number(parsed, form) for form in forms}
+    return frozenset(
+        one.replace(" ", between).replace("-", between or "-") for one in written for between in (" ", "-", "")
+    )
+
+
 def _printable(text: str) -> str:
     """Without control, format (bidirectional overrides among them) and unpaired surrogate characters."""
     return "".join(

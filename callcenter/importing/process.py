@@ -9,12 +9,14 @@ import json
 import os
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from callcenter.importing.alone import remove_leftovers
 from callcenter.importing.beside import begin_reader, end_reader, is_read_beside
 
 log = structlog.get_logger(__name__)
@@ -51,6 +53,10 @@ class ImportProcess:
             log.error("search_terms_not_written", status=status)
         return status == 0
 
+    async def tidy(self, is_known: Callable[[str], Awaitable[bool]], *, before: datetime) -> int:
+        """Delete what killed processes left; files of no import that `is_known` only where they are older."""
+        return await remove_leftovers(Path(self._job["directory"]), is_known, before=before)
+
     async def _process(self, job: Mapping[str, str]) -> int | None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -80,7 +86,8 @@ async def _work(job: dict[str, str]) -> int:
 
 
 async def _do(job: dict[str, str], reader: Process | None) -> int:
-    from callcenter.importing.work import ImportBusy, make_searchable, run_import
+    from callcenter.importing.alone import ImportBusy
+    from callcenter.importing.work import make_searchable, run_import
     from callcenter.store.database import Database
 
     database = Database(job["database_url"], pool_size=2, cache=CACHE_KIBIBYTES, generic_plans=True)

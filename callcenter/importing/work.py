@@ -6,7 +6,6 @@ import runs at a time in a data directory; neither memory nor the time of a tran
 
 import asyncio
 import contextlib
-import fcntl
 import itertools
 from asyncio.subprocess import Process
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from callcenter.crm.import_orders import refused_with
 from callcenter.crm.import_reasons import reason_zh
 from callcenter.crm.import_rows import OrderRow, RowFault, RowReader
 from callcenter.domain.errors import CallcenterError, NotFound
+from callcenter.importing.alone import alone
 from callcenter.importing.reading import BadRow, Batch, Reading, cells_of, read_ahead, ready_of
 from callcenter.importing.seen import Seen, key_of
 from callcenter.sheets.writing import csv_line, plain
@@ -49,12 +49,6 @@ REFUSED_TIMES: Final = 5
 FAULT_COLUMNS: Final = ("row", "column", "value", "reason", "wanted", "原因")
 
 
-class ImportBusy(CallcenterError):
-    """Another import of this data directory runs."""
-
-    code = "import_busy"
-
-
 async def run_import(
     database: Database,
     directory: Path,
@@ -72,7 +66,7 @@ async def run_import(
     record = await StoredImports(database).find(import_id)
     if record is None or record.mapping is None or record.state is not ImportState.RUNNING:
         raise NotFound(f"there is no import {import_id} that runs", code="unknown_import")
-    with _alone(directory):
+    with alone(directory):
         custom = {one.field_id: one for one in await StoredCustomerBook(database).custom_fields()}
         at, by = datetime.now(UTC), record.started_by or record.created_by
         work = _Work(database, directory, record, tell, beside)
@@ -110,7 +104,7 @@ async def run_import(
 
 async def make_searchable(database: Database, directory: Path) -> None:
     """Write search terms of customers who came without them, a round; raises `ImportBusy` while an import is done."""
-    with _alone(directory):
+    with alone(directory):
         await write_late_terms(database, directory)
 
 
@@ -310,15 +304,3 @@ class _Work:
 
 def _by_row(faults: Sequence[RowFault]) -> Iterator[tuple[int, Iterator[RowFault]]]:
     return itertools.groupby(sorted(faults, key=lambda one: one.row), key=lambda one: one.row)
-
-
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Nobody else imports in this directory; the system lets go of it when a process dies."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ImportBusy("another import runs; wait for its end, or cancel it") from None
-        yield

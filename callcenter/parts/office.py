@@ -32,7 +32,7 @@ from callcenter.parts.ground import Ground, Owned, new_id
 from callcenter.parts.talks import TalkGroup
 from callcenter.secret_places import SecretPlaces, new_secret
 from callcenter.settings import Settings
-from callcenter.settled import log_files
+from callcenter.settled import log_files, passing_files
 from callcenter.store.accesses import StoredAccesses
 from callcenter.store.business_book import StoredBusiness
 from callcenter.store.case_lists import StoredCaseLists
@@ -158,6 +158,7 @@ class OfficeGroup:
                 imports=StoredImports(database),
                 logs=log_files(settings),
                 spool=settings.emergency_directory,
+                passing=passing_files(settings, database.sqlite_path),
                 clock=clock,
             ),
             memory=Remembered(floor.memory, self._connectors),
@@ -231,8 +232,7 @@ class OfficeGroup:
 
     async def _settled(self) -> bool:
         """Whether what the calls have written is in the database, and nothing waits on the disk."""
-        journal = self._floor.journal
-        return await journal.flushed(SETTLE_LIMIT) and not journal.state().spilled_batches
+        return await self._floor.journal.settled(SETTLE_LIMIT)
 
 
 class Remembered:

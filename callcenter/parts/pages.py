@@ -75,6 +75,7 @@ def make_pages(
             messages=talks.messages,
             audit=talks.users,
             recordings=settings.recordings_directory,
+            temporary=settings.temporary_directory,
             prompts=PromptBook(
                 sets=lambda: prompt_sets(floor.calls.lines),
                 sounds=floor.library,

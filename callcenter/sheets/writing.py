@@ -6,6 +6,7 @@ What is a number or a day is one in a workbook, with its format, and can be adde
 
 import csv
 import io
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -72,15 +73,23 @@ def csv_parts(table: Iterable[Sequence[Cell]], encoding: str) -> Iterator[bytes]
 
 
 class WorkbookWriter:
-    """An XLSX file with one sheet; rows go to the disk as they come."""
+    """An XLSX file with one sheet; rows go to the disk as they come: into `directory`, else where the system keeps
+    files for a while."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, directory: Path | None = None) -> None:
         import openpyxl
         from openpyxl.cell import WriteOnlyCell
+        from openpyxl.worksheet import _writer as writing
 
         self._cell = WriteOnlyCell
         self._book = openpyxl.Workbook(write_only=True)
         self._sheet = self._book.create_sheet(title)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix="sheet-", delete=False) as file:
+            self._rows = Path(file.name)
+        # The library would take a name of its own, where nobody who erases a person looks.
+        writing.ALL_TEMP_FILES.append(file.name)
+        self._sheet._writer = writing.WorksheetWriter(self._sheet, file.name)
+        self._sheet._writer.write_top()
 
     def add(self, cells: Sequence[Cell]) -> None:
         """One row; whatever is no number and no day is text, never a formula."""
@@ -100,6 +109,10 @@ class WorkbookWriter:
     def save(self, path: Path) -> None:
         """Write the file."""
         self._book.save(path)
+
+    def discard(self) -> None:
+        """Leave nothing of what was added; also after `save`."""
+        self._rows.unlink(missing_ok=True)
 
 
 def _format_of(value: Cell) -> str:

@@ -46,14 +46,14 @@ from callcenter.store.database import Database
 from callcenter.store.encoding import decode_event, encode_event
 from callcenter.store.person import HOLDINGS, Fate, Holding, Of, Person, find_person, parts
 from callcenter.store.privacy_tables import erasures as table
-from callcenter.store.wiping import wipe_file, wipe_tables
+from callcenter.store.wiping import table_bytes, wipe_file, wipe_tables
 
 LOOK_WITHIN = timedelta(minutes=2)
 """Whole tables are looked through, which takes longer than a caller may wait."""
 ERASE_WITHIN = timedelta(minutes=2)
 BRIEF_BYTES = 128 * 1024**2
-"""A SQLite file up to this size is written anew in a second or two; one of a million customers holds writers up for a
-minute (docs/privacy.md)."""
+"""What is no larger is written anew in a second or two; a million customers hold writers up for a minute
+(docs/privacy.md)."""
 EVENTS_AT_ONCE = 500
 ROWS_AT_ONCE = 1_000
 _Step = tuple[str, Update | Delete]
@@ -192,9 +192,10 @@ class StoredErasures:
         return gone_on
 
     async def wipes_briefly(self) -> bool:
-        """PostgreSQL is wiped beside all others; a SQLite file is written anew, which takes as long as it is large."""
+        """A SQLite file or tables of PostgreSQL are written anew, which takes as long as they are large."""
         path = self._database.sqlite_path
-        return path is None or await asyncio.to_thread(os.path.getsize, path) <= self._brief_bytes
+        size = await table_bytes(self._database) if path is None else await asyncio.to_thread(os.path.getsize, path)
+        return size <= self._brief_bytes
 
     async def wipe(self) -> None:
         """Leave nothing between the rows."""
@@ -343,6 +344,7 @@ def _in_passing(connection: Connection, person: Person) -> list[_Step]:
     for of, key, column in _WORDY:
         steps += _blank_texts(connection, of, key, (column,), person.words)
     steps += _blank_texts(connection, import_tables.imports, "import_id", ("file_name", "error"), person.words)
+    steps += _blank_headers(connection, person.words)
     deliveries = hook_tables.hook_deliveries
     ids = {one for of in Of for one in person.ids[of]}
     last = 0
@@ -367,6 +369,17 @@ def _blank_texts(
             values = {column: blank_words(row[column], words) for column in columns if row[column] is not None}
             if any(values[column] != row[column] for column in values):
                 steps.append((of.name, update(of).where(of.c[key] == row[key]).values(values)))
+    return steps
+
+
+def _blank_headers(connection: Connection, words: Collection[str]) -> list[_Step]:
+    """A file without a header has somebody in its first row, which was taken for one."""
+    of = import_tables.imports
+    steps: list[_Step] = []
+    for import_id, header in connection.execute(select(of.c.import_id, of.c.header)).all():
+        blanked = tuple(blank_words(cell, words) for cell in header)
+        if blanked != header:
+            steps.append((of.name, update(of).where(of.c.import_id == import_id).values(header=blanked)))
     return steps
 
 

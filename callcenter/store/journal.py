@@ -139,6 +139,10 @@ class JournalWriter:
                 self._waiters.remove(place)
         return True
 
+    async def settled(self, within: timedelta) -> bool:
+        """Whether all that was written before is in the database, and nothing waits on the disk for it."""
+        return await self.flushed(within) and self._spill.is_empty
+
     def state(self) -> JournalState:
         """How the journal is now."""
         return JournalState(

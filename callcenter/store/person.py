@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, cast, or_, select
 from sqlalchemy.types import Text
 
 from callcenter.app.blanking import texts_in
-from callcenter.crm.numbers import significant_digits
+from callcenter.crm.numbers import notations, significant_digits
 from callcenter.domain.customers import ContactPointKind
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import CustomerId
@@ -345,7 +345,8 @@ def _words(connection: Connection, family: Sequence[str]) -> frozenset[str]:
     words -= theirs
     digits = {found for word in words if (found := significant_digits(word)) is not None}
     plain = {word[1:] for word in words if word.startswith("+")}
-    return frozenset(words | digits | plain)
+    written = {one for word in words if word.startswith("+") for one in notations(word)}
+    return frozenset(words | digits | plain | written)
 
 
 def _told(field: str | None, value: object) -> frozenset[str]:

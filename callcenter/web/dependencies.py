@@ -200,6 +200,8 @@ class WebDependencies:
     audit: AuditLog
     recordings: Path
     """The directory of what callers said."""
+    temporary: Path
+    """Where files are made that are sent once."""
     prompts: PromptBook
     surveys: SurveyBook
     hooks: HookBook

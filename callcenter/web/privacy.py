@@ -123,7 +123,14 @@ async def export_person(
 ) -> Response:
     """All that is known of him as one archive: JSON documents, and what he said."""
     now, by = deps.clock.now(), principal.user.name
-    path = await write_person(deps.privacy.people, CustomerId(customer_id), recordings=deps.recordings, at=now, by=by)
+    path = await write_person(
+        deps.privacy.people,
+        CustomerId(customer_id),
+        recordings=deps.recordings,
+        directory=deps.temporary,
+        at=now,
+        by=by,
+    )
     await deps.audit.audit(at=now, by=by, action="person_exported", subject=customer_id)
     deps.privacy.log.note(by=by, kind=AccessKind.PERSON_EXPORTED, customer_id=CustomerId(customer_id))
     return FileResponse(

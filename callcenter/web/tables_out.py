@@ -79,7 +79,7 @@ async def table_out(
 
     file_name = f"{name}-{now:%Y%m%d-%H%M}.{wanted}"
     if wanted == "xlsx":
-        path = await _workbook(everything(), name[:30])
+        path = await _workbook(everything(), name[:30], deps.temporary)
         return FileResponse(
             path, media_type=XLSX, filename=file_name, background=BackgroundTask(path.unlink, missing_ok=True)
         )
@@ -99,25 +99,27 @@ def _encoded(rows: Rows, encoding: Encoding) -> bytes:
     return b"".join(csv_parts(rows, encoding))
 
 
-async def _workbook(pages: AsyncIterator[Rows], title: str) -> Path:
+async def _workbook(pages: AsyncIterator[Rows], title: str, directory: Path) -> Path:
     """Written to the disk page by page in a thread, so that calls do not wait for it."""
-    book = await asyncio.to_thread(WorkbookWriter, title)
-    count = 0
-    async for page in pages:
-        count += len(page)
-        if count > MOST_SHEET_ROWS:
-            raise InvalidValue(f"a workbook has {MOST_SHEET_ROWS:,} rows at most; take CSV", code="too_many_rows")
-        await asyncio.to_thread(_add, book, page)
-    with tempfile.NamedTemporaryFile(prefix="callcenter-export-", suffix=".xlsx", delete=False) as file:
+    book = await asyncio.to_thread(WorkbookWriter, title, directory)
+    with tempfile.NamedTemporaryFile(dir=directory, prefix="export-", suffix=".xlsx", delete=False) as file:
         path = Path(file.name)
+    count = 0
     try:
+        async for page in pages:
+            count += len(page)
+            await asyncio.to_thread(_add, book, page, count)
         await asyncio.to_thread(book.save, path)
     except BaseException:
         await asyncio.to_thread(path.unlink, missing_ok=True)
+        await asyncio.to_thread(book.discard)
         raise
     return path
 
 
-def _add(book: WorkbookWriter, rows: Rows) -> None:
+def _add(book: WorkbookWriter, rows: Rows, count: int) -> None:
+    """Rows with which there are so many."""
+    if count > MOST_SHEET_ROWS:
+        raise InvalidValue(f"a workbook has {MOST_SHEET_ROWS:,} rows at most; take CSV", code="too_many_rows")
     for cells in rows:
         book.add(cells)

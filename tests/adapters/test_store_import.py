@@ -15,8 +15,9 @@ from callcenter.crm.import_columns import ColumnMapping, RecordKind, guess
 from callcenter.crm.import_orders import MOST_LINES
 from callcenter.domain.customers import Channel, ConsentState, Customer
 from callcenter.domain.ids import MergeId
+from callcenter.importing.alone import ImportBusy
 from callcenter.importing.files import FileSheets
-from callcenter.importing.work import ImportBusy, make_searchable, run_import
+from callcenter.importing.work import make_searchable, run_import
 from callcenter.sheets.writing import csv_parts
 from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_export import StoredIds

@@ -10,10 +10,10 @@ import math
 import shutil
 import tempfile
 import wave
-from collections.abc import AsyncGenerator, Collection, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -93,6 +93,7 @@ from callcenter.domain.messages import Message
 from callcenter.domain.numbers import Number
 from callcenter.domain.offers import Offer, OfferOutcome, OfferReason, ReasonPart
 from callcenter.domain.queues import QueueConfig
+from callcenter.importing.alone import remove_leftovers
 from callcenter.importing.files import FileSheets
 from callcenter.importing.work import make_searchable, run_import
 from callcenter.ivr.reader import parse_prompts
@@ -208,6 +209,9 @@ class InlineWorker:
     async def make_searchable(self) -> bool:
         await make_searchable(self._database, self._directory)
         return True
+
+    async def tidy(self, is_known: Callable[[str], Awaitable[bool]], *, before: datetime) -> int:
+        return await remove_leftovers(self._directory, is_known, before=before)
 
 
 class InlineValuing:
@@ -711,6 +715,7 @@ def furnish(
             imports=StoredImports(database),
             logs=(),
             spool=directory / "emergency",
+            passing=(directory / "temporary" / "*",),
             clock=clock,
         ),
         memory=CustomerMemory(customers),
@@ -801,6 +806,7 @@ def furnish(
         messages=messages,
         audit=users,
         recordings=directory / "recordings",
+        temporary=made_once(directory / "temporary"),
         prompts=prompts,
         surveys=StoredSurveys(database),
         hooks=StoredHooks(database),
@@ -898,6 +904,12 @@ def furnish(
         sessions.close()
         elsewhere(database.dispose())
         shutil.rmtree(directory)
+
+
+def made_once(directory: Path) -> Path:
+    """The directory, there."""
+    directory.mkdir()
+    return directory
 
 
 @functools.cache
