@@ -11,8 +11,9 @@ from pathlib import Path
 
 from benchmarks.figures import Figures
 from benchmarks.people import people
-from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, file_of
-from callcenter.crm.import_columns import RecordKind, guess
+from callcenter.app.import_records import ImportCounts, ImportRecord, ImportState, file_of
+from callcenter.crm.import_columns import guess
+from callcenter.crm.import_fields import RecordKind
 from callcenter.domain.customers import ContactPointKind
 from callcenter.importing.files import FileSheets
 from callcenter.importing.process import ImportProcess

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_export import Table, customer_pages, order_pages
-from callcenter.app.imports import ImportRecord, Imports, ImportState, faults_of
+from callcenter.app.import_records import ImportRecord, ImportState, faults_of
+from callcenter.app.imports import Imports
 from callcenter.app.sales_book import OrderFilters
 from callcenter.clock import SystemClock
-from callcenter.crm.import_columns import ColumnMapping, RecordKind
+from callcenter.crm.import_columns import ColumnMapping
+from callcenter.crm.import_fields import RecordKind
 from callcenter.domain.errors import InvalidValue
 from callcenter.importing.alone import ImportBusy
 from callcenter.importing.files import FileSheets
@@ -143,18 +145,21 @@ def read_mapping(path: Path, header: tuple[str, ...]) -> ColumnMapping:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InvalidValue(f"{path}: is no JSON ({error}); {wanted}", code="invalid_mapping") from None
-    if not isinstance(found, dict) or set(found) - {"columns", "key", "source"}:
+    if not isinstance(found, dict) or set(found) - {"columns", "key", "source", "currency"}:
         raise InvalidValue(f"{path}: {wanted}", code="invalid_mapping")
     columns, key, source = found.get("columns"), found.get("key"), found.get("source", "import")
+    currency = found.get("currency")
     texts = isinstance(columns, dict) and all(isinstance(one, str | None) for one in columns.values())
-    if not isinstance(columns, dict) or not texts or not isinstance(key, str | None) or not isinstance(source, str):
+    sound = isinstance(key, str | None) and isinstance(source, str) and isinstance(currency, str | None)
+    if not isinstance(columns, dict) or not texts or not sound:
         raise InvalidValue(f"{path}: {wanted}", code="invalid_mapping")
     missing = [name for name in columns if name not in header]
     if missing:
         raise InvalidValue(
             f"{path}: the file has no column {missing[0]!r}; it has: {', '.join(header)}", code="invalid_mapping"
         )
-    return ColumnMapping(columns=tuple(columns.get(cell) for cell in header), key=key, source=source)
+    listed = tuple(columns.get(cell) for cell in header)
+    return ColumnMapping(columns=listed, key=key, source=source, currency=currency)
 
 
 async def export_file(settings: Settings, path: Path, *, kind: RecordKind, encoding: str, source: str) -> str:

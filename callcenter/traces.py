@@ -18,7 +18,7 @@ import structlog
 
 from callcenter.app.blanking import SAFE_LENGTH
 from callcenter.app.erasure import FoundPerson
-from callcenter.app.imports import ImportRecord, ImportState, ImportStore, faults_of, file_of
+from callcenter.app.import_records import ImportRecord, ImportState, ImportStore, faults_of, file_of
 from callcenter.app.ports import Clock
 from callcenter.domain.errors import Conflict
 from callcenter.importing.alone import remove_leftovers

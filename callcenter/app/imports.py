@@ -5,28 +5,44 @@ batch that is in the database; the same file again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from callcenter.app.customer_book import CustomerBook
+from callcenter.app.import_records import (
+    ImportCounts,
+    ImportForm,
+    ImportRecord,
+    ImportState,
+    ImportStore,
+    ImportWorker,
+    Preview,
+    Sheets,
+    faults_of,
+    file_of,
+)
 from callcenter.app.ports import Clock
 from callcenter.crm.custom_fields import CustomField
 from callcenter.crm.import_columns import (
     ColumnMapping,
     InvalidMapping,
-    RecordKind,
     check_mapping,
-    fields_of,
+    column_names,
     guess,
+    has_no_header,
+    labels_of,
     signature,
+    told_columns,
 )
-from callcenter.crm.import_rows import RowFault, RowReader
+from callcenter.crm.import_fields import RecordKind
+from callcenter.crm.import_orders import order_groups
+from callcenter.crm.import_reasons import RowFault
+from callcenter.crm.import_rows import RowReader
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Overloaded
 
 log = structlog.get_logger(__name__)
@@ -43,159 +59,26 @@ KEPT_FOR: Final = timedelta(days=30)
 """Files, after their import has ended; the record of it stays."""
 LOOK_EVERY: Final = timedelta(seconds=5)
 MOST_TRIES: Final = 5
-
-
-class ImportState(StrEnum):
-    """How far an import is."""
-
-    UPLOADED = "uploaded"
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportForm:
-    """How the file is read; `encoding` and `delimiter` are of CSV alone."""
-
-    format: str
-    codec: str = ""
-    encoding: str = ""
-    delimiter: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportCounts:
-    """What became of the rows."""
-
-    made: int = 0
-    changed: int = 0
-    same: int = 0
-    bad: int = 0
-
-    @property
-    def rows(self) -> int:
-        """All of them."""
-        return self.made + self.changed + self.same + self.bad
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportRecord:
-    """One import; `part` says how much of the file is read, 0 to 1; `checked` is what the last dry run counted."""
-
-    import_id: str
-    number: int = 0
-    kind: RecordKind
-    file_name: str
-    size_bytes: int
-    created_at: datetime
-    created_by: str
-    state: ImportState = ImportState.UPLOADED
-    dry_run: bool = False
-    form: ImportForm
-    header: tuple[str, ...]
-    mapping: ColumnMapping | None = None
-    started_at: datetime | None = None
-    started_by: str | None = None
-    ended_at: datetime | None = None
-    cancelled_by: str | None = None
-    error: str | None = None
-    part: float = 0.0
-    last_row: int = 0
-    counts: ImportCounts = field(default_factory=ImportCounts)
-    faults_bytes: int = 0
-    checked: ImportCounts | None = None
-    has_file: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What a file looks like, and what its first rows would come to by this mapping."""
-
-    record: ImportRecord
-    rows: tuple[tuple[str, ...], ...]
-    mapping: ColumnMapping
-    remembered: bool
-    fields: tuple[str, ...]
-    custom_fields: tuple[CustomField, ...]
-    faults: tuple[RowFault, ...]
-    mapping_fault: str | None = None
-    examined_rows: int = 0
-
-
-class ImportStore(Protocol):
-    """What is kept of imports."""
-
-    async def add(self, record: ImportRecord) -> ImportRecord:
-        """Keep a new one; it gets its number."""
-        ...
-
-    async def find(self, import_id: str) -> ImportRecord | None:
-        """One of them."""
-        ...
-
-    async def list(self, *, limit: int, before: int | None) -> tuple[ImportRecord, ...]:
-        """The newest first, those before this number."""
-        ...
-
-    async def in_state(self, state: ImportState) -> tuple[ImportRecord, ...]:
-        """Those in a state, the one that was started first first."""
-        ...
-
-    async def put(self, record: ImportRecord, *, expected: ImportState) -> bool:
-        """Keep it as it is now, unless it is in another state than expected; its audit is written where the state
-        changes."""
-        ...
-
-    async def customers_owed(self) -> int:
-        """How many customers are not found by parts of their names and numbers yet."""
-        ...
-
-    async def remembered(self, sign: str) -> ColumnMapping | None:
-        """The mapping of files with such columns."""
-        ...
-
-    async def remember(self, sign: str, mapping: ColumnMapping, *, at: datetime, by: str) -> None:
-        """Use this mapping for files with such columns from now on."""
-        ...
-
-    async def ended_before(self, at: datetime) -> tuple[ImportRecord, ...]:
-        """Those that have files still and neither wait nor run, and ended or were brought before then."""
-        ...
-
-
-class Sheets(Protocol):
-    """Reads files; blocks, so it is called in a thread. Raises `InvalidValue`."""
-
-    def examine(self, path: Path, *, encoding: str | None, delimiter: str | None) -> ImportForm:
-        """How it is to be read."""
-        ...
-
-    def first_rows(self, path: Path, form: ImportForm, count: int) -> tuple[tuple[int, list[str]], ...]:
-        """So many rows from the beginning, each with its number; the header is the first."""
-        ...
-
-    def plain(self, cell: str) -> str:
-        """A cell without what was put before it so that it is no formula."""
-        ...
-
-
-class ImportWorker(Protocol):
-    """Does the work of an import in a process of its own, so that calls do not wait for it."""
-
-    async def run(self, import_id: str) -> bool:
-        """To the end; False when it could not begin, because another one runs. Cancelling ends it at once."""
-        ...
-
-    async def make_searchable(self) -> bool:
-        """Have some of the customers found by parts of their names and numbers; False when it could not be done."""
-        ...
-
-    async def tidy(self, is_known: Callable[[str], Awaitable[bool]], *, before: datetime) -> int:
-        """Delete what killed processes left; files of no import that `is_known` only where they are older."""
-        ...
+CURRENCIES: Final[Mapping[str, str]] = {
+    "CN": "CNY",
+    "HK": "HKD",
+    "MO": "MOP",
+    "TW": "TWD",
+    "SG": "SGD",
+    "JP": "JPY",
+    "KR": "KRW",
+    "MY": "MYR",
+    "US": "USD",
+    "CA": "CAD",
+    "AU": "AUD",
+    "NZ": "NZD",
+    "GB": "GBP",
+    "CH": "CHF",
+    "IN": "INR",
+    "TH": "THB",
+    **dict.fromkeys(("DE", "AT", "FR", "IT", "ES", "NL", "BE", "IE", "PT", "FI", "GR", "LU", "SK", "SI"), "EUR"),
+}
+"""What is paid with in the server's region: proposed for orders that do not tell."""
 
 
 class Imports:
@@ -239,7 +122,7 @@ class Imports:
         path = file_of(self._directory, import_id)
         try:
             size = await _receive(parts, path)
-            form, header = await asyncio.to_thread(self._look, path, None, None)
+            form, header = await asyncio.to_thread(self._look, path, kind, None, None, None)
             record = ImportRecord(
                 import_id=import_id,
                 kind=kind,
@@ -264,50 +147,73 @@ class Imports:
         mapping: ColumnMapping | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
+        has_header: bool | None = None,
     ) -> Preview:
-        """What is in the file, by the mapping given, remembered or guessed; another encoding is kept with it."""
+        """What is in the file, by the mapping given, remembered or guessed; how it is to be read otherwise is kept."""
         record = await self._with_file(import_id)
-        if encoding is not None or delimiter is not None:
-            if record.state is not ImportState.UPLOADED:
-                raise Conflict("the import has begun; its encoding cannot be changed", code="import_begun")
-            path = file_of(self._directory, import_id)
-            form, header = await asyncio.to_thread(self._look, path, encoding, delimiter)
-            record = replace(record, form=form, header=header, checked=None)
-            await self._store.put(record, expected=ImportState.UPLOADED)
         custom = tuple(one for one in await self._book.custom_fields() if not one.retired)
+        if encoding is not None or delimiter is not None or has_header is not None:
+            if record.state in (ImportState.WAITING, ImportState.RUNNING):
+                raise Conflict("the import has begun; how it is read cannot be changed", code="import_begun")
+            path = file_of(self._directory, import_id)
+            was = record.form
+            form, header = await asyncio.to_thread(
+                self._look,
+                path,
+                record.kind,
+                encoding or was.encoding or None,
+                delimiter or was.delimiter or None,
+                was.has_header if has_header is None else has_header,
+            )
+            record = replace(record, form=form, header=header, mapping=None, checked=None)
+            await self._store.put(record, expected=record.state)
         known = None if mapping is not None else record.mapping
         if mapping is None and known is None:
-            known = await self._store.remembered(signature(record.kind, record.header))
-        chosen = mapping or known or guess(record.kind, record.header, custom)
-        found = await asyncio.to_thread(self._examined, record, chosen, custom)
+            known = await self._remembered(record)
+        found = await asyncio.to_thread(self._examined, record, mapping or known, custom)
         return replace(found, remembered=known is not None)
 
-    def _look(self, path: Path, encoding: str | None, delimiter: str | None) -> tuple[ImportForm, tuple[str, ...]]:
+    async def _remembered(self, record: ImportRecord) -> ColumnMapping | None:
+        """What was chosen for files with these columns, of which a file of bad rows has some more in front."""
+        if not record.form.has_header:
+            return None
+        found = await self._store.remembered(signature(record.kind, record.header))
+        told = told_columns(record.header)
+        return None if found is None else replace(found, columns=(*(None,) * told, *found.columns))
+
+    def _look(
+        self, path: Path, kind: RecordKind, encoding: str | None, delimiter: str | None, has_header: bool | None
+    ) -> tuple[ImportForm, tuple[str, ...]]:
         form = self._sheets.examine(path, encoding=encoding, delimiter=delimiter)
         first = self._sheets.first_rows(path, form, 2)
         if not first:
             raise InvalidValue("the file has no rows", code="sheet_empty")
-        if len(first) == 1:
-            raise InvalidValue("the file has a header and nothing below it", code="sheet_empty")
-        return form, tuple(cell.strip()[:200] for cell in first[0][1])
+        cells = first[0][1]
+        if has_header is None:
+            has_header = not has_no_header(kind, cells)
+        if has_header and len(first) == 1:
+            raise InvalidValue("the file has a header and nothing below it", code="sheet_only_header")
+        header = tuple(cell.strip()[:200] for cell in cells) if has_header else column_names(len(cells))
+        return replace(form, has_header=has_header), header
 
-    def _examined(self, record: ImportRecord, mapping: ColumnMapping, custom: Sequence[CustomField]) -> Preview:
+    def _examined(self, record: ImportRecord, chosen: ColumnMapping | None, custom: Sequence[CustomField]) -> Preview:
         path = file_of(self._directory, record.import_id)
-        below = self._sheets.first_rows(path, record.form, EXAMINED_ROWS + 1)[1:]
-        mapping_fault, faults = None, []
+        above = 1 if record.form.has_header else 0
+        below = self._sheets.first_rows(path, record.form, EXAMINED_ROWS + above)[above:]
+        mapping = chosen or self._guess(record, custom, [cells for _, cells in below])
+        mapping_fault, faults = None, list[RowFault]()
         try:
             check_mapping(record.kind, record.header, mapping, custom)
         except InvalidMapping as error:
-            mapping_fault = str(error)
+            mapping_fault = error.said
         else:
             orders = record.kind is RecordKind.ORDERS
             reader = RowReader(
                 record.header, mapping, region=self._region, plain=self._sheets.plain, custom=custom, orders=orders
             )
-            for number, cells in below:
-                read = reader.order(number, cells) if orders else reader.customer(number, cells)
-                if isinstance(read, list):
-                    faults += read
+            whole = len(below) < EXAMINED_ROWS
+            for found in _faults_of_orders(below, reader, whole) if orders else _faults_of_customers(below, reader):
+                faults += found
                 if len(faults) >= SHOWN_FAULTS:
                     break
         return Preview(
@@ -315,12 +221,18 @@ class Imports:
             rows=tuple(tuple(cell[:200] for cell in cells) for _, cells in below[:PREVIEWED_ROWS]),
             mapping=mapping,
             remembered=False,
-            fields=fields_of(record.kind, custom),
-            custom_fields=tuple(custom),
+            fields=labels_of(record.kind, custom),
             faults=tuple(faults[:SHOWN_FAULTS]),
             mapping_fault=mapping_fault,
             examined_rows=len(below),
         )
+
+    def _guess(
+        self, record: ImportRecord, custom: Sequence[CustomField], rows: Sequence[Sequence[str]]
+    ) -> ColumnMapping:
+        found = guess(record.kind, record.header, custom, rows)
+        currency = CURRENCIES.get(self._region) if record.kind is RecordKind.ORDERS else None
+        return replace(found, currency=currency)
 
     # ---- orders
 
@@ -336,7 +248,9 @@ class Imports:
                 f"{MOST_WAITING} imports wait already; try again when one has ended", code="too_many_imports"
             )
         now = self._clock.now()
-        await self._store.remember(signature(record.kind, record.header), mapping, at=now, by=by)
+        if record.form.has_header:
+            own = replace(mapping, columns=mapping.columns[told_columns(record.header) :])
+            await self._store.remember(signature(record.kind, record.header), own, at=now, by=by)
         begun = replace(
             record,
             state=ImportState.WAITING,
@@ -347,6 +261,7 @@ class Imports:
             ended_at=None,
             cancelled_by=None,
             error=None,
+            error_code=None,
             part=0.0,
             last_row=0,
             counts=ImportCounts(),
@@ -389,8 +304,21 @@ class Imports:
         """How many customers are not found by parts of their names and numbers yet."""
         return await self._store.customers_owed()
 
-    async def faults_file(self, import_id: str) -> Path:
-        """The bad rows with their reasons, as CSV; `NotFound` without any."""
+    async def bad_rows(self, import_id: str, language: str) -> AsyncIterator[bytes]:
+        """The bad rows with their reasons in a language, as CSV in parts; `NotFound` without any."""
+        path = await self._faults_file(import_id)
+        parts = self._sheets.bad_rows(path, language)
+        first = await asyncio.to_thread(next, parts, b"")
+
+        async def everything() -> AsyncIterator[bytes]:
+            part = first
+            while part:
+                yield part
+                part = await asyncio.to_thread(next, parts, b"")
+
+        return everything()
+
+    async def _faults_file(self, import_id: str) -> Path:
         record = await self.find(import_id)
         path = faults_of(self._directory, import_id)
         if record.faults_bytes == 0 or not await asyncio.to_thread(path.is_file):
@@ -461,7 +389,9 @@ class Imports:
                     return False
                 if (await self.find(import_id)).state is not ImportState.RUNNING:
                     return True
-            await self._fail(import_id, "the process that does the work has died again and again; its log says why")
+            await self._fail(
+                import_id, "the process that does the work has died again and again; its log says why", "import_died"
+            )
             return True
         finally:
             self._running, self._work, self._cancelled_by = None, None, None
@@ -472,9 +402,9 @@ class Imports:
         ended = replace(record, state=ImportState.CANCELLED, ended_at=self._clock.now(), cancelled_by=by)
         await self._store.put(ended, expected=ImportState.RUNNING)
 
-    async def _fail(self, import_id: str, reason: str) -> None:
+    async def _fail(self, import_id: str, reason: str, code: str) -> None:
         record = await self.find(import_id)
-        ended = replace(record, state=ImportState.FAILED, ended_at=self._clock.now(), error=reason)
+        ended = replace(record, state=ImportState.FAILED, ended_at=self._clock.now(), error=reason, error_code=code)
         await self._store.put(ended, expected=ImportState.RUNNING)
 
     async def _sweep(self) -> None:
@@ -493,14 +423,20 @@ class Imports:
         return await self._store.find(import_id) is not None
 
 
-def file_of(directory: Path, import_id: str) -> Path:
-    """Where the file of an import is."""
-    return directory / f"{import_id}.data"
+def _faults_of_customers(below: Iterable[tuple[int, list[str]]], reader: RowReader) -> Iterator[list[RowFault]]:
+    for number, cells in below:
+        read = reader.customer(number, cells)
+        if isinstance(read, list):
+            yield read
 
 
-def faults_of(directory: Path, import_id: str) -> Path:
-    """Where its bad rows are."""
-    return directory / f"{import_id}.bad.csv"
+def _faults_of_orders(
+    below: Sequence[tuple[int, list[str]]], reader: RowReader, whole: bool
+) -> Iterator[list[RowFault]]:
+    for group in order_groups(below, reader):
+        # The last one may go on behind what was looked at.
+        if whole or group.rows[-1] != below[-1]:
+            yield from group.faults
 
 
 async def _receive(parts: AsyncIterable[bytes], path: Path) -> int:

@@ -16,7 +16,7 @@ from callcenter.commands.running import (
     run_to_end,
     settings_from,
 )
-from callcenter.crm.import_columns import RecordKind
+from callcenter.crm.import_fields import RecordKind
 from callcenter.logs import silence_logs
 
 TableArgument = Annotated[Path, typer.Argument(help="A .csv or .xlsx file.")]

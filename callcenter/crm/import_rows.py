@@ -12,7 +12,9 @@ from typing import cast
 
 from callcenter.crm import import_values as values
 from callcenter.crm.custom_fields import CustomField
-from callcenter.crm.import_columns import CONSENT, CUSTOM, ColumnMapping
+from callcenter.crm.import_columns import ColumnMapping
+from callcenter.crm.import_fields import CONSENT, CUSTOM
+from callcenter.crm.import_reasons import FaultCode, RowFault, Told
 from callcenter.crm.import_values import BadCell, PointReader
 from callcenter.domain.customers import (
     Channel,
@@ -29,18 +31,6 @@ from callcenter.domain.ids import AgentId, CustomerId
 SHOWN_VALUE = 80
 IMPORTED = "import"
 """The source that consents of files have."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowFault:
-    """Why a row cannot be taken; `row` is counted as a spreadsheet does, `column` is the header's word."""
-
-    row: int
-    column: str
-    value: str
-    code: str
-    wrong: str
-    wanted: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +57,8 @@ class CustomerRow:
 class OrderRow:
     """What a row says of an order, and by what its customer is recognised.
 
-    `others` are the further rows of an order with several lines; then the amount of each is that of its line.
+    `others` are the further rows of an order with several lines; then the amount of each is that of its line. `total`
+    is the whole order's, the same in each row.
     """
 
     row: int
@@ -76,6 +67,7 @@ class OrderRow:
     number: str
     placed_on: date
     amount: Decimal
+    total: Decimal | None = None
     due_on: date | None = None
     product: str | None = None
     text: str = ""
@@ -118,12 +110,14 @@ class RowReader:
         said, faults = self._read(row, cells)
         key = self._key_of(said)
         if not key and not faults:
-            faults.append(self.fault(row, "", "key_empty", "is empty", "what the customer is recognised by"))
+            faults.append(self.fault(row, "", FaultCode.KEY_EMPTY))
+        said.pop("record_id", None)
         points = cast(tuple[ContactPoint, ...], said.pop("points", ()))
         if len(points) > 1:
             points = tuple(dict.fromkeys(points))
         if len(points) > values.MOST_ENTRIES:
-            faults.append(self.fault(row, "", "too_many", f"{len(points)} numbers and addresses", "at most 50"))
+            about: dict[str, Told] = {"count": len(points), "most": values.MOST_ENTRIES}
+            faults.append(self.fault(row, "", FaultCode.TOO_MANY, about))
         if faults:
             return faults
         return CustomerRow(row=row, key=key, points=points, **said)  # type: ignore[arg-type]
@@ -131,41 +125,43 @@ class RowReader:
     def order(self, row: int, cells: Sequence[str]) -> OrderRow | list[RowFault]:
         """The row, or everything that is wrong with it."""
         said, faults = self._read(row, cells)
-        for name in ("order_number", "placed_on", "amount"):
-            if name not in said and not any(one.column == self._header_of(name) for one in faults):
-                faults.append(
-                    RowFault(
-                        row=row, column=self._header_of(name), value="", code="empty", wrong="is empty", wanted=name
-                    )
-                )
+        for name in ("order_number", "placed_on", "amount" if self.has_amounts else "total"):
+            column = self.header_of(name)
+            if name not in said and not any(one.column == column for one in faults):
+                faults.append(RowFault(row=row, column=column, value="", code=FaultCode.EMPTY))
         key = self._key_of(said)
         if not key and not faults:
-            faults.append(self.fault(row, "", "key_empty", "is empty", "what the customer is recognised by"))
+            faults.append(self.fault(row, "", FaultCode.KEY_EMPTY))
         if faults:
             return faults
-        for name in ("customer_number", "external_id", "points"):
+        for name in ("customer_number", "external_id", "record_id", "points"):
             said.pop(name, None)
         said["number"] = said.pop("order_number")
+        said.setdefault("amount", said.get("total"))
         return OrderRow(row=row, key=key, **said)  # type: ignore[arg-type]
 
-    def fault(self, row: int, value: str, code: str, wrong: str, wanted: str) -> RowFault:
+    @property
+    def has_amounts(self) -> bool:
+        """Whether each row of an order tells its own amount, or all of them the order's."""
+        return any(name == "amount" for _, _, name, _, _ in self._columns)
+
+    def fault(self, row: int, value: str, code: FaultCode, about: dict[str, Told] | None = None) -> RowFault:
         """A reason that is about what the customer is recognised by."""
-        return RowFault(
-            row=row, column=self._key_column, value=value[:SHOWN_VALUE], code=code, wrong=wrong, wanted=wanted
-        )
+        return RowFault(row=row, column=self._key_column, value=value[:SHOWN_VALUE], code=code, about=about or {})
 
     def order_number(self, cells: Sequence[str]) -> str:
         """The number of the order a row is about, "" where there is none: rows of one number are told apart by it."""
         at = next((at for at, _, name, _, _ in self._columns if name == "order_number"), len(cells))
         return self._plain(cells[at]).strip() if at < len(cells) else ""
 
-    def order_fault(self, row: int, code: str, wrong: str, wanted: str) -> RowFault:
-        """A reason that is about the order as a whole."""
-        return RowFault(
-            row=row, column=self._header_of("order_number"), value="", code=code, wrong=wrong, wanted=wanted
-        )
+    def order_fault(
+        self, row: int, code: FaultCode, about: dict[str, Told], *, name: str = "order_number", value: str = ""
+    ) -> RowFault:
+        """A reason that is about the order as a whole, or about one of its fields."""
+        return RowFault(row=row, column=self.header_of(name), value=value[:SHOWN_VALUE], code=code, about=about)
 
-    def _header_of(self, name: str) -> str:
+    def header_of(self, name: str) -> str:
+        """What the file calls a field; the field's own name where it has no column."""
         return next((cell for _, cell, field_name, _, _ in self._columns if field_name == name), name)
 
     def _read(self, row: int, cells: Sequence[str]) -> tuple[Said, list[RowFault]]:
@@ -188,9 +184,7 @@ class RowReader:
                     adds(said, name, value)
             except BadCell as bad:
                 shown = cell if len(cell) <= SHOWN_VALUE else cell[:SHOWN_VALUE] + "…"
-                faults.append(
-                    RowFault(row=row, column=header, value=shown, code=bad.code, wrong=bad.wrong, wanted=bad.wanted)
-                )
+                faults.append(RowFault(row=row, column=header, value=shown, code=bad.code, about=bad.about))
         return said, faults
 
     def _key_of(self, said: Said) -> str:
@@ -241,6 +235,7 @@ def _customer_readers(region: str, custom: Sequence[CustomField]) -> dict[str, _
         "account_manager": values.agent_id,
         "tags": values.tags,
         "notes": values.notes,
+        "record_id": values.identity,
     }
     readers |= {name: PointReader(kind, region) for name, kind in _POINT_FIELDS.items()}
     readers |= {f"{CONSENT}{channel}": values.consent for channel in Channel}
@@ -253,15 +248,17 @@ def _order_readers(region: str) -> dict[str, _Read]:
         "order_number": values.code,
         "customer_number": values.customer_number,
         "external_id": values.identity,
-        "product": values.code,
+        "product": values.line,
         "text": values.line,
         "quantity": values.amount,
         "placed_on": values.day,
         "due_on": values.day,
         "amount": values.amount,
+        "total": values.amount,
         "currency": values.currency,
-        "state": values.code,
+        "state": values.line,
         "note": values.notes,
+        "record_id": values.identity,
     }
     return readers | {name: PointReader(_POINT_FIELDS[name], region) for name in ("phone", "email")}
 
@@ -326,10 +323,32 @@ def _consents(
 
 
 def cells_of(
-    customer: Customer, fields: Sequence[str], *, numbers: Sequence[str] = (), external_id: str = ""
+    customer: Customer,
+    fields: Sequence[str],
+    *,
+    numbers: Sequence[str] = (),
+    external_id: str = "",
+    language: str | None = None,
 ) -> list[str]:
-    """The cells of a customer, such that reading them again says the same of him."""
-    return [_cell(customer, name, numbers, external_id) for name in fields]
+    """The cells of a customer, such that reading them again says the same of him; kinds and consents in Chinese, or in
+    the words of the API."""
+    cells = [_cell(customer, name, numbers, external_id) for name in fields]
+    if language != "zh":
+        return cells
+    return [_CHINESE.get(cell, cell) if _has_words(name) else cell for name, cell in zip(fields, cells, strict=True)]
+
+
+def _has_words(name: str) -> bool:
+    return name == "kind" or name.startswith(CONSENT)
+
+
+_CHINESE: Mapping[str, str] = {
+    CustomerKind.PERSON: "个人",
+    CustomerKind.ORGANISATION: "公司",
+    ConsentState.GRANTED: "同意",
+    ConsentState.REFUSED: "拒绝",
+    ConsentState.DO_NOT_CONTACT: "勿扰",
+}
 
 
 def _cell(customer: Customer, name: str, numbers: Sequence[str], external_id: str) -> str:
@@ -337,6 +356,8 @@ def _cell(customer: Customer, name: str, numbers: Sequence[str], external_id: st
         return numbers[0] if numbers else ""
     if name == "external_id":
         return external_id
+    if name == "record_id":
+        return customer.customer_id
     if name == "account_manager":
         return customer.account_manager_id or ""
     if name == "tags":

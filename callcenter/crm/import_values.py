@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 
 import phonenumbers
 
 from callcenter.crm.contact_points import normal_point
-from callcenter.crm.custom_fields import CustomField, CustomKind
+from callcenter.crm.custom_fields import LONGEST_TEXT, CustomField, CustomKind
+from callcenter.crm.import_reasons import FaultCode, Told
 from callcenter.domain.customers import ConsentState, ContactPoint, ContactPointKind, CustomerKind, CustomValue
 from callcenter.domain.errors import InvalidValue
 from callcenter.domain.money import PLACES
@@ -61,22 +63,21 @@ _LANGUAGES: Mapping[str, str] = {
 
 
 class BadCell(Exception):
-    """A cell that is no value of its field: what is wrong, and what would be right."""
+    """A cell that is no value of its field: why, and the values that the words of that tell."""
 
-    def __init__(self, code: str, wrong: str, wanted: str) -> None:
-        super().__init__(wrong)
+    def __init__(self, code: FaultCode, about: Mapping[str, Told] = MappingProxyType({})) -> None:
+        super().__init__(code)
         self.code = code
-        self.wrong = wrong
-        self.wanted = wanted
+        self.about = dict(about)
 
 
 def line(cell: str, longest: int = LONGEST_SHORT) -> str:
     """A text of one line."""
     text = cell.strip()
     if len(text) > longest:
-        raise BadCell("too_long", f"has {len(text):,} characters", f"at most {longest}")
+        raise _too_long(text, longest)
     if _CONTROL.search(text):
-        raise BadCell("control_characters", "has a line break or another control character", "one line of text")
+        raise BadCell(FaultCode.NOT_ONE_LINE)
     return text
 
 
@@ -88,17 +89,21 @@ def name(cell: str) -> str:
 def notes(cell: str) -> str:
     """A text of several lines."""
     if len(cell) > LONGEST_NOTES:
-        raise BadCell("too_long", f"has {len(cell):,} characters", f"at most {LONGEST_NOTES:,}")
+        raise _too_long(cell, LONGEST_NOTES)
     if _CONTROL_IN_LINES.search(cell):
-        raise BadCell("control_characters", "has control characters", "text")
+        raise BadCell(FaultCode.CONTROL_CHARACTERS)
     return cell
+
+
+def _too_long(text: str, longest: int) -> BadCell:
+    return BadCell(FaultCode.TOO_LONG, {"length": f"{len(text):,}", "longest": f"{longest:,}"})
 
 
 def kind(cell: str) -> CustomerKind:
     """A person or an organisation."""
     found = _KINDS.get(cell.strip().lower())
     if found is None:
-        raise BadCell("unknown_kind", "is no kind of customer", "person or organisation (个人、公司)")
+        raise BadCell(FaultCode.UNKNOWN_KIND)
     return found
 
 
@@ -107,7 +112,7 @@ def language(cell: str) -> str:
     text = cell.strip()
     found = _LANGUAGES.get(text.lower(), text)
     if len(found) > 35 or not _LANGUAGE.match(found):
-        raise BadCell("unknown_language", "is no language", "zh, en, or another tag of BCP 47")
+        raise BadCell(FaultCode.UNKNOWN_LANGUAGE)
     return found
 
 
@@ -115,7 +120,7 @@ def segment(cell: str) -> str:
     """A class of value."""
     found = cell.strip().upper().removesuffix("类").removesuffix("级")
     if found not in ("A", "B", "C"):
-        raise BadCell("unknown_segment", "is no class of value", "A, B or C")
+        raise BadCell(FaultCode.UNKNOWN_SEGMENT)
     return found
 
 
@@ -128,7 +133,7 @@ def customer_number(cell: str) -> str:
     """4 to 12 digits."""
     text = cell.strip()
     if not (text.isascii() and text.isdecimal() and 4 <= len(text) <= 12):
-        raise BadCell("invalid_customer_number", "is no customer number", "4 to 12 digits and nothing else")
+        raise BadCell(FaultCode.INVALID_CUSTOMER_NUMBER)
     return text
 
 
@@ -136,15 +141,15 @@ def agent_id(cell: str) -> str:
     """An agent's id; whether he is there is for the store to say."""
     text = cell.strip()
     if not _ID.match(text):
-        raise BadCell("unknown_agent", "cannot be an agent's id", "the id of an agent, such as 1001")
+        raise BadCell(FaultCode.UNKNOWN_AGENT)
     return text
 
 
 def code(cell: str) -> str:
-    """A code of one of the business's lists, or an order's number."""
+    """An order's number."""
     text = cell.strip()
     if not _CODE.match(text):
-        raise BadCell("invalid_code", "is no code", "1 to 100 of the letters A to Z, digits and _ . : -")
+        raise BadCell(FaultCode.INVALID_CODE)
     return text
 
 
@@ -157,7 +162,7 @@ def day(cell: str) -> date:
     except ValueError:
         read = None
     if read is None or not 1900 <= read.year <= 2200:
-        raise BadCell("invalid_date", "is no day", "the year first, such as 2026-03-31 or 2026年3月31日")
+        raise BadCell(FaultCode.INVALID_DATE)
     return read
 
 
@@ -171,9 +176,7 @@ def amount(cell: str) -> Decimal:
     except InvalidOperation:
         found = None
     if found is None or abs(found) >= LARGEST_AMOUNT or found != found.quantize(PLACES):
-        raise BadCell(
-            "invalid_amount", "is no amount", "a number with a point and at most four places, such as 1234.50"
-        )
+        raise BadCell(FaultCode.INVALID_AMOUNT)
     return found
 
 
@@ -181,7 +184,7 @@ def currency(cell: str) -> str:
     """Three letters of ISO 4217."""
     text = {"人民币": "CNY", "RMB": "CNY", "美元": "USD", "欧元": "EUR"}.get(cell.strip(), cell.strip().upper())
     if not re.fullmatch(r"[A-Z]{3}", text, re.ASCII):
-        raise BadCell("invalid_currency", "is no currency", "three letters, such as CNY")
+        raise BadCell(FaultCode.INVALID_CURRENCY)
     return text
 
 
@@ -189,7 +192,7 @@ def consent(cell: str) -> ConsentState:
     """What somebody said to being approached."""
     found = _CONSENTS.get(cell.strip().lower())
     if found is None:
-        raise BadCell("unknown_consent", "says nothing known", "granted, refused or do_not_contact (同意、拒绝、勿扰)")
+        raise BadCell(FaultCode.UNKNOWN_CONSENT)
     return found
 
 
@@ -227,20 +230,19 @@ class PointReader:
         labelled = _LABELLED.match(text)
         value, label = (labelled["value"], labelled["label"]) if labelled is not None else (text, "")
         if len(value) > LONGEST_VALUE:
-            raise BadCell("too_long", f"has {len(value):,} characters", f"at most {LONGEST_VALUE}")
+            raise _too_long(value, LONGEST_VALUE)
         point = ContactPoint(kind=self._kind, value=line(value, LONGEST_VALUE), label=line(label))
         try:
             return normal_point(point, self._region)
-        except InvalidValue as error:
-            wanted = str(error).partition(" must be ")[2]
-            raise BadCell(f"invalid_{self._kind}", f"is no {_KIND_WORDS[self._kind]}", wanted) from None
+        except InvalidValue:
+            raise BadCell(_NO_POINT[self._kind]) from None
 
 
-_KIND_WORDS = {
-    ContactPointKind.PHONE: "telephone number",
-    ContactPointKind.EMAIL: "mail address",
-    ContactPointKind.WEB: "web address",
-    ContactPointKind.SOCIAL: "network and name",
+_NO_POINT = {
+    ContactPointKind.PHONE: FaultCode.INVALID_PHONE,
+    ContactPointKind.EMAIL: FaultCode.INVALID_EMAIL,
+    ContactPointKind.WEB: FaultCode.INVALID_WEB,
+    ContactPointKind.SOCIAL: FaultCode.INVALID_SOCIAL,
 }
 
 
@@ -285,8 +287,8 @@ def custom_reader(field: CustomField) -> Callable[[str], CustomValue]:
 
 
 def _own_text(cell: str) -> str:
-    if len(cell) > 2_000:
-        raise BadCell("too_long", f"has {len(cell):,} characters", "at most 2,000")
+    if len(cell) > LONGEST_TEXT:
+        raise _too_long(cell, LONGEST_TEXT)
     return notes(cell)
 
 
@@ -296,19 +298,19 @@ def _float(cell: str) -> float:
     except ValueError:
         found = float("inf")
     if found in (float("inf"), float("-inf")) or found != found:
-        raise BadCell("invalid_number", "is no number", "a number such as 12.5")
+        raise BadCell(FaultCode.INVALID_NUMBER)
     return found
 
 
 def _yes_no(cell: str) -> bool:
     word = cell.strip().lower()
     if word not in _YES and word not in _NO:
-        raise BadCell("invalid_yes_no", "is neither yes nor no", "yes or no (是、否)")
+        raise BadCell(FaultCode.INVALID_YES_NO)
     return word in _YES
 
 
 def _choice(cell: str, choices: tuple[str, ...]) -> str:
     text = cell.strip()
     if text not in choices:
-        raise BadCell("unknown_choice", "is none of the choices", f"one of {', '.join(choices)}")
+        raise BadCell(FaultCode.UNKNOWN_CHOICE, {"choices": choices})
     return text

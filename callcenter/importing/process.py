@@ -30,14 +30,14 @@ GARBAGE_FROM: Final = 500_000
 
 
 class ImportProcess:
-    """Implements `callcenter.app.imports.ImportWorker`: a process of its own, so that calls keep theirs."""
+    """Implements `callcenter.app.import_records.ImportWorker`: a process of its own, so that calls keep theirs."""
 
     def __init__(self, *, database_url: str, directory: Path, region: str) -> None:
         self._job = {"database_url": database_url, "directory": str(directory.absolute()), "region": region}
 
     async def run(self, import_id: str) -> bool:
         """To the end of the process; False when another import runs. Cancelling ends the process."""
-        from callcenter.app.imports import file_of
+        from callcenter.app.import_records import file_of
 
         file = str(file_of(Path(self._job["directory"]), import_id))
         status = await self._process({**self._job, "import_id": import_id, "file": file})

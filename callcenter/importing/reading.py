@@ -18,11 +18,12 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from callcenter.app.imports import ImportForm
+from callcenter.app.import_records import ImportForm
 from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
 from callcenter.crm.import_columns import ColumnMapping
 from callcenter.crm.import_orders import OrderGroup, order_groups
-from callcenter.crm.import_rows import CustomerRow, OrderRow, RowFault, RowReader, new_customer
+from callcenter.crm.import_reasons import RowFault
+from callcenter.crm.import_rows import CustomerRow, OrderRow, RowReader, new_customer
 from callcenter.domain.errors import CallcenterError
 from callcenter.importing.beside import begin_reader, end_reader, is_read_beside
 from callcenter.importing.files import sheet_form
@@ -124,7 +125,8 @@ def batches(reading: Reading) -> Iterator[Batch]:
     batch, cells_by_row, count = Batch(last_row=reading.last_row, part=0.0), dict[int, list[str]](), 0
     try:
         found = rows(Path(reading.path), sheet_form(reading.form), place)
-        next(found, None)
+        if reading.form.has_header:
+            next(found, None)
         for cells in found:
             read = reader.customer(place.row, cells)
             count += 1
@@ -152,7 +154,8 @@ def _order_batches(reading: Reading) -> Iterator[Batch]:
     count = 0
     try:
         found = rows(Path(reading.path), sheet_form(reading.form), place)
-        next(found, None)
+        if reading.form.has_header:
+            next(found, None)
         for group in order_groups(((place.row, cells) for cells in found), reader):
             last_row = group.rows[-1][0]
             count += len(group.rows)

@@ -18,16 +18,17 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, faults_of, file_of
-from callcenter.crm.import_columns import RecordKind
+from callcenter.app.import_records import ImportCounts, ImportRecord, ImportState, faults_of, file_of
+from callcenter.crm.import_fields import RecordKind
 from callcenter.crm.import_orders import refused_with
-from callcenter.crm.import_reasons import reason_zh
-from callcenter.crm.import_rows import OrderRow, RowFault, RowReader
+from callcenter.crm.import_reasons import FaultCode, RowFault, Told
+from callcenter.crm.import_rows import CustomerRow, OrderRow, RowReader
 from callcenter.domain.errors import CallcenterError, NotFound
 from callcenter.importing.alone import alone
+from callcenter.importing.bad_rows import bad_row, bad_rows_header
 from callcenter.importing.reading import BadRow, Batch, Reading, cells_of, read_ahead, ready_of
 from callcenter.importing.seen import Seen, key_of
-from callcenter.sheets.writing import csv_line, plain
+from callcenter.sheets.writing import plain
 from callcenter.store.customer_book import StoredCustomerBook
 from callcenter.store.customer_import import Crossed, ImportRules, plan, write
 from callcenter.store.database import Database
@@ -46,7 +47,6 @@ WRITE_WITHIN: Final = timedelta(seconds=30)
 TRIES: Final = 30
 PAUSE_SECONDS: Final = 2.0
 REFUSED_TIMES: Final = 5
-FAULT_COLUMNS: Final = ("row", "column", "value", "reason", "wanted", "原因")
 
 
 async def run_import(
@@ -88,7 +88,12 @@ async def run_import(
         key = record.mapping.key or ""
         work.rules = ImportRules(
             key=key,
-            key_column=record.header[record.mapping.columns.index(key)],
+            columns={
+                field: cell
+                for cell, field in zip(record.header, record.mapping.columns, strict=True)
+                if field is not None
+            },
+            currency=record.mapping.currency,
             source=record.mapping.source,
             at=at,
             by=by,
@@ -99,7 +104,8 @@ async def run_import(
         except DatabaseUnreachable:
             raise
         except (CallcenterError, OSError) as error:
-            return await work.end(ImportState.FAILED, error=str(error))
+            code = error.code if isinstance(error, CallcenterError) else "import_file_lost"
+            return await work.end(ImportState.FAILED, error=str(error), code=code)
 
 
 async def make_searchable(database: Database, directory: Path) -> None:
@@ -142,14 +148,14 @@ class _Work:
                         await self._take(batch, seen)
         return await self.end(ImportState.DONE)
 
-    async def end(self, state: ImportState, *, error: str | None = None) -> ImportRecord:
+    async def end(self, state: ImportState, *, error: str | None = None, code: str | None = None) -> ImportRecord:
         """Keep how it ended; a dry run leaves the import as it was brought, with what was counted."""
         now = datetime.now(UTC)
         if self.record.dry_run and state is ImportState.DONE:
             ended = replace(self.record, state=ImportState.UPLOADED, checked=self.record.counts, part=1.0, ended_at=now)
         else:
             part = 1.0 if state is ImportState.DONE else self.record.part
-            ended = replace(self.record, state=state, error=error, part=part, ended_at=now)
+            ended = replace(self.record, state=state, error=error, error_code=code, part=part, ended_at=now)
         await StoredImports(self._database).put(ended, expected=ImportState.RUNNING)
         self.record = ended
         if self._tell is not None:
@@ -163,7 +169,7 @@ class _Work:
         twice = seen.twice(batch.orders or batch.customers)
         cells = cells_of(batch) if twice else {}
         for row, first in twice:
-            fault = self.reader.fault(row.row, key_of(row), "key_twice", f"stands in row {first} already", "each once")
+            fault = self._twice(row, first)
             batch.faults.append(BadRow(faults=[fault], cells=cells[row.row]))
             refused.add(row.row)
             if isinstance(row, OrderRow):
@@ -205,10 +211,7 @@ class _Work:
                 found = plan(connection, left, self.rules, lambda: ready_of(batch))
                 keys = {one.row: one.key for one in batch.customers}
                 found.faults += [
-                    self.reader.fault(
-                        row, keys[row], "customer_twice", f"is the customer of row {first}", "one row each"
-                    )
-                    for row, first in twice
+                    self.reader.fault(row, keys[row], FaultCode.CUSTOMER_TWICE, {"row": first}) for row, first in twice
                 ]
             self._touched = dict(found.touched)
             made = len(found.new) + len(found.odd)
@@ -269,6 +272,13 @@ class _Work:
         if not await put_import(connection, after, expected=ImportState.RUNNING):
             raise NotFound("the import was ended by somebody else", code="import_ended")
 
+    def _twice(self, row: CustomerRow | OrderRow, first: int) -> RowFault:
+        """An order by its number, a customer by what he is recognised by."""
+        about: dict[str, Told] = {"row": first}
+        if isinstance(row, OrderRow):
+            return self.reader.order_fault(row.row, FaultCode.KEY_TWICE, about, value=row.number)
+        return self.reader.fault(row.row, key_of(row), FaultCode.KEY_TWICE, about)
+
     # ---- bad rows
 
     def _cut_faults(self) -> None:
@@ -282,19 +292,9 @@ class _Work:
         at = self.record.faults_bytes
         if not groups:
             return at
-        text = "" if at else "\ufeff" + csv_line([*FAULT_COLUMNS, *self.record.header])
+        text = "" if at else "\ufeff" + bad_rows_header(self.record.header)
         for faults, cells in sorted(groups, key=lambda one: one[0][0].row):
-            text += csv_line(
-                [
-                    str(faults[0].row),
-                    "; ".join(one.column for one in faults),
-                    "; ".join(one.value for one in faults),
-                    "; ".join(f"{one.column}: {one.wrong}" for one in faults),
-                    "; ".join(one.wanted for one in faults),
-                    "；".join(f"{one.column}：{reason_zh(one)}" for one in faults),
-                    *(plain(cell) for cell in cells),
-                ]
-            )
+            text += bad_row(faults, [plain(cell) for cell in cells])
         with self._faults.open("r+b") as file:
             file.truncate(at)
             file.seek(at)

@@ -22,6 +22,8 @@ MOST_ROWS = 2_000_000
 MOST_COLUMNS = 200
 LONGEST_CELL = 40_000
 """Characters; Excel's own limit is 32,767."""
+LONGEST_WRITTEN = LONGEST_CELL + 1
+"""With the apostrophe before what looks like a formula."""
 DELIMITERS = (",", ";", "\t", "|")
 LARGEST_WORKBOOK_BYTES = 2 * 1024**3
 LARGEST_STRINGS_BYTES = 256 * 1024**2
@@ -31,6 +33,19 @@ LARGEST_RATIO = 500
 MOST_PARTS = 2_000
 _LOOKED_AT = 20
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_NO_TABLES = (
+    b"%PDF",
+    b"{\\rtf",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"<!DOCTYP",
+    b"<html",
+)
+"""How documents, pictures and other archives begin, of which some would pass for a text of one column."""
 
 
 class SheetFormat(StrEnum):
@@ -70,6 +85,10 @@ def examine(path: Path, *, encoding: str | None = None, delimiter: str | None = 
             "this is a workbook of the old format (.xls), or one with a password; save it as .xlsx without a password",
             code="sheet_old_format",
         )
+    if start.startswith(_NO_TABLES):
+        raise SheetError(
+            "this is a document or a picture and no table; give an .xlsx or a .csv file", code="sheet_no_table"
+        )
     if start.startswith(_ZIP):
         _check_archive(path)
         return SheetForm(format=SheetFormat.XLSX)
@@ -95,7 +114,7 @@ def rows(path: Path, form: SheetForm, place: Place | None = None) -> Iterator[li
 
 
 def _csv_rows(path: Path, form: SheetForm, place: Place) -> Iterator[list[str]]:
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(LONGEST_WRITTEN)
     size = path.stat().st_size
     with path.open("rb") as raw, closing(io.TextIOWrapper(raw, encoding=form.codec, newline="")) as text:
         reader = csv.reader(text, delimiter=form.delimiter)
@@ -109,7 +128,7 @@ def _csv_rows(path: Path, form: SheetForm, place: Place) -> Iterator[list[str]]:
                 raise SheetError(
                     f"row {place.row + 1} (line {reader.line_num}) cannot be read: {error}; "
                     "most often a quotation mark is not closed",
-                    code="sheet_broken",
+                    code="sheet_quotes",
                 ) from None
             except UnicodeDecodeError:
                 raise SheetError(
@@ -150,7 +169,7 @@ def _check_archive(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
         raise _broken() from None
     if not any(part.filename == "xl/workbook.xml" for part in parts):
-        raise SheetError("this is an archive and no workbook; give an .xlsx or a .csv file", code="sheet_broken")
+        raise SheetError("this is an archive and no workbook; give an .xlsx or a .csv file", code="sheet_no_table")
     whole = sum(part.file_size for part in parts)
     packed = max(sum(part.compress_size for part in parts), 1)
     strings = sum(part.file_size for part in parts if part.filename.endswith("sharedStrings.xml"))

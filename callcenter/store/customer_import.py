@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from callcenter.crm.custom_fields import CustomField, InvalidCustomField, apply_custom
-from callcenter.crm.import_rows import CustomerRow, RowFault, changed_customer, new_customer
+from callcenter.crm.import_reasons import FaultCode, RowFault, Told
+from callcenter.crm.import_rows import CustomerRow, changed_customer, new_customer
 from callcenter.crm.names import customer_terms
 from callcenter.domain.customers import Customer, CustomValue
 from callcenter.domain.ids import CustomerId
@@ -49,11 +50,20 @@ class ImportRules:
     """What holds for all rows of one import."""
 
     key: str
-    key_column: str
+    columns: Mapping[str, str]
+    """What the file calls the fields."""
     source: str
     at: datetime
     by: str
     custom: dict[str, CustomField]
+    currency: str | None = None
+    """Of orders that tell none."""
+
+    def fault(
+        self, row: CustomerRow, name: str, value: str, code: FaultCode, about: dict[str, Told] | None = None
+    ) -> RowFault:
+        """A reason that is about a field."""
+        return RowFault(row=row.row, column=self.columns.get(name, name), value=value, code=code, about=about or {})
 
 
 @dataclass(slots=True)
@@ -113,13 +123,7 @@ def plan(
         fault = _fault_of(row, ids, rules, agents)
         owner = ids[0] if len(ids) == 1 else None
         if fault is None and owner is not None and owner in taken:
-            fault = (
-                rules.key_column,
-                row.key,
-                "customer_twice",
-                f"is the customer of row {taken[owner]} already",
-                "one row a customer",
-            )
+            fault = rules.fault(row, rules.key, row.key, FaultCode.CUSTOMER_TWICE, {"row": taken[owner]})
         if fault is None:
             fault = _ids_fault(row, owner, numbers, externals, his_ids, rules)
         if fault is None and owner is not None and row.row in same:
@@ -138,13 +142,10 @@ def plan(
         if fault is None:
             try:
                 after = _after(before, row, rules)
-            except InvalidCustomField as error:
-                fault = (rules.key_column, row.key, "invalid_custom_field", str(error), "a field that is not retired")
+            except InvalidCustomField:
+                fault = rules.fault(row, rules.key, row.key, FaultCode.INVALID_CUSTOM_FIELD)
         if fault is not None or after is None:
-            column, value, code, wrong, wanted = fault or (rules.key_column, row.key, "gone", "is gone", "a customer")
-            found.faults.append(
-                RowFault(row=row.row, column=column, value=value, code=code, wrong=wrong, wanted=wanted)
-            )
+            found.faults.append(fault or rules.fault(row, rules.key, row.key, FaultCode.GONE))
             continue
         taken[after.customer_id] = row.row
         _add_ids(found, row, after.customer_id, numbers, externals)
@@ -162,14 +163,15 @@ def plan(
 
 def _fault_of(
     row: CustomerRow, ids: Sequence[CustomerId], rules: ImportRules, agents: frozenset[str]
-) -> tuple[str, str, str, str, str] | None:
+) -> RowFault | None:
     if len(ids) > 1:
-        wrong = f"belongs to {len(ids)} customers"
-        return rules.key_column, row.key, "several_customers", wrong, "a key of one customer; or merge them first"
+        return rules.fault(row, rules.key, row.key, FaultCode.SEVERAL_CUSTOMERS, {"count": len(ids)})
+    if not ids and rules.key == "record_id":
+        return rules.fault(row, rules.key, row.key, FaultCode.UNKNOWN_RECORD)
     if not ids and row.name is None:
-        return rules.key_column, row.key, "name_missing", "is nobody's yet, and the row has no name", "a name"
+        return rules.fault(row, rules.key, row.key, FaultCode.NAME_MISSING)
     if row.account_manager_id is not None and row.account_manager_id not in agents:
-        return "account_manager", row.account_manager_id, "unknown_agent", "is no agent", "the id of an agent"
+        return rules.fault(row, "account_manager", row.account_manager_id, FaultCode.UNKNOWN_AGENT)
     return None
 
 
@@ -180,18 +182,18 @@ def _ids_fault(
     externals: dict[str, tuple[CustomerId, ...]],
     his_ids: dict[CustomerId, str],
     rules: ImportRules,
-) -> tuple[str, str, str, str, str] | None:
+) -> RowFault | None:
     """A number or an id that is somebody else's."""
     if row.customer_number is not None and numbers.get(row.customer_number, owner) != owner:
-        return "customer_number", row.customer_number, "number_taken", "belongs to another customer", "a free number"
+        return rules.fault(row, "customer_number", row.customer_number, FaultCode.NUMBER_TAKEN)
     if row.external_id is not None:
         other = externals.get(row.external_id, ())
         if other and (owner is None or owner not in other):
-            return "external_id", row.external_id, "id_taken", "belongs to another customer", "his own id"
+            return rules.fault(row, "external_id", row.external_id, FaultCode.ID_TAKEN)
         mine = his_ids.get(owner) if owner is not None else None
         if mine is not None and mine != row.external_id and not other:
-            wrong = f"differs from {mine!r}, which this customer has in {rules.source}"
-            return "external_id", row.external_id, "other_id", wrong, "one id a customer and system"
+            about: dict[str, Told] = {"known": mine, "source": rules.source}
+            return rules.fault(row, "external_id", row.external_id, FaultCode.OTHER_ID, about)
     return None
 
 
@@ -414,6 +416,8 @@ _GROWING = (
 _BY_CONTACT_POINT = "SELECT value, customer_id FROM contact_points WHERE value IN {listed} ORDER BY customer_id"
 _KNOWN = {
     "customer_number": "SELECT number, customer_id FROM customer_numbers WHERE number IN {listed}",
+    # Who was merged into somebody has his row still, which says into whom.
+    "record_id": "SELECT customer_id, coalesce(merged_into, customer_id) FROM customers WHERE customer_id IN {listed}",
     "external_id": "SELECT e.external_id, coalesce(c.merged_into, c.customer_id) FROM external_ids AS e "
     "JOIN customers AS c ON c.customer_id = e.customer_id WHERE e.source = ? AND e.external_id IN {listed}",
 }

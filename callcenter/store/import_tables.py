@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Double, ForeignKey, Integer, Table, UniqueConstraint, text
 
-from callcenter.app.imports import ImportCounts, ImportForm
+from callcenter.app.import_records import ImportCounts, ImportForm
 from callcenter.crm.import_columns import ColumnMapping
 from callcenter.store.columns import Json, PlainText, UtcDateTime
 from callcenter.store.tables import BigId, metadata
@@ -27,6 +27,7 @@ imports = Table(
     Column("ended_at", UtcDateTime),
     Column("cancelled_by", PlainText),
     Column("error", PlainText),
+    Column("error_code", PlainText),
     Column("part", Double, nullable=False, server_default=text("0")),
     Column("last_row", Integer, nullable=False, server_default=text("0")),
     Column("made", Integer, nullable=False, server_default=text("0")),

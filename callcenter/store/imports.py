@@ -5,8 +5,9 @@ from datetime import datetime
 from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.app.imports import ImportCounts, ImportRecord, ImportState
-from callcenter.crm.import_columns import ColumnMapping, RecordKind
+from callcenter.app.import_records import ImportCounts, ImportRecord, ImportState
+from callcenter.crm.import_columns import ColumnMapping
+from callcenter.crm.import_fields import RecordKind
 from callcenter.store.audit import add_audit
 from callcenter.store.database import Database
 from callcenter.store.import_tables import import_mappings
@@ -18,7 +19,7 @@ _BUSY = (ImportState.WAITING, ImportState.RUNNING)
 
 
 class StoredImports:
-    """Implements `callcenter.app.imports.ImportStore`."""
+    """Implements `callcenter.app.import_records.ImportStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -139,6 +140,7 @@ def record_of(row: Row[tuple[object, ...]]) -> ImportRecord:
         ended_at=row.ended_at,
         cancelled_by=row.cancelled_by,
         error=row.error,
+        error_code=row.error_code,
         part=row.part,
         last_row=row.last_row,
         counts=ImportCounts(made=row.made, changed=row.changed, same=row.same, bad=row.bad),
@@ -161,6 +163,7 @@ def _row(record: ImportRecord) -> dict[str, object]:
         "ended_at": record.ended_at,
         "cancelled_by": record.cancelled_by,
         "error": record.error,
+        "error_code": record.error_code,
         "part": record.part,
         "last_row": record.last_row,
         "made": record.counts.made,

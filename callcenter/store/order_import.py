@@ -1,13 +1,15 @@
 """Takes rows of a file into the orders, a batch at a time, in the way of `customer_import`."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from callcenter.crm.import_rows import OrderRow, RowFault
+from callcenter.crm.import_reasons import FaultCode, RowFault, Told
+from callcenter.crm.import_rows import OrderRow
 from callcenter.crm.orders import OrderInput, placed, revised_order
 from callcenter.domain.cases import CodeList
 from callcenter.domain.errors import InvalidValue
@@ -19,6 +21,7 @@ from callcenter.store.customer_import import Crossed, ImportRules, known_ids
 from callcenter.store.encoding import encode_json
 from callcenter.store.new_customers import new_id
 from callcenter.store.orders import FIELDS, order_row, read_orders
+from callcenter.store.planner import count_grown
 
 NEW = "new"
 """The state of an order whose row names none."""
@@ -45,30 +48,57 @@ class _Known:
 
     customers: Mapping[str, tuple[CustomerId, ...]]
     orders: Mapping[str, Order]
-    states: frozenset[str]
-    products: frozenset[str]
+    states: "_Named"
+    products: "_Named"
+
+
+class _Named:
+    """Codes of the business by whatever people write for them: the code, or what it is called."""
+
+    def __init__(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        self._codes: dict[str, str] = {}
+        self._names: dict[str, str | None] = {}
+        self.labels: list[tuple[str, str]] = []
+        listed = list(rows)
+        for code, zh, en in listed:
+            self._codes[code] = code
+            self.labels.append((zh, en))
+        for code, zh, en in listed:
+            for word in {zh.strip().casefold(), en.strip().casefold()} - {""}:
+                known = self._names.setdefault(word, code)
+                # What two of them are called says nothing.
+                self._names[word] = code if known == code else None
+
+    def find(self, text: str) -> str | None:
+        """The code that is meant."""
+        return self._codes.get(text) or self._names.get(text.casefold())
 
 
 class _Refused(Exception):
-    """A row that cannot be taken: column, value, code, what is wrong, what would be right."""
+    """An order that cannot be taken: the field it is about, what stands there, and why."""
 
-    def __init__(self, *parts: str) -> None:
-        super().__init__(parts[3])
-        self.parts = parts
+    def __init__(self, name: str, value: str, code: FaultCode, about: dict[str, Told] | None = None) -> None:
+        super().__init__(code)
+        self.name = name
+        self.value = value
+        self.code = code
+        self.about = about or {}
 
 
 def plan_orders(connection: Connection, rows: Sequence[OrderRow], rules: ImportRules) -> OrderPlan:
     """What these rows come to, as things are now; nothing is written."""
     table, codes, products = sales_tables.orders, crm_tables.case_codes, sales_tables.products
     query = table.select().where(table.c.number.in_([row.number for row in rows]))
-    states = select(codes.c.code).where(codes.c.list == CodeList.ORDER_STATES, codes.c.retired.is_(False))
-    wanted = {one.product for row in rows for one in (row, *row.others) if one.product is not None}
-    sold = select(products.c.code).where(products.c.active, products.c.code.in_(sorted(wanted)))
+    states = select(codes.c.code, codes.c.label_zh, codes.c.label_en).where(
+        codes.c.list == CodeList.ORDER_STATES, codes.c.retired.is_(False)
+    )
+    sold = select(products.c.code, products.c.label_zh, products.c.label_en).where(products.c.active)
+    wanted = any(one.product is not None for row in rows for one in (row, *row.others))
     known = _Known(
         customers=known_ids(connection, rules.key, [row.key for row in rows], rules.source),
         orders={order.number: order for order in read_orders(connection, query)},
-        states=frozenset(connection.execute(states).scalars()),
-        products=frozenset(connection.execute(sold).scalars()) if wanted else frozenset(),
+        states=_Named(connection.execute(states.order_by(codes.c.position)).all()),
+        products=_Named(connection.execute(sold).all() if wanted else ()),
     )
     found = OrderPlan()
     for row in rows:
@@ -76,8 +106,8 @@ def plan_orders(connection: Connection, rows: Sequence[OrderRow], rules: ImportR
         try:
             after = _after(before, row, known, rules)
         except _Refused as no:
-            column, value, code, wrong, right = no.parts
-            found.faults.append(RowFault(row=row.row, column=column, value=value, code=code, wrong=wrong, wanted=right))
+            column = rules.columns.get(no.name, no.name)
+            found.faults.append(RowFault(row=row.row, column=column, value=no.value, code=no.code, about=no.about))
             continue
         if before is None:
             found.new.append(after)
@@ -90,31 +120,19 @@ def plan_orders(connection: Connection, rows: Sequence[OrderRow], rules: ImportR
 
 def _after(before: Order | None, row: OrderRow, known: _Known, rules: ImportRules) -> Order:
     owners = known.customers.get(row.key, ())
-    if len(owners) != 1:
-        wrong = "is nobody's" if not owners else f"belongs to {len(owners)} customers"
-        raise _Refused(
-            rules.key_column, row.key, "unknown_customer", wrong, "the key of one customer; import them first"
-        )
+    if len(owners) > 1:
+        raise _Refused(rules.key, row.key, FaultCode.SEVERAL_CUSTOMERS, {"count": len(owners)})
+    if not owners:
+        raise _Refused(rules.key, row.key, FaultCode.UNKNOWN_CUSTOMER)
     if before is not None and before.customer_id != owners[0]:
-        raise _Refused(
-            rules.key_column, row.key, "other_customer", f"order {row.number} is another customer's", "its own customer"
-        )
-    state = row.state or (NEW if before is None else before.state)
-    if state not in known.states and (before is None or before.state != state):
-        raise _Refused("state", state, "unknown_state", "is no state of orders", ", ".join(sorted(known.states)))
-    for line in (row, *row.others):
-        if line.product is not None and line.product not in known.products:
-            wrong = "is no product that is sold" + ("" if line is row else f" (row {line.row})")
-            raise _Refused("product", line.product, "unknown_product", wrong, "the code of a product")
-    currency = row.currency or (before.total.currency if before is not None else None)
+        raise _Refused(rules.key, row.key, FaultCode.OTHER_CUSTOMER, {"number": row.number})
+    state = _state_of(before, row, known)
+    currency = row.currency or (before.total.currency if before is not None else rules.currency)
     if currency is None:
-        raise _Refused("currency", "", "currency_missing", "is missing", "three letters, such as CNY")
+        raise _Refused("currency", "", FaultCode.CURRENCY_MISSING)
     lines = before.lines if before is not None else ()
     if row.product is not None or row.text or row.others:
-        lines = tuple(
-            OrderLine(product=one.product, text=one.text, quantity=one.quantity, amount=one.amount)
-            for one in (row, *row.others)
-        )
+        lines = tuple(_line_of(before, one, known) for one in (row, *row.others))
     data = OrderInput(
         number=row.number,
         placed_on=row.placed_on,
@@ -125,12 +143,40 @@ def _after(before: Order | None, row: OrderRow, known: _Known, rules: ImportRule
         lines=lines,
         note=row.note if row.note is not None else (before.note if before is not None else ""),
     )
+    if data.due_on < data.placed_on:
+        about: dict[str, Told] = {"placed_on": f"{data.placed_on}"}
+        raise _Refused("due_on", f"{data.due_on}", FaultCode.DUE_TOO_EARLY, about)
     try:
         if before is None:
             return placed(OrderId(new_id()), owners[0], data, at=rules.at, by=rules.by)
         return revised_order(before, data)
-    except InvalidValue as error:
-        raise _Refused("order_number", row.number, error.code, str(error), "amounts and days that fit") from None
+    except InvalidValue:
+        # A row without a line about an order that has some.
+        added = sum((line.amount for line in lines), Decimal(0))
+        raise _Refused("amount", f"{data.total}", FaultCode.TOTAL_DIFFERS, {"sum": f"{added}"}) from None
+
+
+def _state_of(before: Order | None, row: OrderRow, known: _Known) -> str:
+    if row.state is None:
+        return NEW if before is None else before.state
+    found = known.states.find(row.state)
+    if found is not None:
+        return found
+    if before is not None and before.state == row.state:
+        return row.state
+    labels = known.states.labels
+    about: dict[str, Told] = {"states_zh": tuple(zh for zh, _ in labels), "states_en": tuple(en for _, en in labels)}
+    raise _Refused("state", row.state, FaultCode.UNKNOWN_STATE, about)
+
+
+def _line_of(before: Order | None, row: OrderRow, known: _Known) -> OrderLine:
+    code = None if row.product is None else known.products.find(row.product)
+    if code is None and before is not None and row.product in {line.product for line in before.lines}:
+        # It is sold no more, and stays where it is.
+        code = row.product
+    if code is None and row.product is not None:
+        raise _Refused("product", row.product, FaultCode.UNKNOWN_PRODUCT, {"row": row.row})
+    return OrderLine(product=code, text=row.text, quantity=row.quantity, amount=row.amount)
 
 
 def write_orders(connection: Connection, found: OrderPlan, rules: ImportRules) -> None:
@@ -173,6 +219,7 @@ def write_orders(connection: Connection, found: OrderPlan, rules: ImportRules) -
     if line_rows:
         connection.execute(insert(lines), line_rows)
     _write_history(connection, found, at=rules.at, by=rules.by)
+    count_grown(connection, _GROWING)
 
 
 def _write_history(connection: Connection, found: OrderPlan, *, at: datetime, by: str) -> None:
@@ -194,6 +241,7 @@ def _write_history(connection: Connection, found: OrderPlan, *, at: datetime, by
         connection.execute(insert(crm_tables.customer_changes), rows)
 
 
+_GROWING = (sales_tables.orders, sales_tables.order_lines, crm_tables.customer_changes)
 _CHANGED = (
     "number",
     "dialled",

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, Table, delete, func, or_, select, tuple_, update
 
 from callcenter.app.blanking import blank_event
-from callcenter.app.imports import ImportState
+from callcenter.app.import_records import ImportState
 from callcenter.domain.events import InteractionEvent
 from callcenter.domain.messages import MessageState
 from callcenter.domain.privacy import Kept

@@ -10,11 +10,13 @@ from callcenter.app.customer_book import CustomerFilters
 from callcenter.app.customer_export import customer_pages, order_pages
 from callcenter.app.permissions import Action
 from callcenter.app.sales_book import OrderFilters
+from callcenter.domain.cases import CodeList
 from callcenter.domain.customers import CustomerKind
 from callcenter.domain.ids import AgentId, CustomerId
 from callcenter.web.access import Principal, Require
 from callcenter.web.customers import Segment
 from callcenter.web.dependencies import Deps
+from callcenter.web.flows import Spoken
 from callcenter.web.orders import Day
 from callcenter.web.routing import api_router
 from callcenter.web.tables_out import ANY_TABLE, Encoding, Format, Listing, table_out
@@ -33,6 +35,7 @@ async def export_customers(
     format: Format = "csv",  # noqa: A002 - the word people use.
     encoding: Encoding = "utf-8",
     source: Source = "import",
+    header: Spoken | None = None,
     search: Annotated[Short, Query()] = "",
     kind: CustomerKind | None = None,
     segment: Segment | None = None,
@@ -40,7 +43,8 @@ async def export_customers(
     account_manager_id: QueryId = None,
     tag: Annotated[Short | None, Query(min_length=1)] = None,
 ) -> Response:
-    """The customers of a list with all that an import takes; `source` says of which system the ids are."""
+    """The customers of a list with all that an import takes; `source` says of which system the ids are, `header` in
+    which language the columns are called, else they are called as here."""
     filters = CustomerFilters(
         kind=kind,
         segment=segment,
@@ -57,6 +61,7 @@ async def export_customers(
         filters=filters,
         source=source,
         guesses_numbers=deps.privacy.sight.sees_numbers(principal.user.role),
+        language=header,
     )
     listing = Listing(chosen={"search": search, **asdict(filters)})
     return await table_out(
@@ -71,6 +76,7 @@ async def export_orders(
     format: Format = "csv",  # noqa: A002 - as above.
     encoding: Encoding = "utf-8",
     source: Source = "import",
+    header: Spoken | None = None,
     customer_id: QueryId = None,
     number: Annotated[Code | None, Query()] = None,
     state: Annotated[Code | None, Query()] = None,
@@ -78,7 +84,7 @@ async def export_orders(
     placed_from: Annotated[Day | None, Query()] = None,
     placed_to: Annotated[Day | None, Query()] = None,
 ) -> Response:
-    """The orders of a list, a row each."""
+    """The orders of a list, a row each line; `source` and `header` as of customers."""
     filters = OrderFilters(
         customer_id=None if customer_id is None else CustomerId(customer_id),
         number=number,
@@ -87,7 +93,11 @@ async def export_orders(
         placed_from=placed_from,
         placed_to=placed_to,
     )
-    pages = order_pages(orders=deps.relations.orders, ids=deps.relations.ids, filters=filters, source=source)
+    relations = deps.relations
+    states = await relations.lists.codes(CodeList.ORDER_STATES)
+    pages = order_pages(
+        orders=relations.orders, ids=relations.ids, filters=filters, source=source, language=header, states=states
+    )
     listing = Listing(chosen=asdict(filters), customer_id=filters.customer_id)
     return await table_out(
         pages, "orders", format, principal, deps, listing=listing, encoding=encoding, action="orders_exported"

@@ -6,16 +6,18 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 from pydantic import Field
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
-from callcenter.app.imports import ImportCounts, ImportRecord, ImportState, Preview
+from callcenter.app.import_records import ImportCounts, ImportRecord, ImportState, Preview
 from callcenter.app.permissions import Action
-from callcenter.crm.import_columns import ColumnMapping, RecordKind
-from callcenter.crm.import_reasons import reason_zh
+from callcenter.crm.import_columns import ColumnMapping
+from callcenter.crm.import_fields import RecordKind
 from callcenter.domain.labels import Label
 from callcenter.web.access import Principal, Require
 from callcenter.web.dependencies import Deps
 from callcenter.web.documents import document
+from callcenter.web.flows import Spoken
+from callcenter.web.products import Currency
 from callcenter.web.routing import api_router
 from callcenter.web.text import Body, Code, Name, PathId, Short
 
@@ -37,6 +39,8 @@ class MappingBody(Body):
     columns: Annotated[tuple[Code | None, ...], Field(max_length=200)]
     key: Code | None = None
     source: Annotated[Short, Field(min_length=1, max_length=50)] = "import"
+    currency: Currency | None = None
+    """Of orders that tell none."""
 
 
 class PreviewBody(Body):
@@ -45,6 +49,8 @@ class PreviewBody(Body):
     mapping: MappingBody | None = None
     encoding: Encoding | None = None
     delimiter: Delimiter | None = None
+    has_header: bool | None = None
+    """Whether the first row says what the columns are."""
 
 
 class StartBody(Body):
@@ -66,6 +72,7 @@ class ImportView:
     format: str
     encoding: str
     delimiter: str
+    has_header: bool
     header: tuple[str, ...]
     mapping: ColumnMapping | None
     state: ImportState
@@ -77,6 +84,7 @@ class ImportView:
     ended_at: datetime | None
     cancelled_by: str | None
     error: str | None
+    error_code: str | None
     part: float
     rows: int
     made: int
@@ -104,10 +112,10 @@ class ImportList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldView:
-    """What a column may be; `label` is of the business's own fields alone."""
+    """What a column may be, and what that is called."""
 
     name: str
-    label: Label | None
+    label: Label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +126,10 @@ class RowFault:
     column: str
     value: str
     code: str
-    wrong: str
-    wanted: str
-    reason: Label
-    """What is wrong in both languages."""
+    wrong: Label
+    """What is wrong."""
+    wanted: Label
+    """What would be right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +142,7 @@ class PreviewView:
     remembered: bool
     fields: tuple[FieldView, ...]
     faults: tuple[RowFault, ...]
-    mapping_fault: str | None
+    mapping_fault: Label | None
     examined_rows: int
 
 
@@ -179,6 +187,7 @@ async def preview_import(import_id: PathId, body: PreviewBody, principal: Writer
         mapping=None if body.mapping is None else _mapping(body.mapping),
         encoding=body.encoding,
         delimiter=body.delimiter,
+        has_header=body.has_header,
     )
     return document(_preview(found, deps.clock.now()))
 
@@ -199,19 +208,20 @@ async def cancel_import(import_id: PathId, principal: Writer, deps: Deps) -> Res
 
 @router.get(
     "/imports/{import_id}/bad-rows",
-    response_class=FileResponse,
+    response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {}}}},
     dependencies=_READ,
 )
-async def read_bad_rows(import_id: PathId, deps: Deps) -> Response:
-    """The rows that were not taken in, with the reasons before them, as CSV."""
-    path = await deps.imports.faults_file(import_id)
+async def read_bad_rows(import_id: PathId, deps: Deps, language: Spoken = "en") -> Response:
+    """The rows that were not taken in, with the reasons before them in a language, as CSV; it may be brought again."""
+    parts = await deps.imports.bad_rows(import_id, language)
     name = f"bad-rows-{(await deps.imports.find(import_id)).number}.csv"
-    return FileResponse(path, media_type="text/csv; charset=utf-8", filename=name)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _mapping(body: MappingBody) -> ColumnMapping:
-    return ColumnMapping(columns=body.columns, key=body.key, source=body.source)
+    return ColumnMapping(columns=body.columns, key=body.key, source=body.source, currency=body.currency)
 
 
 def _view(record: ImportRecord, now: datetime) -> ImportView:
@@ -230,6 +240,7 @@ def _view(record: ImportRecord, now: datetime) -> ImportView:
         format=record.form.format,
         encoding=record.form.encoding,
         delimiter=record.form.delimiter,
+        has_header=record.form.has_header,
         header=record.header,
         mapping=record.mapping,
         state=record.state,
@@ -241,6 +252,7 @@ def _view(record: ImportRecord, now: datetime) -> ImportView:
         ended_at=record.ended_at,
         cancelled_by=record.cancelled_by,
         error=record.error,
+        error_code=record.error_code,
         part=round(record.part, 4),
         rows=rows,
         made=record.counts.made,
@@ -256,22 +268,20 @@ def _view(record: ImportRecord, now: datetime) -> ImportView:
 
 
 def _preview(found: Preview, now: datetime) -> PreviewView:
-    labels = {f"custom.{one.field_id}": one.label for one in found.custom_fields}
     return PreviewView(
         record=_view(found.record, now),
         rows=found.rows,
         mapping=found.mapping,
         remembered=found.remembered,
-        fields=tuple(FieldView(name=name, label=labels.get(name)) for name in found.fields),
+        fields=tuple(FieldView(name=name, label=label) for name, label in found.fields.items()),
         faults=tuple(
             RowFault(
                 row=one.row,
                 column=one.column,
                 value=one.value,
                 code=one.code,
-                wrong=one.wrong,
-                wanted=one.wanted,
-                reason=Label(zh=reason_zh(one), en=one.wrong),
+                wrong=one.wrong(),
+                wanted=one.wanted(),
             )
             for one in found.faults
         ),

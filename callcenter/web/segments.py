@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from callcenter.app.permissions import Action
 from callcenter.app.segments import Segment, SegmentPage, SegmentUse
-from callcenter.crm.import_columns import RecordKind, fields_of
+from callcenter.crm.import_columns import fields_of
+from callcenter.crm.import_fields import RecordKind
 from callcenter.crm.import_rows import cells_of
 from callcenter.crm.segment_text import LONGEST_TEXT
 from callcenter.domain.errors import NotFound

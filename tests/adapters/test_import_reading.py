@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callcenter.app.imports import ImportForm
-from callcenter.crm.import_columns import RecordKind, guess
+from callcenter.app.import_records import ImportForm
+from callcenter.crm.import_columns import guess
+from callcenter.crm.import_fields import RecordKind
 from callcenter.importing.beside import APART_FROM_BYTES
 from callcenter.importing.files import FileSheets
 from callcenter.importing.reading import (

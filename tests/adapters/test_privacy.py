@@ -22,11 +22,11 @@ from callcenter.app.customer_memory import CustomerMemory
 from callcenter.app.erasure import WAITS_FOR_NIGHT, Erasure, Erasures, ErasureState, ErasureStep, FoundPerson
 from callcenter.app.feed import QUEUES, Feed, Resume
 from callcenter.app.house_rules import HouseRules
-from callcenter.app.imports import ImportForm, ImportRecord, ImportState
+from callcenter.app.import_records import ImportForm, ImportRecord, ImportState
 from callcenter.app.person_export import write_person
 from callcenter.app.ports import CustomerInput
 from callcenter.app.retention import Retention
-from callcenter.crm.import_columns import RecordKind
+from callcenter.crm.import_fields import RecordKind
 from callcenter.domain import events as ev
 from callcenter.domain.customers import Channel, ConsentState, ContactPoint, ContactPointKind
 from callcenter.domain.errors import Conflict, InvalidValue, NotFound

@@ -73,7 +73,7 @@ async def test_postgresql_knows_of_an_import_that_its_tables_are_empty_no_longer
         ]
         rows = [CustomerRow(row=n, key=one.contact_points[0].value, name="李娜") for n, one in enumerate(some)]
         found = Plan(new=[(one, row) for one, row in zip(map(ready, some), rows, strict=True) if one is not None])
-        rules = ImportRules(key="phone", key_column="", source="import", at=NOON, by="super", custom={})
+        rules = ImportRules(key="phone", columns={}, source="import", at=NOON, by="super", custom={})
         counted = text("SELECT reltuples FROM pg_class WHERE relname IN ('customers', 'contact_points')")
         async with database.writing() as connection:
             assert set((await connection.execute(counted)).scalars()) == {-1}

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from callcenter.app.values import RunKind, RunState, ValueRun
-from callcenter.crm.import_columns import RecordKind
+from callcenter.crm.import_fields import RecordKind
 from callcenter.crm.lifecycle import Stage
 from callcenter.crm.orders import OrderInput
 from callcenter.crm.value_rules import ClassBasis, ValueRules

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from callcenter.crm.import_columns import FAULT_COLUMNS
 from tests.adapters.web_house import PASSWORD, WebHouse, furnish
 
 FILE = "姓名,手机号,标签,鞋码\n李娜,13800138001,老客户,37\n王芳,hello,,\nAnna,+49 30 123456,,\n"
@@ -47,10 +48,15 @@ def test_a_file_is_brought_looked_at_tried_and_taken_in(house: WebHouse, client:
     assert (record["state"], record["encoding"], record["delimiter"]) == ("uploaded", "gb18030", ",")
     at = f"/api/v1/imports/{record['import_id']}"
     preview = client.post(f"{at}/preview", json={}).json()
-    assert preview["mapping"] == {"columns": ["name", "phone", "tags", None], "key": "phone", "source": "import"}
+    wanted = {"columns": ["name", "phone", "tags", None], "key": "phone", "source": "import", "currency": None}
+    assert preview["mapping"] == wanted
     assert preview["rows"][0] == ["李娜", "13800138001", "老客户", "37"]
     assert not preview["remembered"]
-    assert [(one["row"], one["column"], one["code"]) for one in preview["faults"]] == [(3, "手机号", "invalid_phone")]
+    (fault,) = preview["faults"]
+    assert (fault["row"], fault["column"], fault["code"]) == (3, "手机号", "invalid_phone")
+    assert fault["wrong"] == {"zh": "不是电话号码", "en": "is no telephone number"}
+    assert fault["wanted"]["zh"] == "电话号码，最好带国家代码（+86 138 0013 8000）"
+    assert fault["wanted"]["en"].startswith("a telephone number")
     start = {"mapping": preview["mapping"], "dry_run": True}
     assert client.post(f"{at}/start", json=start).json()["state"] == "waiting"
     work(house, client)
@@ -66,7 +72,19 @@ def test_a_file_is_brought_looked_at_tried_and_taken_in(house: WebHouse, client:
     bad = client.get(f"{at}/bad-rows")
     assert bad.headers["content-disposition"] == 'attachment; filename="bad-rows-1.csv"'
     rows = list(csv.reader(io.StringIO(bad.content.decode("utf-8-sig"))))
-    assert rows[1][:3] == ["3", "手机号", "hello"]
+    assert rows[0] == [
+        "row",
+        "column",
+        "value",
+        "what is wrong",
+        "what would be right",
+        "姓名",
+        "手机号",
+        "标签",
+        "鞋码",
+    ]
+    assert rows[1][:4] == ["3", "手机号", "hello", "is no telephone number"]
+    assert rows[1][5:] == ["王芳", "hello", "", ""]
     again = bring(client, FILE.encode()).json()
     assert client.post(f"/api/v1/imports/{again['import_id']}/preview", json={}).json()["remembered"]
     listed = client.get("/api/v1/imports?limit=1").json()
@@ -79,7 +97,9 @@ def test_a_file_is_brought_looked_at_tried_and_taken_in(house: WebHouse, client:
     ("data", "code"),
     [
         (b"", "sheet_empty"),
-        (b"name,phone\n", "sheet_empty"),
+        (b"name,phone\n", "sheet_only_header"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", "sheet_no_table"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 50, "sheet_no_table"),
         (b"PK\x03\x04 cut off", "sheet_broken"),
         (b"\xd0\xcf\x11\xe0" + b"\0" * 100, "sheet_old_format"),
         (b"name\n\xff\xff\xff\n\x81", "sheet_encoding"),
@@ -103,7 +123,8 @@ def test_a_mapping_that_lacks_something_is_told(client: TestClient) -> None:
     at = f"/api/v1/imports/{bring(client, FILE.encode()).json()['import_id']}"
     mapping = {"columns": ["name", None, None, None], "key": "phone"}
     preview = client.post(f"{at}/preview", json={"mapping": mapping}).json()
-    assert "no column is phone" in preview["mapping_fault"]
+    assert "no column is telephone" in preview["mapping_fault"]["en"]
+    assert "没有一列是“电话”" in preview["mapping_fault"]["zh"]
     answer = client.post(f"{at}/start", json={"mapping": mapping})
     assert (answer.status_code, answer.json()["code"]) == (422, "key_missing")
 
@@ -116,6 +137,61 @@ def test_another_encoding_may_be_chosen(client: TestClient) -> None:
     assert other.status_code in (200, 422)
     right = client.post(f"{at}/preview", json={"encoding": "gb18030", "delimiter": ","}).json()
     assert right["record"]["header"][0] == "姓名"
+
+
+def test_bad_rows_are_given_out_in_the_language_of_who_asks_and_brought_again_when_mended(
+    house: WebHouse, client: TestClient
+) -> None:
+    file = FILE.replace("王芳,hello", "=王芳,hello").encode()
+    at = f"/api/v1/imports/{bring(client, file).json()['import_id']}"
+    mapping = {**client.post(f"{at}/preview", json={}).json()["mapping"], "source": "shop"}
+    client.post(f"{at}/start", json={"mapping": mapping})
+    work(house, client)
+    bad = client.get(f"{at}/bad-rows?language=zh").content.decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(bad)))
+    assert rows[0] == [*FAULT_COLUMNS["zh"], "姓名", "手机号", "标签", "鞋码"]
+    assert rows[1] == [
+        *("3", "手机号", "hello", "不是电话号码", "电话号码，最好带国家代码（+86 138 0013 8000）"),
+        *("'=王芳", "hello", "", ""),
+    ]
+    mended = bad.replace("=王芳,hello", "=王芳,13800138077").encode("gb18030")
+    again = f"/api/v1/imports/{bring(client, mended).json()['import_id']}"
+    preview = client.post(f"{again}/preview", json={}).json()
+    assert preview["remembered"]
+    assert preview["mapping"] == {**mapping, "columns": [*[None] * 5, *mapping["columns"]]}
+    assert preview["faults"] == []
+    client.post(f"{again}/start", json={"mapping": preview["mapping"]})
+    work(house, client)
+    done = client.get(again).json()
+    assert (done["state"], done["made"], done["bad"]) == ("done", 1, 0)
+    assert [one["name"] for one in client.get("/api/v1/customers?search=13800138077").json()["items"]] == ["=王芳"]
+    # The file it came of is remembered as before.
+    first = f"/api/v1/imports/{bring(client, file).json()['import_id']}"
+    assert client.post(f"{first}/preview", json={}).json()["mapping"] == mapping
+
+
+def test_a_file_without_a_header_is_taken_from_its_first_row(house: WebHouse, client: TestClient) -> None:
+    headless = "\n".join(FILE.splitlines()[1:]) + "\n"
+    brought = bring(client, headless.encode()).json()
+    assert (brought["has_header"], brought["header"]) == (False, ["A", "B", "C", "D"])
+    at = f"/api/v1/imports/{brought['import_id']}"
+    preview = client.post(f"{at}/preview", json={}).json()
+    assert (preview["mapping"]["columns"], preview["mapping"]["key"]) == ([None, None, None, None], None)
+    assert preview["mapping_fault"]["zh"].startswith("请选择识别客户的依据")
+    assert preview["rows"][0][0] == "李娜"
+    mapping = {"columns": ["name", "phone", None, None], "key": "phone"}
+    assert client.post(f"{at}/preview", json={"mapping": mapping}).json()["faults"][0]["row"] == 2
+    client.post(f"{at}/start", json={"mapping": mapping})
+    work(house, client)
+    done = client.get(at).json()
+    assert (done["made"], done["bad"]) == (2, 1)
+    other = f"/api/v1/imports/{bring(client, headless.encode()).json()['import_id']}"
+    # Another file without a header may have anything in its columns.
+    assert not client.post(f"{other}/preview", json={}).json()["remembered"]
+    named = client.post(f"{other}/preview", json={"has_header": True}).json()
+    assert (named["record"]["header"][0], named["rows"][0][0]) == ("李娜", "王芳")
+    back = client.post(f"{other}/preview", json={"encoding": "utf-8"}).json()
+    assert back["record"]["has_header"] is True
 
 
 def test_what_waits_is_cancelled_and_may_be_started_again(house: WebHouse, client: TestClient) -> None:
@@ -207,10 +283,9 @@ def test_a_workbook_of_orders_that_comes_back_changes_nothing(house: WebHouse, c
     answer = client.post("/api/v1/imports?file_name=orders.xlsx&kind=orders", content=book.content, headers=workbook)
     assert answer.status_code == 201, answer.text
     importing = f"/api/v1/imports/{answer.json()['import_id']}"
-    guessed = client.post(f"{importing}/preview", json={}).json()["mapping"]
-    mapping = {**guessed, "key": "customer_number"}
-    assert client.post(f"{importing}/preview", json={"mapping": mapping}).json()["faults"] == []
-    client.post(f"{importing}/start", json={"mapping": mapping})
+    preview = client.post(f"{importing}/preview", json={}).json()
+    assert (preview["faults"], preview["mapping"]["currency"]) == ([], "CNY")
+    client.post(f"{importing}/start", json={"mapping": preview["mapping"]})
     work(house, client)
     done = client.get(importing).json()
     counts = {name: done[name] for name in ("state", "made", "changed", "same", "bad")}

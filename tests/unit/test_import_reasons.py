@@ -1,39 +1,44 @@
-"""Every reason of a bad row is said in Chinese, with the number that it is about."""
+"""Every reason of a bad row, and what would be right, is said in Chinese and in English, with what it is about."""
 
 import re
-from pathlib import Path
 
-from callcenter.crm.import_reasons import REASONS_ZH, reason_zh
-from callcenter.crm.import_rows import RowFault
-from callcenter.domain.customers import ContactPointKind
+import pytest
 
-PACKAGE = Path(__file__).parents[2] / "callcenter"
-SOURCES = ("crm/import_values.py", "crm/import_rows.py", "store/customer_import.py", "store/order_import.py")
-GIVEN = (
-    r'BadCell\(\s*"([a-z_]+)"',
-    r'\bcode="([a-z_]+)"',
-    r'\.fault\(\s*[^"]*"[^"]*", "([a-z_]+)"',
-    r'_Refused\(\s*[^"]*(?:"[a-z_]*"[^"]*)??[^"]*"([a-z]+_[a-z_]+)"',
-    r'return [a-z_."]+, [a-z_.]+, "([a-z_]+)"',
-    r'row\.key,\s*"([a-z_]+)"',
-)
+from callcenter.crm import import_reasons
+from callcenter.crm.import_reasons import FaultCode, RowFault
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+PLACE = re.compile(r"\{[a-z_]+\}")
+TABLES = (import_reasons._WRONG, import_reasons._WANTED)
+NO_CHINESE = {"A、B 或 C"}
 
 
-def fault(code: str, wrong: str) -> RowFault:
-    return RowFault(row=9, column="x", value="", code=code, wrong=wrong, wanted="")
+@pytest.mark.parametrize("code", FaultCode)
+def test_every_code_has_words_in_both_languages_that_tell_the_same_values(code: FaultCode) -> None:
+    for table in TABLES:
+        zh, en = table[code]
+        assert CHINESE.search(zh), zh
+        assert en
+        assert not CHINESE.search(en), en
+        said = [{place.removesuffix("_zh}").removesuffix("_en}") for place in PLACE.findall(text)} for text in (zh, en)]
+        assert said[0] == said[1]
 
 
-def test_every_code_has_words() -> None:
-    text = "\n".join((PACKAGE / name).read_text(encoding="utf-8") for name in SOURCES)
-    codes = {found for pattern in GIVEN for found in re.findall(pattern, text)} | {"key_twice"}
-    # A column's name; the codes that stand behind it are those of crm/orders.py.
-    codes = codes - {"order_number"} | {"total_missing", "total_differs", "due_too_early"}
-    codes |= {f"invalid_{kind}" for kind in ContactPointKind}
-    assert len(codes) > 25
-    assert codes - REASONS_ZH.keys() == set()
+def fault(code: FaultCode, **about: str | int | tuple[str, ...]) -> RowFault:
+    return RowFault(row=9, column="x", value="", code=code, about=about)
 
 
-def test_the_number_it_is_about_is_told() -> None:
-    assert reason_zh(fault("key_twice", "stands in row 5 already")) == "与第 5 行重复"
-    assert reason_zh(fault("too_long", "has 10,000 characters")) == "太长（10,000 个字符）"
-    assert reason_zh(fault("something_new", "is new")) == "is new"
+def test_what_it_is_about_is_told() -> None:
+    twice = fault(FaultCode.KEY_TWICE, row=5)
+    assert (twice.wrong().zh, twice.wrong().en) == ("与第 5 行重复", "stands in row 5 already")
+    long = fault(FaultCode.TOO_LONG, length="10,000", longest="200")
+    assert (long.wrong().zh, long.wanted().zh) == ("有 10,000 个字符，太长", "最多 200 个字符")
+    assert long.wanted().en == "at most 200 characters"
+    choice = fault(FaultCode.UNKNOWN_CHOICE, choices=("大", "小"))
+    assert (choice.wanted().zh, choice.wanted().en) == ("大、小 之一", "one of 大, 小")
+
+
+def test_braces_of_a_file_stay_as_they_are() -> None:
+    assert fault(FaultCode.OTHER_ID, source="{known}", known="{row}").wrong().en == (
+        "differs from {row}, which this customer has in {known}"
+    )

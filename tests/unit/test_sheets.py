@@ -83,8 +83,9 @@ def test_an_archive_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("hello.txt", "x")
-    with pytest.raises(SheetError, match="no workbook"):
+    with pytest.raises(SheetError, match="no workbook") as refused:
         examine(written(tmp_path, made.getvalue()))
+    assert refused.value.code == "sheet_no_table"
 
 
 def test_a_workbook_made_to_fill_the_memory_is_refused(tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_a_quotation_mark_that_is_not_closed_is_told_with_its_row(tmp_path: Path
     path = written(tmp_path, b'name,notes\nLi,ok\nWang,"never closed\n' + b"more,and more\n" * 5_000)
     with pytest.raises(SheetError, match="row 3") as refused:
         list(rows(path, examine(path)))
-    assert refused.value.code == "sheet_broken"
+    assert refused.value.code == "sheet_quotes"
 
 
 def test_rows_are_counted_as_a_spreadsheet_does(tmp_path: Path) -> None:
