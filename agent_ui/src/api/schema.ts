@@ -469,6 +469,7 @@ export interface components {
         callcenter__web__imports__PreviewBody: {
             delimiter?: ("," | ";" | "\t" | "|") | null;
             encoding?: ("utf-8" | "gb18030" | "utf-16" | "big5" | "windows-1252") | null;
+            has_header?: boolean | null;
             mapping?: components["schemas"]["MappingBody"] | null;
         };
         /** @description A new order; without a total it is the sum of its lines. */
@@ -780,11 +781,12 @@ export interface components {
             state: components["schemas"]["AgentState"];
         };
         /**
-         * @description What each column is (None: nothing), in the file's order; what a customer is recognised by, and of which system
-         *     the external ids are.
+         * @description What each column is (None: nothing), in the file's order; what a customer is recognised by, of which system the
+         *     external ids are, and the currency of orders that tell none.
          */
         ColumnMapping: {
             columns: (string | null)[];
+            currency: string | null;
             key: string | null;
             /** @default import */
             source: string;
@@ -1354,9 +1356,9 @@ export interface components {
          * @enum {string}
          */
         FieldKind: "line" | "label" | "script" | "seconds" | "seconds_or_never" | "whole" | "yes_no" | "switch" | "choice" | "choices" | "words" | "levels" | "points" | "texts" | "steps" | "overflow" | "prompt" | "prompts" | "flow" | "survey_flow" | "self_service" | "hours" | "queue" | "phone" | "preferences" | "timezone" | "week" | "holidays" | "days" | "special_days" | "day" | "segment" | "condition";
-        /** @description What a column may be; `label` is of the business's own fields alone. */
+        /** @description What a column may be, and what that is called. */
         FieldView: {
-            label: components["schemas"]["Label"] | null;
+            label: components["schemas"]["Label"];
             name: string;
         };
         /** @description What came of a message. */
@@ -1608,10 +1610,12 @@ export interface components {
             encoding: string;
             ended_at: string | null;
             error: string | null;
+            error_code: string | null;
             file_name: string;
             format: string;
             has_bad_rows: boolean;
             has_file: boolean;
+            has_header: boolean;
             header: string[];
             import_id: string;
             kind: components["schemas"]["RecordKind"];
@@ -1949,6 +1953,7 @@ export interface components {
         /** @description What each column is, in the file's order; null is nothing. */
         MappingBody: {
             columns: (string | null)[];
+            currency?: string | null;
             key?: string | null;
             /** @default import */
             source?: string;
@@ -2529,7 +2534,7 @@ export interface components {
             faults: components["schemas"]["RowFault"][];
             fields: components["schemas"]["FieldView"][];
             mapping: components["schemas"]["ColumnMapping"];
-            mapping_fault: string | null;
+            mapping_fault: components["schemas"]["Label"] | null;
             record: components["schemas"]["ImportView"];
             remembered: boolean;
             rows: string[][];
@@ -2865,11 +2870,10 @@ export interface components {
         RowFault: {
             code: string;
             column: string;
-            reason: components["schemas"]["Label"];
             row: number;
             value: string;
-            wanted: string;
-            wrong: string;
+            wanted: components["schemas"]["Label"];
+            wrong: components["schemas"]["Label"];
         };
         /** @description All of the rules; what is left out is as usual. */
         RulesBody: {

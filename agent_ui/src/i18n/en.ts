@@ -12,7 +12,7 @@ import { en as listening } from './listening'
 import { en as internal, enErrors as internalErrors } from './internal'
 import { en as audit } from './audit'
 import { en as hooks } from './hooks'
-import { en as imports } from './imports'
+import { en as imports, enErrors as importErrors } from './imports'
 import { en as bestOffers } from './best_offers'
 import { en as duplicates } from './duplicates'
 import { en as experience } from './experience'
@@ -86,6 +86,7 @@ export const en = {
   errors: {
     ...internalErrors,
     ...callOutErrors,
+    ...importErrors,
     phone_unreachable: 'Your phone is not registered. Switch it on, or choose another.',
     phone_busy: 'Your phone is busy. Hang up first, or choose another.',
     not_in_talk: 'The talk is over.',

@@ -118,8 +118,13 @@ export function useWords() {
     if (!(error instanceof ClientError)) return error instanceof Error ? error.message : String(error)
     const detail = error instanceof ServerSaidNo ? error.detail : error.message
     const seconds = error instanceof ServerSaidNo ? error.retryAfterSeconds : null
-    const values = { code: error.code, detail, minutes: Math.ceil((seconds ?? 60) / 60) }
-    const key = `errors.${error.code}`
+    return refusal(error.code, detail, { minutes: Math.ceil((seconds ?? 60) / 60) })
+  }
+
+  /** What a code of the server means; `number` is the first one in the detail, such as the row of a file. */
+  function refusal(code: string, detail: string, more: Record<string, number> = {}): string {
+    const values = { code, detail, number: /\d[\d,]*/.exec(detail)?.[0] ?? '?', ...more }
+    const key = `errors.${code}`
     return te(key) ? t(key, values) : t('errors.other', values)
   }
 
@@ -130,5 +135,5 @@ export function useWords() {
     return te(key) ? t(key) : word
   }
 
-  return { t, te, language, label, labelOfCode, known, day, moment, stamp, number, problem, cause }
+  return { t, te, language, label, labelOfCode, known, day, moment, stamp, number, problem, refusal, cause }
 }

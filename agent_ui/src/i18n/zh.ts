@@ -13,7 +13,7 @@ import { zh as listening } from './listening'
 import { zh as internal, zhErrors as internalErrors } from './internal'
 import { zh as audit } from './audit'
 import { zh as hooks } from './hooks'
-import { zh as imports } from './imports'
+import { zh as imports, zhErrors as importErrors } from './imports'
 import { zh as bestOffers } from './best_offers'
 import { zh as duplicates } from './duplicates'
 import { zh as experience } from './experience'
@@ -78,6 +78,7 @@ export const zh: Messages = {
   errors: {
     ...internalErrors,
     ...callOutErrors,
+    ...importErrors,
     phone_unreachable: '您的话机未注册,请开机或另选话机。',
     phone_busy: '您的话机忙线,请先挂断或另选话机。',
     not_in_talk: '通话已经结束。',

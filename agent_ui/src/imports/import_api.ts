@@ -15,25 +15,36 @@ export type Preview = Schemas['PreviewView']
 export type ImportPage = Schemas['ImportList']
 
 export const LARGEST_BYTES = 512 * 1024 * 1024
-export const KEYS = ['external_id', 'customer_number', 'phone', 'email'] as const
+export const KEYS = ['record_id', 'external_id', 'customer_number', 'phone', 'email'] as const
 export const ENCODINGS = ['utf-8', 'gb18030', 'utf-16', 'big5', 'windows-1252'] as const
+export const DELIMITERS = { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar' } as const
 const UPLOAD_TIMEOUT_MS = 900_000
 
 function path(id: string): string {
   return `/imports/${encodeURIComponent(id)}`
 }
 
-export function badRowsAddress(one: Import): string {
-  return `/api/v1${path(one.import_id)}/bad-rows`
+export function badRowsAddress(one: Import, language: 'zh' | 'en'): string {
+  return `/api/v1${path(one.import_id)}/bad-rows?language=${language}`
 }
 
-export function exportAddress(kind: RecordKind, format: 'csv' | 'xlsx', encoding: 'utf-8' | 'gb18030' = 'utf-8'): string {
-  return `/api/v1/exports/${kind}?format=${format}&encoding=${encoding}`
+/** Where a list is taken out; what is left open chooses nothing. */
+export function exportAddress(kind: RecordKind, asked: Readonly<Record<string, string>>): string {
+  const given = Object.entries(asked).filter(([, value]) => value !== '')
+  return `/api/v1/exports/${kind}?${new URLSearchParams(given).toString()}`
+}
+
+/** What is looked at anew: by another mapping, or read in another way. */
+export interface Look {
+  mapping?: Mapping
+  encoding?: string
+  delimiter?: string
+  has_header?: boolean
 }
 
 export const importApi = {
   list: (before: number | null) => call<ImportPage>('GET', before === null ? '/imports' : `/imports?before=${before}`),
-  preview: (id: string, body: { mapping?: Mapping; encoding?: string }) => call<Preview>('POST', `${path(id)}/preview`, body),
+  preview: (id: string, body: Look) => call<Preview>('POST', `${path(id)}/preview`, body),
   start: (id: string, mapping: Mapping, dryRun: boolean) =>
     call<Import>('POST', `${path(id)}/start`, { mapping, dry_run: dryRun }),
   cancel: (id: string) => call<Import>('POST', `${path(id)}/cancel`),

@@ -13,8 +13,8 @@ describe('mapping', () => {
   })
 
   it('keeps the key while it is a column, and takes another when it is none any more', () => {
-    const mapping = { columns: ['name', 'phone', 'email'], key: 'phone', source: 'crm' }
+    const mapping = { columns: ['name', 'phone', 'email'], key: 'phone', source: 'crm', currency: null }
     expect(withColumn(mapping, 0, '').key).toBe('phone')
-    expect(withColumn(mapping, 1, '')).toEqual({ columns: ['name', null, 'email'], key: 'email', source: 'crm' })
+    expect(withColumn(mapping, 1, '')).toEqual({ columns: ['name', null, 'email'], key: 'email', source: 'crm', currency: null })
   })
 })
