@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
 
 import { en } from './en'
 import { languageOf } from './index'
@@ -22,6 +23,14 @@ describe('the two languages', () => {
       expect(placeholders(chinese.get(key) ?? ''), key).toEqual(placeholders(text))
     }
     expect(chinese.size).toBe(leaves(en).length)
+  })
+
+  it('can be said: no sign in a text that means something else to vue-i18n', () => {
+    const { t, locale } = createI18n({ legacy: false, locale: 'en', messages: { en, zh } }).global
+    for (const language of ['en', 'zh'] as const) {
+      locale.value = language
+      for (const [key] of leaves(en)) expect(() => t(key), `${language} ${key}`).not.toThrow()
+    }
   })
 })
 
