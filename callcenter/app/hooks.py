@@ -133,15 +133,17 @@ class HookBook(Protocol):
         """Change a hook; `NotFound`, `Outdated`. One that is switched off drops what waits for it."""
         ...
 
-    async def renew_secret(self, hook_id: str, secret: str, *, at: datetime, by: str) -> Hook:
+    async def renew_secret(
+        self, hook_id: str, secret: str, *, at: datetime, by: str, expected_version: int | None = None
+    ) -> Hook:
         """Sign with another secret from now on; `NotFound`."""
         ...
 
-    async def resume(self, hook_id: str, *, at: datetime, by: str) -> Hook:
+    async def resume(self, hook_id: str, *, at: datetime, by: str, expected_version: int | None = None) -> Hook:
         """Send to a paused hook again, at once; `NotFound`."""
         ...
 
-    async def remove(self, hook_id: str, *, at: datetime, by: str) -> None:
+    async def remove(self, hook_id: str, *, at: datetime, by: str, expected_version: int | None = None) -> None:
         """Remove a hook with its log; `NotFound`."""
         ...
 

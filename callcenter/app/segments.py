@@ -21,7 +21,7 @@ from callcenter.crm.segment_text import parse_segment
 from callcenter.crm.segments import Condition, Fields
 from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.customers import Customer
-from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Overloaded
+from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated, Overloaded
 from callcenter.domain.ids import CustomerId
 
 log = structlog.get_logger(__name__)
@@ -214,8 +214,11 @@ class Segments:
         self._wake.set()
         return kept
 
-    async def remove(self, segment_id: str, *, by: str) -> None:
-        """Take it away; its versions stay. `Conflict` while a queue or a best offer names it."""
+    async def remove(self, segment_id: str, *, expected: int | None = None, by: str) -> None:
+        """Take it away, of version `expected` if that is said; its versions stay.
+
+        `Conflict` while a queue or a best offer names it, `Outdated` where it has another version.
+        """
         known = await self.find(segment_id)
         users = (await self.uses([segment_id]))[segment_id]
         if users:
@@ -223,17 +226,20 @@ class Segments:
                 f"segment {segment_id} is named by {users}; take it out there first",
                 code="segment_in_use",
             )
-        await self._keep(segment_id, known.label, known.condition, expected=known.version, by=by, removed=True)
+        of = known.version if expected is None else expected
+        await self._keep(segment_id, known.label, known.condition, expected=of, by=by, removed=True)
 
-    async def undo(self, segment_id: str, version: int, *, by: str) -> Segment:
-        """Let an earlier version count again, as a new one."""
+    async def undo(self, segment_id: str, version: int, *, expected: int | None = None, by: str) -> Segment:
+        """Let an earlier version count again, as a new one behind version `expected` if that is said; `Outdated`."""
         earlier = await self.find(segment_id, version)
         now = await self.store.segment(segment_id)
+        present = 0 if now is None else now.version
+        if expected is not None and expected != present:
+            raise Outdated(f"segment {segment_id} has version {present} now, not {expected}; read it again")
         if now is not None and not now.removed and (now.label, now.condition) == (earlier.label, earlier.condition):
             raise InvalidValue(f"the segment is as in version {version} already", code="nothing_to_undo")
         await self.ask(earlier.condition)
-        expected = 0 if now is None else now.version
-        kept = await self._keep(segment_id, earlier.label, earlier.condition, expected=expected, by=by)
+        kept = await self._keep(segment_id, earlier.label, earlier.condition, expected=present, by=by)
         self._wake.set()
         return kept
 

@@ -19,7 +19,7 @@ from callcenter.app.ports import Clock
 from callcenter.crm.learning import Learnt, RunPicture
 from callcenter.crm.value_rules import ValueRules
 from callcenter.domain import events as ev
-from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound
+from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated
 from callcenter.domain.ids import CustomerId, InteractionId
 from callcenter.domain.interactions import Interaction
 
@@ -223,9 +223,11 @@ class Values:
         """Let these rules count from the next run on."""
         return await self.store.put_rules(rules, expected=expected, at=self._clock.now(), by=by)
 
-    async def undo_rules(self, version: int, *, by: str) -> RulesVersion:
-        """Let an earlier version's rules count again, as a new version."""
+    async def undo_rules(self, version: int, *, expected: int | None = None, by: str) -> RulesVersion:
+        """Let an earlier version's rules count again, as a new one behind version `expected` if that is said."""
         now = await self.store.rules()
+        if expected is not None and expected != now.version:
+            raise Outdated(f"the rules have version {now.version} now, not {expected}; read them again")
         earlier = await self.store.rules(version)
         if earlier.rules == now.rules:
             raise InvalidValue(f"the rules are those of version {version} already", code="nothing_to_undo")

@@ -63,11 +63,7 @@ class StoredHooks:
         """Change a hook; `NotFound`, `Outdated`. One that is switched off drops what waits for it."""
         check_hook(data)
         async with self._database.writing() as connection:
-            known = await _lock(connection, hook_id)
-            if known.version != expected_version:
-                raise Outdated(
-                    f"web hook {hook_id} has version {known.version} now, not {expected_version}; read it again"
-                )
+            known = await _lock(connection, hook_id, expected_version)
             row = _row(data)
             changed = sorted(name for name, value in row.items() if getattr(known, name) != value)
             if not changed:
@@ -81,19 +77,21 @@ class StoredHooks:
             await add_audit(connection, at=at, by=by, action="hook_changed", subject=hook_id, detail=", ".join(changed))
             return await _read(connection, hook_id)
 
-    async def renew_secret(self, hook_id: str, secret: str, *, at: datetime, by: str) -> Hook:
+    async def renew_secret(
+        self, hook_id: str, secret: str, *, at: datetime, by: str, expected_version: int | None = None
+    ) -> Hook:
         """Sign with another secret from now on; `NotFound`."""
         async with self._database.writing() as connection:
-            known = await _lock(connection, hook_id)
+            known = await _lock(connection, hook_id, expected_version)
             values = {"secret": secret, "version": known.version + 1}
             await connection.execute(update(hooks).where(hooks.c.hook_id == hook_id).values(values))
             await add_audit(connection, at=at, by=by, action="hook_secret_renewed", subject=hook_id)
             return await _read(connection, hook_id)
 
-    async def resume(self, hook_id: str, *, at: datetime, by: str) -> Hook:
+    async def resume(self, hook_id: str, *, at: datetime, by: str, expected_version: int | None = None) -> Hook:
         """Send to a paused hook again, at once; `NotFound`."""
         async with self._database.writing() as connection:
-            known = await _lock(connection, hook_id)
+            known = await _lock(connection, hook_id, expected_version)
             if known.paused_at is None:
                 return known
             values = {"paused_at": None, "paused_reason": None, "version": known.version + 1}
@@ -102,10 +100,10 @@ class StoredHooks:
             await add_audit(connection, at=at, by=by, action="hook_resumed", subject=hook_id)
             return await _read(connection, hook_id)
 
-    async def remove(self, hook_id: str, *, at: datetime, by: str) -> None:
+    async def remove(self, hook_id: str, *, at: datetime, by: str, expected_version: int | None = None) -> None:
         """Remove a hook with its log; `NotFound`."""
         async with self._database.writing() as connection:
-            known = await _lock(connection, hook_id)
+            known = await _lock(connection, hook_id, expected_version)
             await connection.execute(delete(hooks).where(hooks.c.hook_id == hook_id))
             await add_audit(connection, at=at, by=by, action="hook_removed", subject=hook_id, detail=known.url)
 
@@ -291,9 +289,12 @@ async def _read(connection: AsyncConnection, hook_id: str) -> Hook:
     return found[0]
 
 
-async def _lock(connection: AsyncConnection, hook_id: str) -> Hook:
+async def _lock(connection: AsyncConnection, hook_id: str, expected_version: int | None = None) -> Hook:
     await connection.execute(select(hooks.c.hook_id).where(hooks.c.hook_id == hook_id).with_for_update())
-    return await _read(connection, hook_id)
+    known = await _read(connection, hook_id)
+    if expected_version is not None and known.version != expected_version:
+        raise Outdated(f"web hook {hook_id} has version {known.version} now, not {expected_version}; read it again")
+    return known
 
 
 def _pending_of(hook_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -67,6 +67,7 @@ from callcenter.web.pages import PageFiles
 from callcenter.web.problems import add_problem_handlers
 from callcenter.web.request_log import RequestLog
 from callcenter.web.security_headers import SecurityHeaders, page_policy
+from callcenter.web.unchanged import Unchanged
 
 _TITLE = "callcenter"
 _ABOUT = "Agents' desks, interactions, customers and boards of a contact centre; docs/api.md has the words."
@@ -173,6 +174,7 @@ def create_app(deps: WebDependencies) -> FastAPI:
     # The last added is the outermost.
     # The innermost: nothing that was said before it is a number.
     app.add_middleware(NumberMask)
+    app.add_middleware(Unchanged)
     app.add_middleware(RequestLimits)
     app.add_middleware(OriginCheck, trusted=deps.trusted_origins)
     websocket_url = None if deps.browser_phone is None else deps.browser_phone.websocket_url

@@ -127,24 +127,30 @@ async def change_hook(
 
 
 @router.delete("/hooks/{hook_id}", status_code=204)
-async def remove_hook(hook_id: PathId, principal: Writer, deps: Deps) -> Response:
+async def remove_hook(hook_id: PathId, principal: Writer, deps: Deps, if_match: IfMatch = None) -> Response:
     """Remove a web hook with its log."""
-    await deps.hooks.remove(hook_id, at=deps.clock.now(), by=principal.user.name)
+    await deps.hooks.remove(
+        hook_id, at=deps.clock.now(), by=principal.user.name, expected_version=expected_version(if_match)
+    )
     return no_content()
 
 
 @router.post("/hooks/{hook_id}/secret", response_model=HookWithSecret)
-async def renew_secret(hook_id: PathId, principal: Writer, deps: Deps) -> Response:
+async def renew_secret(hook_id: PathId, principal: Writer, deps: Deps, if_match: IfMatch = None) -> Response:
     """Sign with a new secret from now on; the answer has it, once."""
     secret = new_secret(secrets.token_bytes(SECRET_BYTES))
-    hook = await deps.hooks.renew_secret(hook_id, secret, at=deps.clock.now(), by=principal.user.name)
+    hook = await deps.hooks.renew_secret(
+        hook_id, secret, at=deps.clock.now(), by=principal.user.name, expected_version=expected_version(if_match)
+    )
     return versioned(HookWithSecret(hook=hook, secret=secret), hook.version)
 
 
 @router.post("/hooks/{hook_id}/resume", response_model=Hook)
-async def resume_hook(hook_id: PathId, principal: Writer, deps: Deps) -> Response:
+async def resume_hook(hook_id: PathId, principal: Writer, deps: Deps, if_match: IfMatch = None) -> Response:
     """Send to a paused hook again; what waited meanwhile goes at once."""
-    hook = await deps.hooks.resume(hook_id, at=deps.clock.now(), by=principal.user.name)
+    hook = await deps.hooks.resume(
+        hook_id, at=deps.clock.now(), by=principal.user.name, expected_version=expected_version(if_match)
+    )
     return versioned(hook, hook.version)
 
 

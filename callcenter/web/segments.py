@@ -151,9 +151,9 @@ async def save_segment(
 
 
 @router.delete("/segments/{segment_id}", status_code=204)
-async def remove_segment(segment_id: SegmentName, principal: Writer, deps: Deps) -> Response:
+async def remove_segment(segment_id: SegmentName, principal: Writer, deps: Deps, if_match: IfMatch = None) -> Response:
     """Take a segment away; its versions stay, and one of them can be made to count again."""
-    await deps.segments.remove(segment_id, by=principal.user.name)
+    await deps.segments.remove(segment_id, expected=expected_version(if_match), by=principal.user.name)
     return no_content()
 
 
@@ -167,9 +167,12 @@ async def read_segment_history(segment_id: SegmentName, deps: Deps) -> Response:
 
 
 @router.post("/segments/{segment_id}/undo", response_model=Segment)
-async def undo_segment(segment_id: SegmentName, body: UndoBody, principal: Writer, deps: Deps) -> Response:
-    """Let an earlier version count again."""
-    kept = await deps.segments.undo(segment_id, body.version, by=principal.user.name)
+async def undo_segment(
+    segment_id: SegmentName, body: UndoBody, principal: Writer, deps: Deps, if_match: IfMatch = None
+) -> Response:
+    """Let an earlier version count again, behind the version in If-Match if there is one."""
+    expected = expected_version(if_match)
+    kept = await deps.segments.undo(segment_id, body.version, expected=expected, by=principal.user.name)
     return versioned(kept, kept.version)
 
 

@@ -127,7 +127,8 @@ async def read_value_rules_history(deps: Deps) -> Response:
 
 
 @router.post("/value-rules/undo", response_model=RulesVersion)
-async def undo_value_rules(body: UndoBody, principal: RuleMaker, deps: Deps) -> Response:
-    """Let the rules of an earlier version count again."""
-    kept = await deps.values.undo_rules(body.version, by=principal.user.name)
+async def undo_value_rules(body: UndoBody, principal: RuleMaker, deps: Deps, if_match: IfMatch = None) -> Response:
+    """Let the rules of an earlier version count again, behind the version in If-Match if there is one."""
+    expected = expected_version(if_match)
+    kept = await deps.values.undo_rules(body.version, expected=expected, by=principal.user.name)
     return versioned(kept, kept.version)
