@@ -1,6 +1,7 @@
-"""What the rules of alerts look at, read off the floor: a value for each subject a rule watches; None: unknown."""
+"""What the rules of alerts look at, on the floor and elsewhere: a value for each subject; None: unknown."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +18,7 @@ TrunkStates = Mapping[str, bool | None]
 """Of each trunk whether it answers; None: nobody knows."""
 
 
+UNOWNED = Subject(kind=SubjectKind.CASES, name="unowned")
 FEWEST_CALLS = 10
 """Of fewer calls a day's service level says nothing."""
 
@@ -30,8 +32,16 @@ class WatchedFloor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """What is not read off the floor but asked for now and then; `unseen_cases` None: nobody knows."""
+
+    trunks: TrunkStates = field(default_factory=dict)
+    unseen_cases: int | None = None
+
+
 def readings(
-    rule: AlertRule, picture: Picture, today: Today, trunks: TrunkStates, now: datetime
+    rule: AlertRule, picture: Picture, today: Today, elsewhere: Elsewhere, now: datetime
 ) -> Iterator[tuple[Subject, float | None]]:
     """What one rule looks at now."""
     if rule.kind in OF_QUEUES:
@@ -42,8 +52,10 @@ def readings(
     elif rule.kind is AlertKind.MISSED_OFFERS:
         for agent_id, agent in picture.agents.items():
             yield Subject(kind=SubjectKind.AGENT, name=agent_id), float(agent.misses)
+    elif rule.kind is AlertKind.UNOWNED_CASES:
+        yield UNOWNED, None if elsewhere.unseen_cases is None else float(elsewhere.unseen_cases)
     else:
-        for name, answers in trunks.items():
+        for name, answers in elsewhere.trunks.items():
             yield Subject(kind=SubjectKind.TRUNK, name=name), None if answers is None else float(not answers)
 
 

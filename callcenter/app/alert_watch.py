@@ -1,4 +1,4 @@
-"""Watches the floor by the rules of alerts: raises and clears, shows what is open on the live feed.
+"""Watches floor, trunks and overdue cases by the rules of alerts: raises and clears, shows on the feed what is open.
 
 Laws: an alert counts as raised or cleared only once the store has it, so that a restart finds it as it was; a store
 that is away leaves everything as it is, and it is tried again.
@@ -6,17 +6,25 @@ that is away leaves everything as it is, and it is tried again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from callcenter.app.alert_readings import Today, TrunkStates, WatchedFloor, readings
+from callcenter.app.alert_readings import Elsewhere, Today, TrunkStates, WatchedFloor, readings
 from callcenter.app.alerts import Alert, AlertBook, AlertSight, Verdict
 from callcenter.app.feed import ALERTS
 from callcenter.app.ports import Clock
 from callcenter.app.screens import FeedPort
-from callcenter.domain.alerts import WITH_THRESHOLD, AlertKind, AlertRule, Subject, SubjectKind
+from callcenter.domain.alerts import (
+    UNOWNED_CASES_RULE,
+    WITH_THRESHOLD,
+    AlertKind,
+    AlertRule,
+    Subject,
+    SubjectKind,
+)
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.ids import AgentId, QueueId
 from callcenter.domain.labels import Label
@@ -27,6 +35,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = timedelta(seconds=1)
 RULES_EVERY: Final = timedelta(seconds=5)
 TRUNKS_EVERY: Final = timedelta(seconds=10)
+CASES_EVERY: Final = timedelta(seconds=15)
 FORGET_EVERY: Final = timedelta(hours=1)
 KEPT: Final = timedelta(days=90)
 
@@ -47,20 +56,26 @@ class AlertWatch:
         floor: WatchedFloor,
         today: Today,
         trunks: Callable[[], Awaitable[TrunkStates]],
+        unseen_cases: Callable[[], Awaitable[int]],
         feed: FeedPort,
         clock: Clock,
     ) -> None:
-        """`trunks` asks the exchange; it raises `CallcenterError` or `TimeoutError` when that does not answer."""
+        """`trunks` asks the exchange; it raises `CallcenterError` or `TimeoutError` when that does not answer.
+
+        `unseen_cases` asks the store how many overdue cases nobody has.
+        """
         self._book = book
         self._floor = floor
         self._today = today
         self._ask_trunks = trunks
+        self._ask_cases = unseen_cases
         self._feed = feed
         self._clock = clock
         self._rules: Mapping[str, AlertRule] = {}
         self._rules_at: datetime | None = None
-        self._trunks: TrunkStates = {}
+        self._elsewhere = Elsewhere()
         self._trunks_at: datetime | None = None
+        self._cases_at: datetime | None = None
         self._forget_at: datetime | None = None
         self._phases: dict[Place, AlertPhase] = {}
         self._open: dict[Place, Alert] | None = None
@@ -88,9 +103,10 @@ class AlertWatch:
         now = self._clock.now()
         await self._refresh(now)
         await self._read_trunks(now)
+        await self._read_cases(now)
         seen: set[Place] = set()
         for rule in self._rules.values():
-            found = tuple(readings(rule, self._floor.picture, self._today, self._trunks, now))
+            found = tuple(readings(rule, self._floor.picture, self._today, self._elsewhere, now))
             for about, value in found:
                 place = (rule.alert_id, about)
                 seen.add(place)
@@ -111,12 +127,11 @@ class AlertWatch:
 
     async def look(self, rule: AlertRule) -> tuple[AlertSight, ...]:
         """What a rule, in force or not, sees now; the worst first. Nothing is raised by it."""
-        trunks: TrunkStates = {}
+        elsewhere = Elsewhere()
         if rule.kind is AlertKind.TRUNK_DOWN:
-            try:
-                trunks = await self._ask_trunks()
-            except (CallcenterError, TimeoutError):
-                trunks = dict.fromkeys(self._trunks)
+            elsewhere = Elsewhere(trunks=await self._trunks_now())
+        elif rule.kind is AlertKind.UNOWNED_CASES:
+            elsewhere = Elsewhere(unseen_cases=await self._ask_cases())
         seen = [
             AlertSight(
                 subject_kind=about.kind,
@@ -125,7 +140,7 @@ class AlertWatch:
                 value=value,
                 verdict=_verdict(rule, value),
             )
-            for about, value in readings(rule, self._floor.picture, self._today, trunks, self._clock.now())
+            for about, value in readings(rule, self._floor.picture, self._today, elsewhere, self._clock.now())
         ]
         return tuple(sorted(seen, key=lambda one: (_WORST_FIRST.index(one.verdict), one.subject)))
 
@@ -137,6 +152,8 @@ class AlertWatch:
                 self._show(alert)
         if self._rules_at is None or now >= self._rules_at + RULES_EVERY:
             rules = {rule.alert_id: rule for rule in await self._book.rules()}
+            if not any(rule.kind is AlertKind.UNOWNED_CASES for rule in rules.values()):
+                rules.setdefault(UNOWNED_CASES_RULE.alert_id, UNOWNED_CASES_RULE)
             for place, phase in self._phases.items():
                 # What held by the old rule says nothing about the new one.
                 if rules.get(place[0]) != self._rules.get(place[0]):
@@ -149,11 +166,19 @@ class AlertWatch:
         if self._trunks_at is not None and now < self._trunks_at + TRUNKS_EVERY:
             return
         self._trunks_at = now
+        self._elsewhere = replace(self._elsewhere, trunks=await self._trunks_now())
+
+    async def _trunks_now(self) -> TrunkStates:
         try:
-            self._trunks = await self._ask_trunks()
+            return await self._ask_trunks()
         except (CallcenterError, TimeoutError):
             # Whether the exchange itself is there is a matter of its health, not of its trunks.
-            self._trunks = dict.fromkeys(self._trunks)
+            return dict.fromkeys(self._elsewhere.trunks)
+
+    async def _read_cases(self, now: datetime) -> None:
+        if self._cases_at is None or now >= self._cases_at + CASES_EVERY:
+            self._elsewhere = replace(self._elsewhere, unseen_cases=await self._ask_cases())
+            self._cases_at = now
 
     async def _look(self, rule: AlertRule, place: Place, value: float | None, now: datetime) -> None:
         phase, change = step(rule, self._phases.get(place, QUIET), value, now)
@@ -171,7 +196,7 @@ class AlertWatch:
     async def _clear_gone(self, seen: set[Place], now: datetime) -> None:
         for place in [place for place in self._opened if place not in seen]:
             # A trunk nobody knows of after a restart is not gone: it was only not asked for yet.
-            if place[1].kind is SubjectKind.TRUNK and place[0] in self._rules and not self._trunks:
+            if place[1].kind is SubjectKind.TRUNK and place[0] in self._rules and not self._elsewhere.trunks:
                 continue
             await self._clear(place, now, gone=True)
         for place in [place for place in self._phases if place not in seen and place not in self._opened]:
@@ -206,6 +231,8 @@ class AlertWatch:
                 return Label(zh=name, en=name)
             case SubjectKind.TRUNK:
                 return Label(zh=about.name, en=about.name)
+            case SubjectKind.CASES:
+                return Label(zh="工单", en="Cases")
 
 
 def _verdict(rule: AlertRule, value: float | None) -> Verdict:

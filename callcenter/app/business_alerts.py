@@ -26,6 +26,7 @@ _HIGHEST: Final = {
     AlertKind.LONGEST_WAIT: 86_400,
     AlertKind.SERVICE_LEVEL: 100,
     AlertKind.MISSED_OFFERS: 100,
+    AlertKind.UNOWNED_CASES: 10_000,
 }
 _LOWEST: Final = {AlertKind.SERVICE_LEVEL: 1, AlertKind.MISSED_OFFERS: 1}
 

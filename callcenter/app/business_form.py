@@ -208,6 +208,10 @@ _ALERTS: Final = (
                 value=AlertKind.MISSED_OFFERS,
                 label=words("坐席连续漏接达到阈值次", "an agent has missed as many offers in a row as the threshold"),
             ),
+            Choice(
+                value=AlertKind.UNOWNED_CASES,
+                label=words("无人负责的逾期工单多于阈值", "more overdue cases of nobody than the threshold"),
+            ),
         ),
     ),
     Field(
@@ -225,8 +229,8 @@ _ALERTS: Final = (
         group=_Groups.MAIN,
         label=words("阈值", "Threshold"),
         help=words(
-            "人数和秒数：多于它才告警；服务水平：低于它；连续漏接：达到它。",
-            "Callers and seconds: more than this. A service level: below it. Misses in a row: this many.",
+            "人数、秒数和工单数：多于它才告警；服务水平：低于它；连续漏接：达到它。",
+            "Callers, seconds and cases: more than this. A service level: below it. Misses in a row: this many.",
         ),
         low=0,
         high=A_DAY_SECONDS,

@@ -15,7 +15,8 @@ from callcenter.domain.tasks import Task, TaskKind
 class CaseFilters:
     """Which cases; None asks nothing. `open` is neither resolved nor closed, `overdue_at` due before this moment.
 
-    `unowned` asks for those of nobody, `escalated` for those that were, at whatever due time.
+    `unowned` asks for those of nobody, or of an agent who is not there any more; `escalated` for those that were, at
+    whatever due time.
     """
 
     customer_id: CustomerId | None = None
@@ -27,6 +28,14 @@ class CaseFilters:
     open: bool | None = None
     overdue_at: datetime | None = None
     interaction_id: InteractionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseEscalated:
+    """A case was not resolved in time; it has its new priority and owner, and was `previous_owner_id`'s before."""
+
+    case: CaseRecord
+    previous_owner_id: AgentId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +116,39 @@ class CaseBook(Protocol):
         """The newest first, those opened before `before`."""
         ...
 
-    async def link(self, case_id: CaseId, interaction_id: InteractionId, *, at: datetime, by: str) -> CaseRecord:
+    async def link(
+        self,
+        case_id: CaseId,
+        interaction_id: InteractionId,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> CaseRecord:
         """Make an interaction belong to the case; one that does already stays as it is.
 
         Whether there is such an interaction the caller knows: one that is alive may not be in the store yet.
         """
         ...
 
-    async def unlink(self, case_id: CaseId, interaction_id: InteractionId, *, at: datetime, by: str) -> CaseRecord:
+    async def unlink(
+        self,
+        case_id: CaseId,
+        interaction_id: InteractionId,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> CaseRecord:
         """Undo a link; `NotFound` when there is none."""
         ...
 
-    async def escalate_due(self, *, now: datetime, limit: int) -> tuple[CaseRecord, ...]:
+    async def escalate_due(self, *, now: datetime, limit: int) -> tuple[CaseEscalated, ...]:
         """Escalate those whose time has passed, each once for its due time; `limit` of them, the oldest first."""
+        ...
+
+    async def unseen(self) -> int:
+        """How many overdue cases nobody has: escalated, unsettled, and of no agent there is."""
         ...
 
     async def work_of(self, agent_id: AgentId, *, limit: int) -> WorkList:

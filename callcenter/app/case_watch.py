@@ -11,9 +11,8 @@ from datetime import timedelta
 
 import structlog
 
-from callcenter.app.case_book import CaseBook, TaskBook
+from callcenter.app.case_book import CaseBook, CaseEscalated, TaskBook
 from callcenter.app.ports import Clock
-from callcenter.domain.cases import CaseRecord
 from callcenter.domain.errors import CallcenterError
 from callcenter.domain.tasks import Task
 
@@ -22,13 +21,6 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = timedelta(seconds=15)
 MOST_A_TURN = 200
 """Cases and tasks that one turn deals with; the rest comes with the next, so that nothing else waits for long."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseEscalated:
-    """A case was not resolved in time; it has its new priority and owner."""
-
-    case: CaseRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +56,8 @@ class CaseWatch:
         """Escalate and remind once; True when there may be more to do at once."""
         now = self._clock.now()
         escalated = await self._cases.escalate_due(now=now, limit=MOST_A_TURN)
-        for case in escalated:
-            self._tell(CaseEscalated(case=case))
+        for one in escalated:
+            self._tell(one)
         due = await self._tasks.reminders(now=now, limit=MOST_A_TURN)
         if due:
             await self._tasks.reminded([task.task_id for task in due], at=now)

@@ -321,7 +321,7 @@ class Customers(Protocol):
         ...
 
     async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
-        """Make a customer under an id that is new."""
+        """Make a customer under an id that is new; `InvalidValue` for an account manager who is no agent."""
         ...
 
     async def update(
@@ -333,7 +333,10 @@ class Customers(Protocol):
         by: str,
         expected_version: int | None = None,
     ) -> Customer:
-        """Change a customer; `NotFound` when there is none, `Outdated` when he has another version than expected."""
+        """Change a customer; `NotFound` when there is none, `Outdated` when he has another version than expected.
+
+        `InvalidValue` for a new account manager who is no agent.
+        """
         ...
 
 

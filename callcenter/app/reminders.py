@@ -1,5 +1,7 @@
 """Tells owners at their desks of cases that were not resolved in time, and of tasks they wanted to be reminded of.
 
+Whose such a case was before is told as well, with whom it is now.
+
 Law: what an agent has not dismissed stays on his desk, across restarts; the store knows, the feed only shows.
 """
 
@@ -12,7 +14,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from callcenter.app.case_watch import CaseEscalated, TaskDue, Told
+from callcenter.app.case_book import CaseEscalated
+from callcenter.app.case_watch import TaskDue, Told
 from callcenter.app.feed import agent_topic
 from callcenter.app.ports import Clock
 from callcenter.app.screens import FeedPort
@@ -33,12 +36,17 @@ class ReminderKind(StrEnum):
     """What somebody is told."""
 
     CASE_ESCALATED = "case_escalated"
+    CASE_PASSED_ON = "case_passed_on"
+    """It was his, was not resolved in time, and went to somebody else."""
     TASK_DUE = "task_due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """One line on a desk; `text` is the case's subject, or what the task says."""
+    """One line on a desk; `text` is the case's subject, or what the task says.
+
+    Of a case that was passed on, `due_at` is the time that was missed and `passed_to` who has it since.
+    """
 
     number: int
     kind: ReminderKind
@@ -49,6 +57,7 @@ class Reminder:
     due_at: datetime | None
     case_id: CaseId | None = None
     task_id: TaskId | None = None
+    passed_to: AgentId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +71,11 @@ class ReminderBook(Protocol):
     """The reminders nobody has dismissed."""
 
     async def open(self, agent_id: AgentId | None = None) -> Mapping[AgentId, tuple[Reminder, ...]]:
-        """Of one agent or of all, the newest first; those of settled cases and tasks that are done are left out."""
+        """Of one agent or of all, the newest first.
+
+        Those of settled cases and tasks that are done are left out, and of cases that are somebody else's now. That a
+        case was passed on stays until it is read, unless it came back.
+        """
         ...
 
     async def dismiss(self, agent_id: AgentId, number: int, *, at: datetime) -> None:
@@ -87,14 +100,17 @@ class Reminders:
     def take(self, told: Told) -> None:
         """Something is due; the store has its reminder already."""
         match told:
-            case CaseEscalated(case=case):
-                log.info("case_escalated", case_id=case.case_id, owner_id=case.owner_id, priority=case.priority)
-                owner = case.owner_id
+            case CaseEscalated(case=case, previous_owner_id=before):
+                log.info(
+                    "case_escalated",
+                    case_id=case.case_id,
+                    owner_id=case.owner_id,
+                    previous_owner_id=before,
+                    priority=case.priority,
+                )
             case TaskDue(task=task):
                 log.info("task_due", task_id=task.task_id, owner_id=task.owner_id)
-                owner = task.owner_id
-        if owner is not None:
-            self._wake.set()
+        self._wake.set()
 
     async def run(self) -> None:
         """Show what is open, then what comes, until cancelled."""

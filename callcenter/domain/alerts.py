@@ -25,6 +25,8 @@ class AlertKind(StrEnum):
     """A trunk that is called out over does not answer."""
     MISSED_OFFERS = "missed_offers"
     """An agent missed at least so many offers in a row."""
+    UNOWNED_CASES = "unowned_cases"
+    """More than so many overdue cases belong to nobody."""
 
 
 OF_QUEUES = frozenset(
@@ -37,7 +39,13 @@ OF_QUEUES = frozenset(
     }
 )
 WITH_THRESHOLD = frozenset(
-    {AlertKind.WAITING, AlertKind.LONGEST_WAIT, AlertKind.SERVICE_LEVEL, AlertKind.MISSED_OFFERS}
+    {
+        AlertKind.WAITING,
+        AlertKind.LONGEST_WAIT,
+        AlertKind.SERVICE_LEVEL,
+        AlertKind.MISSED_OFFERS,
+        AlertKind.UNOWNED_CASES,
+    }
 )
 """The others are so or not so."""
 
@@ -58,6 +66,7 @@ class SubjectKind(StrEnum):
     QUEUE = "queue"
     AGENT = "agent"
     TRUNK = "trunk"
+    CASES = "cases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +87,17 @@ class AlertRule:
     to: frozenset[AlertTarget] = EVERYBODY
 
 
+UNOWNED_CASES_RULE = AlertRule(
+    alert_id="unowned_cases",
+    label=Label(zh="逾期工单无人负责", en="Overdue cases of nobody"),
+    kind=AlertKind.UNOWNED_CASES,
+)
+"""Holds where the business has no rule of this kind: without it nobody would be told of such a case."""
+
+
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
 class Subject:
-    """A queue, an agent or a trunk."""
+    """A queue, an agent, a trunk, or the cases of nobody."""
 
     kind: SubjectKind
     name: str
@@ -91,7 +108,7 @@ def usual_margin(kind: AlertKind, threshold: int) -> int:
     match kind:
         case AlertKind.SERVICE_LEVEL:
             return min(2, 100 - threshold)
-        case AlertKind.WAITING | AlertKind.LONGEST_WAIT:
+        case AlertKind.WAITING | AlertKind.LONGEST_WAIT | AlertKind.UNOWNED_CASES:
             return min(threshold, max(1, threshold // 5))
         case _:
             return 0

@@ -46,9 +46,13 @@ class Outdated(Conflict):
 
 
 class InvalidValue(CallcenterError):
-    """A value cannot be what it says it is."""
+    """A value cannot be what it says it is; `field` names what was filled in so, where that is known."""
 
     code = "invalid_value"
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.field = field
 
 
 class Overloaded(CallcenterError):

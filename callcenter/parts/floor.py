@@ -35,6 +35,7 @@ from callcenter.parts.ground import Ground, Owned
 from callcenter.settled import NumberReader, bridge_config
 from callcenter.store.accounts import StoredAccounts
 from callcenter.store.alerts import StoredAlerts
+from callcenter.store.cases import StoredCases
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.journal import JournalWriter
 from callcenter.store.messages import StoredMessages
@@ -75,6 +76,7 @@ class FloorGroup:
             floor=self.floor,
             today=self.figures.today,
             trunks=self.trunk_states,
+            unseen_cases=StoredCases(database).unseen,
             feed=self.feed,
             clock=clock,
         )

@@ -57,6 +57,11 @@ reminders = Table(
     Column("case_id", PlainText),
     Column("task_id", PlainText),
     Column("dismissed_at", UtcDateTime),
+    Column("passed_to", PlainText),
+    Column("missed_at", UtcDateTime),
     Index("ix_reminders_agent_id_dismissed_at", "agent_id", "dismissed_at"),
 )
-"""Whom and what it is about is read from the case or task, so that nothing of a customer is kept twice."""
+"""Whom and what it is about is read from the case or task, so that nothing of a customer is kept twice.
+
+`passed_to` and `missed_at` are those of the moment: the case may have another owner and another time since.
+"""

@@ -38,7 +38,7 @@ class StoredCaseLists:
             "escalate_to": target.escalate_to,
         }
         async with self._database.writing() as connection:
-            await check_agent(connection, target.escalate_to)
+            await check_agent(connection, target.escalate_to, field="escalate_to")
             await connection.execute(upsert_into(connection, service_targets), [row])
             detail = f"{target.due_within.total_seconds():g} s, then {target.escalate_to or 'its owner'}"
             subject = f"{target.kind}/{target.priority}"
@@ -104,11 +104,15 @@ async def check_code(
         )
 
 
-async def check_agent(connection: AsyncConnection, agent_id: AgentId | None) -> None:
-    """Raise `InvalidValue` for an agent who is not configured."""
+async def check_agent(connection: AsyncConnection, agent_id: AgentId | None, *, field: str) -> None:
+    """Raise `InvalidValue` for an agent who is not configured; `field` is where he is named."""
     if agent_id is None:
         return
     table = tables.agents
     found = await connection.execute(select(table.c.agent_id).where(table.c.agent_id == agent_id))
     if found.first() is None:
-        raise InvalidValue(f"there is no agent {agent_id} to own this", code="unknown_agent")
+        raise InvalidValue(
+            f"{field}: there is no agent {agent_id!r}; give the id of one, as GET /agents/names lists them, or null",
+            code="unknown_agent",
+            field=field,
+        )

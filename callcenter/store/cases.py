@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.app.case_book import CaseFilters, WorkList
+from callcenter.app.case_book import CaseEscalated, CaseFilters, WorkList
 from callcenter.app.customer_book import FieldChange
-from callcenter.crm.case_steps import CaseInput, escalated, is_to_escalate, opened, revised
+from callcenter.crm.case_steps import CaseInput, Targets, escalated, is_to_escalate, opened, revised
 from callcenter.domain.cases import CaseKind, CaseLink, CaseOutcome, CasePriority, CaseRecord, CaseState
 from callcenter.domain.errors import Conflict, NotFound, Outdated
+from callcenter.domain.hooks import HookValue
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId
 from callcenter.store import crm_tables, tables
 from callcenter.store.case_lists import check_agent, check_codes, read_targets
@@ -62,7 +63,7 @@ class StoredCases:
             customer_id = await root_of(connection, customer_id)
             case = opened(case_id, customer_id, data, await read_targets(connection), at=at, by=by)
             await check_codes(connection, None, case)
-            await check_agent(connection, case.owner_id)
+            await check_agent(connection, case.owner_id, field="owner_id")
             row = {
                 "case_id": case_id,
                 "customer_id": customer_id,
@@ -97,7 +98,7 @@ class StoredCases:
             if after is not before:
                 await check_codes(connection, before, after)
                 if after.owner_id != before.owner_id:
-                    await check_agent(connection, after.owner_id)
+                    await check_agent(connection, after.owner_id, field="owner_id")
                 await _write(connection, before, after, at=at, by=by, action="changed")
             return after
 
@@ -117,7 +118,15 @@ class StoredCases:
 
         return await self._database.look(look)
 
-    async def link(self, case_id: CaseId, interaction_id: InteractionId, *, at: datetime, by: str) -> CaseRecord:
+    async def link(
+        self,
+        case_id: CaseId,
+        interaction_id: InteractionId,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> CaseRecord:
         """Make an interaction belong to the case; one that does already stays as it is."""
 
         async def change(connection: AsyncConnection) -> bool:
@@ -126,9 +135,19 @@ class StoredCases:
             new = insert_into(connection, table).values(row).on_conflict_do_nothing()
             return (await connection.execute(new.returning(table.c.case_id))).first() is not None
 
-        return await self._change_links(case_id, change, at=at, by=by, action="linked", told=interaction_id)
+        return await self._change_links(
+            case_id, change, at=at, by=by, told=f"linked {interaction_id}", expected_version=expected_version
+        )
 
-    async def unlink(self, case_id: CaseId, interaction_id: InteractionId, *, at: datetime, by: str) -> CaseRecord:
+    async def unlink(
+        self,
+        case_id: CaseId,
+        interaction_id: InteractionId,
+        *,
+        at: datetime,
+        by: str,
+        expected_version: int | None = None,
+    ) -> CaseRecord:
         """Undo a link; `NotFound` when there is none."""
 
         async def change(connection: AsyncConnection) -> bool:
@@ -140,10 +159,15 @@ class StoredCases:
                 )
             return True
 
-        return await self._change_links(case_id, change, at=at, by=by, action="unlinked", told=interaction_id)
+        return await self._change_links(
+            case_id, change, at=at, by=by, told=f"unlinked {interaction_id}", expected_version=expected_version
+        )
 
-    async def escalate_due(self, *, now: datetime, limit: int) -> tuple[CaseRecord, ...]:
-        """Escalate those whose time has passed, each once for its due time; the oldest first."""
+    async def escalate_due(self, *, now: datetime, limit: int) -> tuple[CaseEscalated, ...]:
+        """Escalate those whose time has passed, each once for its due time; the oldest first.
+
+        A target's person who is no agent any more is nobody: the case stays with its owner.
+        """
         table = tables.cases
         query = (
             table.select()
@@ -159,15 +183,24 @@ class StoredCases:
         )
         async with self._database.writing() as connection:
             found = await connection.run_sync(read_cases, query)
-            targets = await read_targets(connection) if found else {}
+            targets = await _targets_that_are_there(connection) if found else {}
             done = []
             for before in found:
                 if is_to_escalate(before, now):
                     after = escalated(before, targets, at=now)
                     await _write(connection, before, after, at=now, by=SYSTEM, action=ESCALATED)
-                    done.append(after)
+                    done.append(CaseEscalated(case=after, previous_owner_id=before.owner_id))
             await remind_of_cases(connection, done, at=now)
             return tuple(done)
+
+    async def unseen(self) -> int:
+        """How many overdue cases nobody has: escalated, unsettled, and of no agent there is."""
+        table = tables.cases
+        # A due time that is moved takes the mark of the escalation away: whatever bears it is overdue.
+        query = select(func.count()).where(
+            table.c.resolved_at.is_(None), table.c.closed_at.is_(None), table.c.escalated_at.is_not(None), _is_nobodys()
+        )
+        return await self._database.look(lambda connection: connection.execute(query).scalar_one())
 
     async def work_of(self, agent_id: AgentId, *, limit: int) -> WorkList:
         """The open cases and tasks of an agent, what is due first at the top."""
@@ -187,17 +220,17 @@ class StoredCases:
         *,
         at: datetime,
         by: str,
-        action: str,
-        told: InteractionId,
+        told: str,
+        expected_version: int | None,
     ) -> CaseRecord:
         async with self._database.writing() as connection:
-            before = await _lock(connection, case_id, None)
+            before = await _lock(connection, case_id, expected_version)
             if not await change(connection):
                 return before
             table = tables.cases
             newer = update(table).where(table.c.case_id == case_id).values(version=before.version + 1)
             await connection.execute(newer)
-            await _note(connection, before, before, at=at, by=by, action=f"{action} {told}")
+            await _note(connection, before, before, at=at, by=by, action=told)
             query = table.select().where(table.c.case_id == case_id)
             return (await connection.run_sync(read_cases, query))[0]
 
@@ -260,7 +293,7 @@ def _matching(filters: CaseFilters) -> Select[tuple[object, ...]]:
     if filters.overdue_at is not None:
         query = query.where(table.c.due_at <= filters.overdue_at)
     if filters.unowned:
-        query = query.where(table.c.owner_id.is_(None))
+        query = query.where(_is_nobodys())
     if filters.escalated:
         query = query.where(table.c.escalations > 0)
     if filters.interaction_id is not None:
@@ -268,6 +301,19 @@ def _matching(filters: CaseFilters) -> Select[tuple[object, ...]]:
         named = select(links.c.case_id).where(links.c.interaction_id == filters.interaction_id)
         query = query.where(table.c.case_id.in_(named))
     return query
+
+
+def _is_nobodys() -> ColumnElement[bool]:
+    owner = tables.cases.c.owner_id
+    return or_(owner.is_(None), owner.not_in(select(tables.agents.c.agent_id)))
+
+
+async def _targets_that_are_there(connection: AsyncConnection) -> Targets:
+    agents = set((await connection.execute(select(tables.agents.c.agent_id))).scalars())
+    return {
+        key: target if target.escalate_to in agents else replace(target, escalate_to=None)
+        for key, target in (await read_targets(connection)).items()
+    }
 
 
 async def _lock(connection: AsyncConnection, case_id: CaseId, expected_version: int | None) -> CaseRecord:
@@ -292,7 +338,16 @@ async def _note(
     connection: AsyncConnection, before: CaseRecord | None, after: CaseRecord, *, at: datetime, by: str, action: str
 ) -> None:
     fields = differences(before, after, FIELDS)
+    told: dict[str, HookValue] = {
+        "kind": after.kind,
+        "state": after.state,
+        "priority": after.priority,
+        "owner_id": after.owner_id,
+        "due_at": None if after.due_at is None else after.due_at.isoformat(),
+        "escalations": after.escalations,
+    }
     if action == ESCALATED:
+        told["previous_owner_id"] = None if before is None else before.owner_id
         # Why it was: the line says by when it should have been resolved, whatever becomes of that time later.
         fields = (FieldChange(field="missed", before=None, after=after.due_at), *fields)
     await add_change(
@@ -304,12 +359,5 @@ async def _note(
         entity_id=after.case_id,
         action=action,
         fields=fields,
-        told={
-            "kind": after.kind,
-            "state": after.state,
-            "priority": after.priority,
-            "owner_id": after.owner_id,
-            "due_at": None if after.due_at is None else after.due_at.isoformat(),
-            "escalations": after.escalations,
-        },
+        told=told,
     )

@@ -13,6 +13,7 @@ from callcenter.domain.ids import CustomerId
 from callcenter.store import tables
 from callcenter.store.audit import add_audit
 from callcenter.store.cards import card_by_id, cards_by_contact_point
+from callcenter.store.case_lists import check_agent
 from callcenter.store.changes import add_change, differences
 from callcenter.store.customer_rows import by_id
 from callcenter.store.database import Database
@@ -40,8 +41,12 @@ class StoredCustomers:
         return found[0] if found else None
 
     async def create(self, customer_id: CustomerId, data: CustomerInput, *, at: datetime, by: str) -> Customer:
-        """Make a customer under an id that is new; `Conflict` when it is not."""
+        """Make a customer under an id that is new; `Conflict` when it is not.
+
+        `InvalidValue` for an account manager who is no agent.
+        """
         async with self._database.writing() as connection:
+            await check_agent(connection, data.account_manager_id, field="account_manager_id")
             row = {**_row(data, at), "customer_id": customer_id, "created_at": at}
             statement = insert_into(connection, tables.customers).values(row).on_conflict_do_nothing()
             made = await connection.execute(statement.returning(tables.customers.c.customer_id))
@@ -65,10 +70,14 @@ class StoredCustomers:
     ) -> Customer:
         """Change a customer; `NotFound` when there is none, `Outdated` when he has another version than expected.
 
+        `InvalidValue` for a new account manager who is no agent.
         The audit names the fields, not what was in them; the history of changes has both. The same again is no change.
         """
         async with self._database.writing() as connection:
             before = await lock_customer(connection, customer_id, expected_version=expected_version)
+            # Who has left the house since stays where he is named, and keeps nobody from changing something else.
+            if data.account_manager_id != before.account_manager_id:
+                await check_agent(connection, data.account_manager_id, field="account_manager_id")
             after = await rewrite_customer(connection, before, data, at=at)
             changed = [name for name in FIELDS if getattr(before, name) != getattr(after, name)]
             if changed:

@@ -130,7 +130,7 @@ async def _check(connection: AsyncConnection, before: Opportunity | None, after:
     await check_code(connection, CodeList.OPPORTUNITY_STAGES, stage, after.stage, name="stage")
     await check_code(connection, CodeList.CLOSING_REASONS, reason, after.reason, name="reason")
     if before is None or after.owner_id != before.owner_id:
-        await check_agent(connection, after.owner_id)
+        await check_agent(connection, after.owner_id, field="owner_id")
 
 
 def _read(connection: Connection, query: Select[tuple[object, ...]]) -> tuple[Opportunity, ...]:

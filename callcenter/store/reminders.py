@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from callcenter.app.case_book import CaseEscalated
 from callcenter.app.reminders import Reminder, ReminderKind
-from callcenter.domain.cases import CaseRecord
 from callcenter.domain.errors import NotFound
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, TaskId
 from callcenter.domain.tasks import Task
@@ -19,13 +19,17 @@ from callcenter.store.database import Database
 MOST_READ = 20_000
 
 
-async def remind_of_cases(connection: AsyncConnection, cases: Sequence[CaseRecord], *, at: datetime) -> None:
-    """In the transaction that escalates them: a line for each owner."""
-    rows = [
-        {"agent_id": case.owner_id, "kind": ReminderKind.CASE_ESCALATED, "at": at, "case_id": case.case_id}
-        for case in cases
-        if case.owner_id is not None
-    ]
+async def remind_of_cases(connection: AsyncConnection, escalated: Sequence[CaseEscalated], *, at: datetime) -> None:
+    """In the transaction that escalates them: a line for each owner, and one for whose it was until now."""
+    rows: list[dict[str, object]] = []
+    for one in escalated:
+        case, before = one.case, one.previous_owner_id
+        told = {"at": at, "case_id": case.case_id, "passed_to": None, "missed_at": None}
+        if case.owner_id is not None:
+            rows.append({**told, "agent_id": case.owner_id, "kind": ReminderKind.CASE_ESCALATED})
+        if before is not None and before != case.owner_id:
+            passed = {"passed_to": case.owner_id, "missed_at": case.due_at}
+            rows.append({**told, **passed, "agent_id": before, "kind": ReminderKind.CASE_PASSED_ON})
     if rows:
         await connection.execute(insert(reminders), rows)
 
@@ -48,7 +52,7 @@ class StoredReminders:
         self._database = database
 
     async def open(self, agent_id: AgentId | None = None) -> Mapping[AgentId, tuple[Reminder, ...]]:
-        """Of one agent or of all, the newest first; those of settled cases and tasks that are done are left out."""
+        """Of one agent or of all, the newest first; what asks for nothing any more is left out."""
         return await self._database.look(lambda connection: _open(connection, agent_id))
 
     async def dismiss(self, agent_id: AgentId, number: int, *, at: datetime) -> None:
@@ -69,11 +73,12 @@ class StoredReminders:
 def _open(connection: Connection, agent_id: AgentId | None) -> dict[AgentId, tuple[Reminder, ...]]:
     cases, people = tables.cases, tables.customers
     whose = func.coalesce(cases.c.customer_id, tasks.c.customer_id)
+    is_of_another = cases.c.owner_id.is_distinct_from(reminders.c.agent_id)
     query = (
         select(
             reminders,
             func.coalesce(cases.c.subject, tasks.c.text).label("text"),
-            func.coalesce(cases.c.due_at, tasks.c.due_at).label("due_at"),
+            func.coalesce(reminders.c.missed_at, cases.c.due_at, tasks.c.due_at).label("due_at"),
             people.c.customer_id,
             people.c.name,
         )
@@ -82,10 +87,16 @@ def _open(connection: Connection, agent_id: AgentId | None) -> dict[AgentId, tup
         .join(people, people.c.customer_id == whose)
         .where(
             reminders.c.dismissed_at.is_(None),
-            or_(cases.c.case_id.is_not(None), tasks.c.task_id.is_not(None)),
-            cases.c.resolved_at.is_(None),
-            cases.c.closed_at.is_(None),
-            tasks.c.done_at.is_(None),
+            or_(
+                and_(reminders.c.kind == ReminderKind.CASE_PASSED_ON, is_of_another),
+                and_(
+                    reminders.c.kind == ReminderKind.CASE_ESCALATED,
+                    cases.c.owner_id == reminders.c.agent_id,
+                    cases.c.resolved_at.is_(None),
+                    cases.c.closed_at.is_(None),
+                ),
+                and_(tasks.c.task_id.is_not(None), tasks.c.done_at.is_(None)),
+            ),
         )
         .order_by(reminders.c.number.desc())
         .limit(MOST_READ)
@@ -104,6 +115,7 @@ def _open(connection: Connection, agent_id: AgentId | None) -> dict[AgentId, tup
             due_at=row.due_at,
             case_id=None if row.case_id is None else CaseId(row.case_id),
             task_id=None if row.task_id is None else TaskId(row.task_id),
+            passed_to=None if row.passed_to is None else AgentId(row.passed_to),
         )
         found.setdefault(AgentId(row.agent_id), []).append(reminder)
     return {owner: tuple(items) for owner, items in found.items()}

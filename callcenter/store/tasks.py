@@ -49,7 +49,7 @@ class StoredTasks:
                 version=0,
             )
             task = _revised(empty, data, at=at, by=by)
-            await _check(connection, task)
+            await _check(connection, None, task)
             row = {
                 "task_id": task_id,
                 "customer_id": customer_id,
@@ -84,7 +84,7 @@ class StoredTasks:
                 )
             after = _revised(before, data, at=at, by=by)
             if after != before:
-                await _check(connection, after)
+                await _check(connection, before, after)
                 change = update(table).where(table.c.task_id == task_id)
                 await connection.execute(change.values({name: getattr(after, name) for name in _COLUMNS}))
                 await _note(connection, before, after, at=at, by=by, action="changed")
@@ -166,9 +166,11 @@ def _revised(task: Task, data: TaskInput, *, at: datetime, by: str) -> Task:
     return after if after == task and task.version else replace(after, version=task.version + 1)
 
 
-async def _check(connection: AsyncConnection, task: Task) -> None:
-    """The owner is an agent, the case is this customer's."""
-    await check_agent(connection, task.owner_id)
+async def _check(connection: AsyncConnection, before: Task | None, task: Task) -> None:
+    """A new owner is an agent, the case is this customer's."""
+    # One who has left the house since keeps nobody from doing his task.
+    if before is None or task.owner_id != before.owner_id:
+        await check_agent(connection, task.owner_id, field="owner_id")
     if task.case_id is not None:
         await check_case_of(connection, task.case_id, task.customer_id)
 

@@ -171,20 +171,32 @@ async def change_case(
 
 
 @router.put("/cases/{case_id}/interactions/{interaction_id}", response_model=CaseRecord)
-async def link_interaction(case_id: PathId, interaction_id: PathId, principal: Writer, deps: Deps) -> Response:
+async def link_interaction(
+    case_id: PathId, interaction_id: PathId, principal: Writer, deps: Deps, if_match: IfMatch = None
+) -> Response:
     """Make an interaction belong to a case."""
     await _check_interaction(deps, InteractionId(interaction_id))
     case = await deps.relations.cases.link(
-        CaseId(case_id), InteractionId(interaction_id), at=deps.clock.now(), by=principal.user.name
+        CaseId(case_id),
+        InteractionId(interaction_id),
+        at=deps.clock.now(),
+        by=principal.user.name,
+        expected_version=expected_version(if_match),
     )
     return versioned(case, case.version)
 
 
 @router.delete("/cases/{case_id}/interactions/{interaction_id}", response_model=CaseRecord)
-async def unlink_interaction(case_id: PathId, interaction_id: PathId, principal: Writer, deps: Deps) -> Response:
+async def unlink_interaction(
+    case_id: PathId, interaction_id: PathId, principal: Writer, deps: Deps, if_match: IfMatch = None
+) -> Response:
     """Undo that."""
     case = await deps.relations.cases.unlink(
-        CaseId(case_id), InteractionId(interaction_id), at=deps.clock.now(), by=principal.user.name
+        CaseId(case_id),
+        InteractionId(interaction_id),
+        at=deps.clock.now(),
+        by=principal.user.name,
+        expected_version=expected_version(if_match),
     )
     return versioned(case, case.version)
 

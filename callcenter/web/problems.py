@@ -142,6 +142,8 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
 
 def _faults(error: CallcenterError) -> list[dict[str, str]] | None:
     """What is wrong field by field, or line by line, where the error knows it."""
+    if isinstance(error, InvalidValue) and error.field is not None:
+        return [{"where": f"body.{error.field}", "message": _printable(str(error))}]
     if not isinstance(error, BusinessFaulty):
         return None
     return [

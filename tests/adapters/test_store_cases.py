@@ -4,10 +4,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
-from callcenter.app.case_book import CaseBook, CaseFilters, CaseLists, TaskBook, TaskFilters, TaskInput
-from callcenter.app.case_watch import CaseEscalated, CaseWatch, TaskDue, Told
+from callcenter.app.case_book import (
+    CaseBook,
+    CaseEscalated,
+    CaseFilters,
+    CaseLists,
+    TaskBook,
+    TaskFilters,
+    TaskInput,
+)
+from callcenter.app.case_watch import CaseWatch, TaskDue, Told
 from callcenter.app.customer_book import TimelineKind
+from callcenter.app.reminders import Reminder, ReminderKind
 from callcenter.crm.case_steps import CaseInput
 from callcenter.domain.agents import AgentConfig
 from callcenter.domain.cases import (
@@ -23,7 +33,7 @@ from callcenter.domain.errors import Conflict, IllegalTransition, InvalidValue, 
 from callcenter.domain.ids import AgentId, CaseId, CustomerId, InteractionId, MergeId, TaskId
 from callcenter.domain.labels import Label
 from callcenter.domain.tasks import TaskKind
-from callcenter.store import schema
+from callcenter.store import schema, tables
 from callcenter.store.case_lists import StoredCaseLists
 from callcenter.store.cases import StoredCases
 from callcenter.store.changes import read_changes
@@ -32,6 +42,7 @@ from callcenter.store.customer_merge import StoredMerging
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.errors import DatabaseUnreachable
+from callcenter.store.reminders import StoredReminders
 from callcenter.store.tasks import StoredTasks
 from callcenter.store.timeline import read_timeline
 from tests.adapters.store_calls import NOON, at
@@ -226,6 +237,16 @@ async def test_a_task_is_kept_changed_and_done(furnished: Database) -> None:
         await tasks.change_task(TaskId("t9"), TASK, at=at(4), by="1001")
 
 
+async def test_a_task_of_somebody_who_has_left_can_be_done(furnished: Database) -> None:
+    tasks = StoredTasks(furnished)
+    data = replace(TASK, case_id=None, owner_id=BOSS)
+    await tasks.add_task(TaskId("t1"), ANNA, data, at=NOON, by="1001")
+    async with furnished.writing() as connection:
+        await connection.execute(delete(tables.agents).where(tables.agents.c.agent_id == BOSS))
+    done = await tasks.change_task(TaskId("t1"), replace(data, done=True), at=at(2), by="1001")
+    assert (done.done_at, done.owner_id) == (at(2), BOSS)
+
+
 async def test_an_agents_work_has_what_is_due_first_at_the_top(furnished: Database) -> None:
     cases, tasks = StoredCases(furnished), StoredTasks(furnished)
     for name, days in (("k1", 3), ("k2", 1), ("k3", None)):
@@ -346,6 +367,101 @@ async def test_what_is_due_is_escalated_and_told_once(furnished: Database, monke
     await watch.turn()
     assert isinstance(told[-1], TaskDue)
     assert len(told) == 5
+
+
+LATE = replace(QUESTION, due_by_target=False, due_at=at(60))
+
+
+async def to_boss(database: Database) -> None:
+    """Questions of every priority go to the boss when they are late."""
+    for priority in CasePriority:
+        target = ServiceTarget(
+            kind=CaseKind.QUESTION, priority=priority, due_within=timedelta(hours=1), escalate_to=BOSS
+        )
+        await StoredCaseLists(database).put_target(target, at=NOON, by="admin")
+
+
+async def desks(database: Database) -> dict[str, list[tuple[str, str | None]]]:
+    """Of each desk what lies on it, the newest first: its kind and the case."""
+    found = await StoredReminders(database).open()
+    return {desk: [(one.kind, one.case_id) for one in lines] for desk, lines in found.items()}
+
+
+async def test_whose_case_it_was_is_told_who_has_it_and_why(furnished: Database) -> None:
+    cases = StoredCases(furnished)
+    await to_boss(furnished)
+    await cases.open_case(CaseId("k1"), ANNA, LATE, at=NOON, by="1001")
+    await cases.open_case(CaseId("boss"), ANNA, replace(LATE, owner_id=BOSS), at=NOON, by="1001")
+    await cases.open_case(CaseId("free"), ANNA, replace(LATE, owner_id=None), at=NOON, by="1001")
+    told = await cases.escalate_due(now=at(61), limit=9)
+    assert {(one.case.case_id, one.case.owner_id, one.previous_owner_id) for one in told} == {
+        ("k1", BOSS, LI),
+        ("boss", BOSS, BOSS),
+        ("free", BOSS, None),
+    }
+    reminders = StoredReminders(furnished)
+    (mine,) = (await reminders.open(LI))[LI]
+    assert mine == Reminder(
+        number=mine.number,
+        kind=ReminderKind.CASE_PASSED_ON,
+        at=at(61),
+        text=QUESTION.subject,
+        customer_id=ANNA,
+        customer_name="Anna",
+        due_at=at(60),
+        case_id=CaseId("k1"),
+        passed_to=BOSS,
+    )
+    assert sorted((await desks(furnished))[BOSS]) == [
+        ("case_escalated", "boss"),
+        ("case_escalated", "free"),
+        ("case_escalated", "k1"),
+    ]
+    # Another time and another owner since: what he was told stays as it was, until he has read it.
+    later = replace(LATE, owner_id=BOSS, due_at=at(9_000), priority=CasePriority.HIGH)
+    await cases.change_case(CaseId("k1"), later, at=at(62), by="1009")
+    await cases.change_case(CaseId("k1"), replace(later, state=CaseState.CLOSED), at=at(63), by="1009")
+    assert (await reminders.open(LI))[LI] == (mine,)
+    assert ("case_escalated", "k1") not in (await desks(furnished))[BOSS]
+    await cases.change_case(CaseId("boss"), replace(LATE, owner_id=LI), at=at(64), by="1009")
+    assert ("case_escalated", "boss") not in (await desks(furnished))[BOSS]
+    await cases.change_case(CaseId("k1"), replace(later, state=CaseState.REOPENED, owner_id=LI), at=at(65), by="x")
+    assert await reminders.open(LI) == {}
+
+
+async def test_an_overdue_case_that_nobody_has_is_counted_until_somebody_has_it(furnished: Database) -> None:
+    cases = StoredCases(furnished)
+    for name, owner in (("free", None), ("li", LI), ("boss", BOSS)):
+        await cases.open_case(CaseId(name), ANNA, replace(LATE, owner_id=owner), at=NOON, by="x")
+    assert await cases.unseen() == 0
+    await cases.escalate_due(now=at(61), limit=9)
+    assert await cases.unseen() == 1
+    assert await desks(furnished) == {LI: [("case_escalated", "li")], BOSS: [("case_escalated", "boss")]}
+    async with furnished.writing() as connection:
+        await connection.execute(delete(tables.agents).where(tables.agents.c.agent_id == BOSS))
+    assert await cases.unseen() == 2
+    nobodys = await cases.cases(CaseFilters(unowned=True, overdue_at=at(61)), limit=9, before=None)
+    assert {case.case_id for case in nobodys} == {"free", "boss"}
+    await cases.change_case(CaseId("free"), replace(LATE, owner_id=LI), at=at(70), by="super")
+    assert await cases.unseen() == 1
+    await cases.change_case(CaseId("boss"), replace(LATE, owner_id=BOSS, due_at=at(900)), at=at(70), by="super")
+    assert await cases.unseen() == 0
+    await cases.escalate_due(now=at(901), limit=9)
+    assert await cases.unseen() == 1
+    await cases.change_case(CaseId("boss"), replace(LATE, owner_id=None, state=CaseState.CLOSED), at=at(902), by="x")
+    assert await cases.unseen() == 0
+
+
+async def test_a_target_whose_person_is_gone_leaves_the_case_with_its_owner(furnished: Database) -> None:
+    cases = StoredCases(furnished)
+    await to_boss(furnished)
+    async with furnished.writing() as connection:
+        await connection.execute(delete(tables.agents).where(tables.agents.c.agent_id == BOSS))
+    await cases.open_case(CaseId("k1"), ANNA, LATE, at=NOON, by="1001")
+    (told,) = await cases.escalate_due(now=at(61), limit=9)
+    assert (told.case.owner_id, told.previous_owner_id, told.case.priority) == (LI, LI, CasePriority.HIGH)
+    assert await desks(furnished) == {LI: [("case_escalated", "k1")]}
+    assert await cases.unseen() == 0
 
 
 async def test_a_store_that_is_away_does_not_end_the_watch(

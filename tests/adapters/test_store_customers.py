@@ -11,10 +11,12 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.pool.base import _ConnectionFairy
 
 from callcenter.app.ports import CustomerInput, Customers, SessionRecord, User, Users
+from callcenter.domain.agents import AgentConfig
 from callcenter.domain.customers import ContactPoint, ContactPointKind, CustomerKind
-from callcenter.domain.errors import Conflict, NotFound
-from callcenter.domain.ids import CustomerId, InteractionId, UserId
+from callcenter.domain.errors import Conflict, InvalidValue, NotFound
+from callcenter.domain.ids import AgentId, CustomerId, InteractionId, UserId
 from callcenter.store import tables
+from callcenter.store.configuration import put_agent
 from callcenter.store.customers import StoredCustomers
 from callcenter.store.database import Database
 from callcenter.store.interaction_rows import write_interactions
@@ -55,6 +57,31 @@ async def test_a_customer_comes_back_as_filled_in(database: Database) -> None:
     bare = await customers.create(CustomerId("c3"), CustomerInput(name=""), at=NOON, by="1001")
     assert bare == await customers.customer(CustomerId("c3"))
     assert bare.contact_points == ()
+
+
+async def test_an_account_manager_is_an_agent_and_who_has_left_keeps_nobody_from_changing_the_rest(
+    database: Database,
+) -> None:
+    customers, gone = StoredCustomers(database), AgentId("1001")
+    async with database.writing() as connection:
+        await put_agent(connection, AgentConfig(agent_id=gone, name="李娜"))
+    with pytest.raises(InvalidValue, match="account_manager_id: there is no agent '9999'; give the id") as caught:
+        await customers.create(CustomerId("c1"), replace(INPUT, account_manager_id=AgentId("9999")), at=NOON, by="1001")
+    assert (caught.value.code, caught.value.field) == ("unknown_agent", "account_manager_id")
+    assert await customers.customer(CustomerId("c1")) is None
+    data = replace(INPUT, account_manager_id=gone)
+    made = await customers.create(CustomerId("c1"), data, at=NOON, by="1001")
+    with pytest.raises(InvalidValue):
+        await customers.update(
+            CustomerId("c1"), replace(data, name="x", account_manager_id=AgentId("no")), at=at(1), by="1001"
+        )
+    assert await customers.customer(CustomerId("c1")) == made
+    async with database.writing() as connection:
+        await connection.execute(tables.agents.delete().where(tables.agents.c.agent_id == gone))
+    changed = await customers.update(CustomerId("c1"), replace(data, name="Anna"), at=at(2), by="1001")
+    assert (changed.name, changed.account_manager_id) == ("Anna", gone)
+    freed = await customers.update(CustomerId("c1"), replace(data, account_manager_id=None), at=at(3), by="1001")
+    assert freed.account_manager_id is None
 
 
 async def test_an_id_is_given_once(database: Database) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -35,6 +35,7 @@ LI, ANNA = AgentId("1001"), CustomerId("anna")
 EVERYTHING = HookInput(url="https://crm.example.org/hook", events=tuple(HookEvent))
 SUBJECT = Subject(kind=SubjectKind.QUEUE, name="sales")
 RULE = AlertRule(alert_id="long", label=Label(zh="久", en="Long"), kind=AlertKind.WAITING, threshold=3)
+LATER = at(86_400)
 SALES = Label(zh="销售", en="Sales")
 
 
@@ -48,10 +49,10 @@ async def told(hooks: StoredHooks, hook_id: str = "h1") -> list[str]:
     return [one.event for one in reversed(await hooks.deliveries(hook_id, limit=99, before=None, state=None))]
 
 
-async def take(hooks: StoredHooks) -> tuple[str, dict[str, object]]:
+async def take(hooks: StoredHooks, now: datetime = LATER) -> tuple[str, dict[str, object]]:
     """Deliver the oldest; its event and its data."""
-    (due,) = await hooks.due(now=at(86_400), limit=9, but=())
-    attempt = Attempt(at=at(86_400), milliseconds=7, status=204, error=None)
+    (due,) = await hooks.due(now=now, limit=9, but=())
+    attempt = Attempt(at=now, milliseconds=7, status=204, error=None)
     await hooks.tried(due.delivery, attempt, state=DeliveryState.DELIVERED, next_try_at=None)
     return due.delivery.event, json.loads(due.data)
 
@@ -121,6 +122,8 @@ async def test_cases_and_tasks_reach_hooks_and_the_owners_desk(database: Databas
     assert (await told(hooks))[-1] == "case.closed"
     assert await reminders.open() == {}
     assert await reminders.forget(due + timedelta(days=1)) == 2
+    heard = dict([await take(hooks, due) for _ in range(5)])
+    assert (heard["case.due"]["owner_id"], heard["case.due"]["previous_owner_id"]) == (LI, LI)
 
 
 async def test_the_journal_and_the_outbox_are_written_together(

@@ -113,6 +113,27 @@ def test_a_change_of_another_version_is_refused(client: TestClient) -> None:
     assert refusal(client.patch(address, json={}, headers={"If-Match": "seven"})) == (422, "invalid_if_match")
 
 
+def test_an_account_manager_who_is_no_agent_is_refused_with_the_field_and_what_would_be_right(
+    client: TestClient,
+) -> None:
+    anna = make(client, "Anna", account_manager_id=LI)
+    for answer in (
+        client.post(f"{API}/customers", json={"name": "Bea", "account_manager_id": "9999"}),
+        client.patch(f"{API}/customers/{anna}", json={"account_manager_id": "9999", "name": "Cleo"}),
+    ):
+        assert refusal(answer) == (422, "unknown_agent")
+        (fault,) = answer.json()["errors"]
+        assert fault == {"where": "body.account_manager_id", "message": answer.json()["detail"]}
+        assert "there is no agent '9999'; give the id of one" in fault["message"]
+    assert client.get(f"{API}/customers/{anna}").json()["name"] == "Anna"
+    assert [one["name"] for one in client.get(f"{API}/customers?search=Bea").json()["items"]] == []
+    changed = client.patch(f"{API}/customers/{anna}", json={"account_manager_id": CHEN})
+    assert changed.json()["account_manager_id"] == CHEN
+    task = {"text": "x", "due_at": "2026-11-03T09:00:00Z", "owner_id": "9999"}
+    answer = client.post(f"{API}/customers/{anna}/tasks", json=task)
+    assert (refusal(answer), answer.json()["errors"][0]["where"]) == ((422, "unknown_agent"), "body.owner_id")
+
+
 def test_consent_says_who_noted_it_and_when(client: TestClient, house: WebHouse) -> None:
     address = f"{API}/customers/{make(client, 'Anna', consents=[{'channel': 'email', 'state': 'granted'}])}"
     said = [{"channel": "phone", "state": "do_not_contact", "source": "call"}]
@@ -151,7 +172,9 @@ def test_two_who_are_one_are_found_merged_and_parted_again(client: TestClient, h
     merges = f"{API}/customers/{anna}/merges"
     assert refusal(client.post(merges, json={"merged_id": bea})) == (403, "forbidden")
     sign_in(client, "super")
-    (shared,) = client.get(f"{API}/shared-contact-points").json()["items"]
+    listed = client.get(f"{API}/shared-contact-points").json()
+    assert listed["customers"] == {anna: "张伟", bea: "章伟"}
+    (shared,) = listed["items"]
     assert sorted(shared["customer_ids"]) == sorted([anna, bea])
     outdated = client.post(merges, json={"merged_id": bea}, headers={"If-Match": '"9"'})
     assert refusal(outdated) == (412, "outdated")
@@ -160,7 +183,9 @@ def test_two_who_are_one_are_found_merged_and_parted_again(client: TestClient, h
     assert [one.merge_id for one in house.desk.merges] == [merge.json()["merge_id"]]
     assert client.get(f"{API}/customers/{bea}").json()["customer_id"] == anna
     assert refusal(client.patch(f"{API}/customers/{bea}", json={"name": "x"})) == (409, "customer_merged")
-    (told,) = client.get(merges).json()["items"]
+    listed = client.get(merges).json()
+    (told,) = listed["items"]
+    assert listed["customers"] == {anna: "张伟", bea: "章伟"}
     assert (told["merged_id"], told["undone_at"]) == (bea, None)
     undo = f"{API}/merges/{told['merge_id']}/undo"
     assert client.post(undo).json()["undone_by"] == "super"

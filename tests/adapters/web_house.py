@@ -826,7 +826,13 @@ def furnish(
             clock=clock,
         ),
         alerts=AlertWatch(
-            book=StoredAlerts(database), floor=QuietFloor(), today=no_figures, trunks=no_trunks, feed=feed, clock=clock
+            book=StoredAlerts(database),
+            floor=QuietFloor(),
+            today=no_figures,
+            trunks=no_trunks,
+            unseen_cases=StoredCases(database).unseen,
+            feed=feed,
+            clock=clock,
         ),
         alert_book=StoredAlerts(database),
         reminders=Reminders(book=StoredReminders(database), feed=feed, clock=clock),

@@ -85,6 +85,14 @@ class Trunks:
         return self.states
 
 
+class UnseenCases:
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def __call__(self) -> int:
+        return self.count
+
+
 def no_calls(queue_id: QueueId) -> TodayView:
     return TodayView(offered=0, answered=0, abandoned=0, service_level=None, asa_seconds=None)
 
@@ -95,9 +103,17 @@ def rule(kind: AlertKind, threshold: int = 0, *, hold: float = 0) -> AlertRule:
     )
 
 
-def watch(office: Office, book: FakeAlertBook, feed: Feed, trunks: Trunks | None = None) -> AlertWatch:
+def watch(
+    office: Office, book: FakeAlertBook, feed: Feed, trunks: Trunks | None = None, cases: UnseenCases | None = None
+) -> AlertWatch:
     return AlertWatch(
-        book=book, floor=office.floor, today=no_calls, trunks=trunks or Trunks(), feed=feed, clock=office.clock
+        book=book,
+        floor=office.floor,
+        today=no_calls,
+        trunks=trunks or Trunks(),
+        unseen_cases=cases or UnseenCases(),
+        feed=feed,
+        clock=office.clock,
     )
 
 
@@ -185,6 +201,36 @@ async def test_an_agent_who_misses_twice_is_told_of() -> None:
         office.floor.picture.agents[agent_id].misses = 2
         await alerts.turn()
         assert [(one.subject, one.value) for one in book.kept] == [(agent_id, 2.0)]
+
+
+async def test_overdue_cases_of_nobody_are_told_without_any_rule_and_by_the_houses_own_where_there_is_one() -> None:
+    book, cases = FakeAlertBook(), UnseenCases()
+    async with Office() as office:
+        feed = Feed(clock=office.clock, epoch="e")
+        alerts = watch(office, book, feed, cases=cases)
+        await alerts.turn()
+        assert book.kept == []
+        cases.count = 3
+        await office.pass_time(timedelta(seconds=15))
+        await alerts.turn()
+        (raised,) = await book.open()
+        assert (raised.kind, raised.value, raised.threshold) == (AlertKind.UNOWNED_CASES, 3.0, 0)
+        assert (raised.subject_kind, raised.subject_label) == ("cases", Label(zh="工单", en="Cases"))
+        assert shown(feed) == ["1"]
+        own = replace(rule(AlertKind.UNOWNED_CASES, 5), alert_id="ours")
+        book.in_force.append(own)
+        await office.pass_time(timedelta(seconds=5))
+        await alerts.turn()
+        assert (await book.open(), shown(feed)) == ((), [])
+        cases.count = 6
+        assert [(one.value, one.verdict) for one in await alerts.look(own)] == [(6.0, Verdict.BAD)]
+        await office.pass_time(timedelta(seconds=15))
+        await alerts.turn()
+        assert [one.alert_id for one in await book.open()] == ["ours"]
+        cases.count = 0
+        await office.pass_time(timedelta(seconds=15))
+        await alerts.turn()
+        assert await book.open() == ()
 
 
 async def test_a_rule_that_is_not_in_force_says_what_it_would_be_raised_of_and_raises_nothing() -> None:

@@ -23,6 +23,7 @@ export type InteractionDetail = Schemas['InteractionDetail']
 export type InteractionView = Schemas['InteractionView']
 export type Memberships = Schemas['Memberships']
 export type Merge = Schemas['Merge']
+export type MergeList = Schemas['MergeList']
 export type NumberRecord = Schemas['NumberRecord']
 export type OfferAnswer = Schemas['OfferAnswer']
 export type Opportunity = Schemas['Opportunity']
@@ -31,6 +32,7 @@ export type Order = Schemas['Order']
 export type ProposedOffer = Schemas['ProposedOffer']
 export type ProposedOffers = Schemas['ProposedOffers']
 export type Outcome = Schemas['Outcome']
+export type SharedPoint = Schemas['SharedPoint']
 export type StoryEntry = Schemas['StoryEntry']
 export type StoryPage = Schemas['StoryPage']
 export type Task = Schemas['Task']
@@ -118,7 +120,9 @@ export const customersApi = {
   takeBackApart: async (id: string, other: string) => {
     await send('DELETE', at(id, `/told-apart/${part(other)}`))
   },
-  merges: async (id: string) => (await call<Schemas['MergeList']>('GET', at(id, '/merges'))).items,
+  /** Numbers and addresses of several customers. */
+  shared: (after: string | null) => call<Schemas['SharedList']>('GET', `/shared-contact-points?${query({ limit: 50, after })}`),
+  merges: (id: string) => call<MergeList>('GET', at(id, '/merges')),
   merge: async (id: string, version: number, other: string) =>
     (await (await send('POST', at(id, '/merges'), { merged_id: other }, false, { 'If-Match': `"${version}"` })).json()) as Merge,
   undoMerge: (mergeId: string) => call<Merge>('POST', `/merges/${part(mergeId)}/undo`),

@@ -261,7 +261,7 @@ export interface components {
          * @description What a rule looks at.
          * @enum {string}
          */
-        AlertKind: "waiting" | "longest_wait" | "service_level" | "nobody_ready" | "nobody_serves" | "trunk_down" | "missed_offers";
+        AlertKind: "waiting" | "longest_wait" | "service_level" | "nobody_ready" | "nobody_serves" | "trunk_down" | "missed_offers" | "unowned_cases";
         /** @description Some alerts, the newest first. */
         AlertList: {
             items: components["schemas"]["Alert"][];
@@ -2000,8 +2000,11 @@ export interface components {
         MergeBody: {
             merged_id: string;
         };
-        /** @description The newest first. */
+        /** @description The newest first; `customers` is what those are called whom they are about. */
         MergeList: {
+            customers: {
+                [key: string]: string;
+            };
             items: components["schemas"]["Merge"][];
         };
         /** @description A message with what is known of who left it; `file` is its name in the directory of recordings. */
@@ -2835,7 +2838,11 @@ export interface components {
          * @enum {string}
          */
         RecordKind: "customers" | "orders";
-        /** @description One line on a desk; `text` is the case's subject, or what the task says. */
+        /**
+         * @description One line on a desk; `text` is the case's subject, or what the task says.
+         *
+         *     Of a case that was passed on, `due_at` is the time that was missed and `passed_to` who has it since.
+         */
         Reminder: {
             /** Format: date-time */
             at: string;
@@ -2845,6 +2852,7 @@ export interface components {
             due_at: string | null;
             kind: components["schemas"]["ReminderKind"];
             number: number;
+            passed_to: string | null;
             task_id: string | null;
             text: string;
         };
@@ -2852,7 +2860,7 @@ export interface components {
          * @description What somebody is told.
          * @enum {string}
          */
-        ReminderKind: "case_escalated" | "task_due";
+        ReminderKind: "case_escalated" | "case_passed_on" | "task_due";
         /** @description The document of a desk. */
         ReminderList: {
             items: components["schemas"]["Reminder"][];
@@ -3085,8 +3093,11 @@ export interface components {
             timezone: string;
             user: components["schemas"]["UserView"];
         };
-        /** @description Some of them; `next_after` asks for those after them. */
-        SharedPage: {
+        /** @description Numbers and addresses of several customers, and what those are called; `next_after` asks for those after them. */
+        SharedList: {
+            customers: {
+                [key: string]: string;
+            };
             items: components["schemas"]["SharedPoint"][];
             next_after: string | null;
         };
@@ -3156,7 +3167,7 @@ export interface components {
          * @description What an alert is about.
          * @enum {string}
          */
-        SubjectKind: "queue" | "agent" | "trunk";
+        SubjectKind: "queue" | "agent" | "trunk" | "cases";
         /** @description What was asked and answered: of all, of a queue (`queue_id`) or of an agent (`agent_id`). */
         SurveyFigures: {
             agent_id: string | null;

@@ -10,6 +10,7 @@ export const en = {
   notify: 'Browser notices',
   notifyDenied: 'The browser does not allow notices from this page; allow them in its address bar.',
   all: '{count} alerts',
+  giveOwners: 'Give them owners',
   limit: {
     waiting: '{value} waiting, above {threshold}',
     longest_wait: 'longest wait {value}, above {threshold}',
@@ -18,6 +19,7 @@ export const en = {
     nobody_serves: 'nobody serves it',
     trunk_down: 'does not answer',
     missed_offers: '{value} calls missed in a row',
+    unowned_cases: '{value} overdue and nobody has them',
   },
   look: {
     title: 'What would be raised now?',
@@ -30,7 +32,7 @@ export const en = {
     good: 'fine',
     unknown: 'not known',
     over: 'Over again at {value} ({kind}).',
-    kinds: { waiting: 'or fewer callers', longest_wait: 'seconds or less', service_level: 'percent or more', missed_offers: 'misses or fewer' },
+    kinds: { waiting: 'or fewer callers', longest_wait: 'seconds or less', service_level: 'percent or more', missed_offers: 'misses or fewer', unowned_cases: 'cases or fewer' },
     more: 'and {count} more that are fine',
   },
 }
@@ -46,6 +48,7 @@ export const zh: typeof en = {
   notify: '浏览器通知',
   notifyDenied: '浏览器不允许此页面发送通知；请在地址栏中允许。',
   all: '{count} 条告警',
+  giveOwners: '去指定负责人',
   limit: {
     waiting: '{value} 人等待，超过 {threshold}',
     longest_wait: '最长等待 {value}，超过 {threshold}',
@@ -54,6 +57,7 @@ export const zh: typeof en = {
     nobody_serves: '无人值守',
     trunk_down: '没有应答',
     missed_offers: '连续 {value} 次未接',
+    unowned_cases: '{value} 张已逾期且无人负责',
   },
   look: {
     title: '此刻谁会触发？',
@@ -66,7 +70,7 @@ export const zh: typeof en = {
     good: '正常',
     unknown: '未知',
     over: '恢复条件：{value} {kind}。',
-    kinds: { waiting: '人或更少', longest_wait: '秒或更短', service_level: '% 或更高', missed_offers: '次或更少' },
+    kinds: { waiting: '人或更少', longest_wait: '秒或更短', service_level: '% 或更高', missed_offers: '次或更少', unowned_cases: '张或更少' },
     more: '另有 {count} 个正常',
   },
 }
