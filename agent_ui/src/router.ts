@@ -39,6 +39,7 @@ export const router = createRouter({
         { path: ':id', component: () => import('./views/CustomerView.vue') },
       ],
     },
+    { path: '/duplicates', component: () => import('./views/DuplicatesView.vue'), meta: { oversight: true } },
     { path: '/cases', component: () => import('./views/CasesView.vue') },
     { path: '/tasks', component: () => import('./views/TasksView.vue') },
     { path: '/opportunities', component: () => import('./views/OpportunitiesView.vue') },

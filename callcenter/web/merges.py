@@ -1,12 +1,13 @@
 """Duplicates: who may be one, making two customers one, saying that they are two, and taking either back."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from callcenter.app.customer_book import Duplicate, Merge, SharedPage, ToldApart
+from callcenter.app.customer_book import Duplicate, Merge, SharedPoint, ToldApart
 from callcenter.app.permissions import Action
 from callcenter.domain.ids import CustomerId, MergeId
 from callcenter.web.access import Principal, Require
@@ -45,9 +46,19 @@ class ToldApartList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeList:
-    """The newest first."""
+    """The newest first; `customers` is what those are called whom they are about."""
 
     items: tuple[Merge, ...]
+    customers: Mapping[CustomerId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedList:
+    """Numbers and addresses of several customers, and what those are called; `next_after` asks for those after them."""
+
+    items: tuple[SharedPoint, ...]
+    customers: Mapping[CustomerId, str]
+    next_after: str | None
 
 
 @router.get(
@@ -91,7 +102,7 @@ async def take_back_told_apart(customer_id: PathId, other_id: PathId, principal:
     return Response(status_code=204)
 
 
-@router.get("/shared-contact-points", response_model=SharedPage)
+@router.get("/shared-contact-points", response_model=SharedList)
 async def read_shared_points(
     principal: May,
     deps: Deps,
@@ -100,10 +111,12 @@ async def read_shared_points(
 ) -> Response:
     """Numbers and addresses of several customers: where to look for duplicates."""
     privacy = deps.privacy
-    if privacy.sight.sees_numbers(principal.user.role):
-        return document(await deps.relations.search.shared_points(limit=limit, after=after))
-    page = await deps.relations.search.shared_points(limit=limit, after=privacy.cursors.find(after))
-    return document(replace(page, next_after=privacy.cursors.hide(page.next_after)))
+    hidden = not privacy.sight.sees_numbers(principal.user.role)
+    place = privacy.cursors.find(after) if hidden else after
+    page = await deps.relations.search.shared_points(limit=limit, after=place)
+    names = await deps.relations.book.names_of([one for point in page.items for one in point.customer_ids])
+    following = privacy.cursors.hide(page.next_after) if hidden else page.next_after
+    return document(SharedList(items=page.items, customers=names, next_after=following))
 
 
 @router.post("/customers/{customer_id}/merges", status_code=201, response_model=Merge)
@@ -128,7 +141,9 @@ async def merge_customers(
 )
 async def read_merges(customer_id: PathId, deps: Deps) -> Response:
     """What the customer was merged of or into, undone merges too."""
-    return document(MergeList(items=await deps.relations.merging.merges(CustomerId(customer_id))))
+    items = await deps.relations.merging.merges(CustomerId(customer_id))
+    about = {one for merge in items for one in (merge.survivor_id, merge.merged_id)}
+    return document(MergeList(items=items, customers=await deps.relations.book.names_of(sorted(about))))
 
 
 @router.post("/merges/{merge_id}/undo", response_model=Merge)

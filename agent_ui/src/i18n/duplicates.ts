@@ -14,10 +14,15 @@ export const en = {
   apartBy: 'two, said {name} · {moment}',
   maybe: 'Take back',
   merges: 'Merges',
-  mergedIn: '{id} was merged into this customer · {name} · {moment}',
-  mergedAway: 'was merged into {id} · {name} · {moment}',
+  mergedIn: '{who} was merged into this customer · {name} · {moment}',
+  mergedAway: 'was merged into {who} · {name} · {moment}',
   undone: 'undone · {name} · {moment}',
   undo: 'Undo',
+  allTitle: 'Customers who may be double',
+  allHint: 'Numbers and addresses that several customers have. Open one of them: there the two are merged, or told apart.',
+  allNone: 'No number or address is of several customers, but of those who were told apart.',
+  point: 'Number or address',
+  whose: 'Customers who have it',
 }
 
 export const zh: typeof en = {
@@ -35,8 +40,13 @@ export const zh: typeof en = {
   apartBy: '{name} 确认为两个客户 · {moment}',
   maybe: '撤回确认',
   merges: '合并记录',
-  mergedIn: '{id} 并入该客户 · {name} · {moment}',
-  mergedAway: '并入 {id} · {name} · {moment}',
+  mergedIn: '{who} 并入该客户 · {name} · {moment}',
+  mergedAway: '并入 {who} · {name} · {moment}',
   undone: '已撤销 · {name} · {moment}',
   undo: '撤销合并',
+  allTitle: '可能重复的客户',
+  allHint: '多位客户共有的号码和地址。打开其中一位，在那里合并，或确认不重复。',
+  allNone: '除已确认不重复的以外，没有多位客户共有的号码或地址。',
+  point: '号码或地址',
+  whose: '共有该号码的客户',
 }

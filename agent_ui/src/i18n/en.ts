@@ -22,6 +22,7 @@ import { en as messages } from './messages'
 import { en as people } from './people'
 import { en as privacy } from './privacy'
 import { en as prompts } from './prompts'
+import { enRefusals } from './refusals'
 import { en as relations } from './relations'
 import { en as reminders } from './reminders'
 import { en as supervisor } from './supervisor'
@@ -87,6 +88,7 @@ export const en = {
     ...internalErrors,
     ...callOutErrors,
     ...importErrors,
+    ...enRefusals,
     phone_unreachable: 'Your phone is not registered. Switch it on, or choose another.',
     phone_busy: 'Your phone is busy. Hang up first, or choose another.',
     not_in_talk: 'The talk is over.',

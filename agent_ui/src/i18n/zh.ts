@@ -23,6 +23,7 @@ import { zh as messages } from './messages'
 import { zh as people } from './people'
 import { zh as privacy } from './privacy'
 import { zh as prompts } from './prompts'
+import { zhRefusals } from './refusals'
 import { zh as relations } from './relations'
 import { zh as reminders } from './reminders'
 import { zh as supervisor } from './supervisor'
@@ -79,6 +80,7 @@ export const zh: Messages = {
     ...internalErrors,
     ...callOutErrors,
     ...importErrors,
+    ...zhRefusals,
     phone_unreachable: '您的话机未注册,请开机或另选话机。',
     phone_busy: '您的话机忙线,请先挂断或另选话机。',
     not_in_talk: '通话已经结束。',
