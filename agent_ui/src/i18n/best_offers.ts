@@ -24,7 +24,7 @@ export const en = {
   rate: 'Acceptance',
   count: 'Count the customers',
   counting: 'Counting …',
-  counted: 'true of {count} customers',
+  counted: 'Customers it is true of: {count}',
   usedBy: 'Used by offers: {offers}',
 }
 
