@@ -582,7 +582,9 @@ def outcome_of_hangup(record: Interaction) -> ev.Outcome:
     if record.callback_id is not None:
         return ev.Outcome.CALLBACK_TAKEN
     if record.direction is ev.Direction.OUTBOUND:
-        was_called = record.callback is not None and record.callback.attempts > 0
+        # A server that was killed as it had him called may have written nothing of it; the next one finds his leg.
+        tried = record.callback is not None and record.callback.attempts > 0
+        was_called = tried or any(leg.role is LegRole.CALLER for leg in record.legs)
         return ev.Outcome.NOT_REACHED if was_called else ev.Outcome.CALLED_OFF
     if record.given.messages:
         return ev.Outcome.MESSAGE_LEFT

@@ -200,3 +200,27 @@ def test_what_a_hang_up_means_depends_on_how_far_the_contact_had_come(
     events: tuple[ev.InteractionEvent, ...], outcome: ev.Outcome
 ) -> None:
     assert outcome_of_hangup(fold(*events)) is outcome
+
+
+@pytest.mark.parametrize(
+    ("legs_of", "outcome"),
+    [((), ev.Outcome.CALLED_OFF), ((ANNA,), ev.Outcome.CALLED_OFF), ((ANNA, None), ev.Outcome.NOT_REACHED)],
+)
+def test_a_call_out_whose_customer_has_a_leg_was_made_even_if_nobody_wrote_that_down(
+    legs_of: tuple[AgentId | None, ...], outcome: ev.Outcome
+) -> None:
+    record = begin(
+        ev.InteractionArrived(
+            interaction_id=CALL,
+            at=START,
+            channel="",
+            ani=Number(raw="1001"),
+            dnis="4000",
+            trunk="",
+            direction=ev.Direction.OUTBOUND,
+        )
+    )
+    for place, agent_id in enumerate(legs_of):
+        leg = ev.LegStarted(interaction_id=CALL, at=at(1), leg_id=f"l{place}", channel="phone", agent_id=agent_id)
+        record = fold(leg, record=record)
+    assert outcome_of_hangup(record) is outcome
