@@ -12,9 +12,10 @@ from typing import Literal
 
 import pytest
 
-from callcenter.asterisk.config_files import FallbackQueue, PbxConfig, TrunkConfig, installed_modules
+from callcenter.asterisk.config_files import FallbackQueue, MusicClass, PbxConfig, TrunkConfig, installed_modules
 from callcenter.asterisk.installation import find_installation, private_directories
 from callcenter.asterisk.process import PrivateAsterisk
+from tests.adapters.sounds import tone
 from tests.e2e.phones import AgentPhone, Answer, Caller
 from tests.e2e.silences import silences
 
@@ -160,6 +161,10 @@ async def asterisk(base: Path) -> AsyncIterator[PrivateAsterisk]:
     if not await asyncio.to_thread((TOOLS / "asterisk" / "install.json").exists):
         pytest.skip("there is no Asterisk; run scripts/get-asterisk")
     installation = find_installation(TOOLS)
+    # Real music has rests of a third of a second; with this nothing but the dialplan makes a gap.
+    music = base / "music"
+    music.mkdir()
+    (music / "steady.wav").write_bytes(tone(hertz=330.0, seconds=120))
     config = PbxConfig(
         directories=private_directories(base, installation),
         ami_secret="dialplan-secret",
@@ -172,6 +177,7 @@ async def asterisk(base: Path) -> AsyncIterator[PrivateAsterisk]:
         media_address="127.0.0.1",
         trunks=(TrunkConfig(name="trunk-tests", match=("127.0.0.2",)),),
         fallback_queues=(FallbackQueue(name="default", members=()),),
+        music_classes=(MusicClass(name="default", directory=music),),
         apology_after_seconds=0,
         fallback_after_seconds=1,
         modules_present=installed_modules(installation.modules_dir),

@@ -129,11 +129,20 @@ class Desktop:
         deadline = time.monotonic() + seconds
         while not condition():
             left = deadline - time.monotonic()
-            assert left > 0, f"not within {seconds:g} s: {what}; he is {self.documents.get('me', {}).get('state')}"
+            assert left > 0, f"not within {seconds:g} s: {what}; {await self._seen_and_told()}"
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._changed.wait()
+
+    async def _seen_and_told(self) -> str:
+        """What the feed shows of him, and what the server says when it is asked: they should be the same."""
+        told: object = "nothing"
+        with contextlib.suppress(httpx2.TransportError, ValueError):
+            told = (await self._client.get("/agents/me")).json()
+        is_following = self._following is not None and not self._following.done()
+        shown = self.documents.get("me", {}).get("state")
+        return f"the feed ({'open' if is_following else 'ended'}) shows {shown}; asked, the server says {told}"
 
     # ---- the feed
 

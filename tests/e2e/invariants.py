@@ -20,6 +20,9 @@ from tests.e2e.phones import AgentPhone, CallEnd
 
 HANDED_OVER_WITHIN = timedelta(milliseconds=50)
 """Two records of one agent may touch by this much: the next talk is reported while the last is being closed."""
+PHONE_OVERLAP_SECONDS = 0.25
+"""Asterisk ends a phone's call and rings it for the next from two threads: on a busy machine the BYE may come after the
+INVITE. Two calls assigned to one agent overlap by seconds."""
 RULED_OUTCOMES = frozenset({"closed", "ended_in_menu", "failed", "callback_taken", "message_left", "transferred_out"})
 CALLS, CALLBACKS = "cc1-%", "cb-%"
 """Ids of calls that came in, and of callbacks, which are interactions of their own."""
@@ -202,6 +205,6 @@ class Invariants:
             )
             for (_, end), (next_answer, _) in itertools.pairwise(answered):
                 both_for = end.at - next_answer
-                assert both_for <= 0.05, (
+                assert both_for <= PHONE_OVERLAP_SECONDS, (
                     f"I4: {phone.name} answered a second call {both_for:.3f} s before the first ended"
                 )

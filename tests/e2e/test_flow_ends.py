@@ -3,6 +3,7 @@
 After every test the invariants I1-I4 are checked over everything that has happened in the house so far.
 """
 
+import re
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -160,4 +161,5 @@ async def test_a_callback_from_a_flow_shows_the_agent_what_was_typed(house: Rout
             assert f"{LATER}@" in call.invite.start_line
             await call.hang_up()
             await agent.desktop.state_becomes("ready")
-    assert b"8642" not in house.log_path.read_bytes()
+    # As a number of its own: identifiers and times may well hold these four digits.
+    assert not re.search(rb"(?<![0-9a-f.])8642(?![0-9a-f])", house.log_path.read_bytes())
