@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, Delete, Row, Table, Update, cast, delete, func, or_, select, text, update
+from sqlalchemy import Connection, Delete, Row, Table, Update, bindparam, cast, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
@@ -162,9 +162,7 @@ class StoredErasures:
             ]
             if blanked:
                 async with self._database.writing(ERASE_WITHIN) as connection:
-                    for event_id, data in blanked:
-                        step = update(events).where(events.c.event_id == event_id).values(data=data)
-                        await connection.execute(step)
+                    await put_events(connection, blanked)
             changed += len(blanked)
 
     async def erase_rows(self, person: FoundPerson, erasure: Erasure, *, at: datetime) -> Erasure:
@@ -234,6 +232,13 @@ async def _apply(connection: AsyncConnection, holding: Holding, ids: Sequence[st
             await connection.execute(update(of).where(where).values(dict(holding.blanks)))
 
 
+async def put_events(connection: AsyncConnection, told: Sequence[tuple[int, bytes]]) -> None:
+    """Write these over what the journal holds at these places."""
+    events = tables.events
+    step = update(events).where(events.c.event_id == bindparam("of_id")).values(data=bindparam("told"))
+    await connection.execute(step, [{"of_id": event_id, "told": data} for event_id, data in told])
+
+
 async def blank_interactions(connection: AsyncConnection, interactions: Collection[str]) -> None:
     """Take the person out of these records; their figures stay."""
     records = tables.interactions
@@ -241,15 +246,24 @@ async def blank_interactions(connection: AsyncConnection, interactions: Collecti
     columns = (records.c.interaction_id, *rules)
     for part in parts(tuple(interactions)):
         where = records.c.interaction_id.in_(part)
-        for row in (await connection.execute(select(*columns).where(where))).all():
-            values = {
-                "given": None if row.given is None else blank_given(row.given),
-                "callback": blank_callback(row.callback),
-                "handling": blank_handling(row.handling),
-                "placement": blank_placement(row.placement),
+        changed = [
+            {
+                "of_id": row.interaction_id,
+                "new_given": None if row.given is None else blank_given(row.given),
+                "new_callback": blank_callback(row.callback),
+                "new_handling": blank_handling(row.handling),
+                "new_placement": blank_placement(row.placement),
             }
-            step = update(records).where(records.c.interaction_id == row.interaction_id).values(values)
-            await connection.execute(step)
+            for row in (await connection.execute(select(*columns).where(where))).all()
+            if any(one is not None for one in (row.given, row.callback, row.handling, row.placement))
+        ]
+        if changed:
+            await connection.execute(
+                update(records)
+                .where(records.c.interaction_id == bindparam("of_id"))
+                .values({rule.name: bindparam(f"new_{rule.name}") for rule in rules}),
+                changed,
+            )
         plain = {
             "ani_raw": "",
             "ani_e164": None,

@@ -22,7 +22,7 @@ from callcenter.store import (
 )
 from callcenter.store.database import Database
 from callcenter.store.encoding import decode_event, encode_event
-from callcenter.store.erasures import LOOK_WITHIN, blank_interactions
+from callcenter.store.erasures import LOOK_WITHIN, blank_interactions, put_events
 from callcenter.store.upsert import upsert_into
 
 BLANKED_TO = "retention of interactions"
@@ -37,6 +37,8 @@ class _Plain:
     key: str
     at: str
     only: ColumnElement[bool] | None = None
+    grows: bool = False
+    """Its keys grow with the time: the oldest come first by them."""
 
 
 _PLAIN: Mapping[Kept, _Plain] = {
@@ -57,7 +59,7 @@ _PLAIN: Mapping[Kept, _Plain] = {
         only=import_tables.imports.c.has_file.is_(False)
         & import_tables.imports.c.state.not_in((ImportState.WAITING, ImportState.RUNNING)),
     ),
-    Kept.CUSTOMER_CHANGES: _Plain(table=crm_tables.customer_changes, key="change_id", at="at"),
+    Kept.CUSTOMER_CHANGES: _Plain(table=crm_tables.customer_changes, key="change_id", at="at", grows=True),
 }
 
 
@@ -109,8 +111,8 @@ class StoredRetention:
             )
             blanked = [(row.event_id, data) for row in told.all() if (data := _blanked(row.name, row.data)) is not None]
         async with self._database.writing(LOOK_WITHIN) as connection:
-            for event_id, data in blanked:
-                await connection.execute(update(events).where(events.c.event_id == event_id).values(data=data))
+            if blanked:
+                await put_events(connection, blanked)
             await blank_interactions(connection, ids)
             asked, answers = survey_tables.surveys, survey_tables.survey_answers
             whose = {"customer_id": None}
@@ -149,7 +151,8 @@ def _older(plain: _Plain, before: datetime) -> Select[tuple[object, ...]]:
 
 
 def _oldest(plain: _Plain, before: datetime, limit: int) -> Select[tuple[object, ...]]:
-    return _older(plain, before).order_by(plain.table.c[plain.at], plain.table.c[plain.key]).limit(limit)
+    order = (plain.key,) if plain.grows else (plain.at, plain.key)
+    return _older(plain, before).order_by(*(plain.table.c[name] for name in order)).limit(limit)
 
 
 def _blanked(name: str, data: bytes) -> bytes | None:

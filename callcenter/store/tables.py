@@ -167,6 +167,7 @@ interactions = Table(
     Column("disposition", PlainText),
     Column("notes", PlainText, nullable=False),
     Index("ix_interactions_started_at_interaction_id", "started_at", "interaction_id"),
+    Index("ix_interactions_ended_at_interaction_id", "ended_at", "interaction_id"),
     Index("ix_interactions_customer_id_started_at", "customer_id", "started_at"),
     Index("ix_interactions_agent_id_started_at", "agent_id", "started_at"),
 )
