@@ -16,6 +16,7 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import StopRinging
 from callcenter.domain.callbacks import CustomerAnswer, Presence
+from callcenter.domain.direct import agent_of, direct_queue
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import Interaction, LegRole, Stage
 from callcenter.domain.labels import Label
@@ -216,8 +217,13 @@ def _waiting(
             continue
         record = interactions.get(interaction_id)
         place = _place(leg, record, snapshot)
-        if place is None or place.queue_id not in picture.queues or interaction_id in picture.overflowed:
+        if place is None or interaction_id in picture.overflowed:
             continue
+        if place.queue_id not in picture.queues:
+            owner = picture.agents.get(agent_of(place.queue_id) or AgentId(""))
+            if owner is None or interaction_id not in talking:
+                continue  # Who waits for one agent is put into that agent's own queue by his next question.
+            yield cmd.ConfigureQueue(config=direct_queue(owner.config))
         if interaction_id in talking:
             # The server died between the queue's entry and the disk: the talk is found, its way there is told now.
             if record is not None and record.times.queued_at is not None:

@@ -14,6 +14,7 @@ from callcenter.domain import commands as cmd
 from callcenter.domain import events as ev
 from callcenter.domain.actions import StopRinging
 from callcenter.domain.agents import AgentConfig, AgentState
+from callcenter.domain.direct import direct_queue_id
 from callcenter.domain.ids import AgentId, InteractionId, OfferId, QueueId
 from callcenter.domain.interactions import LegRole, Stage
 from callcenter.domain.numbers import Number
@@ -163,6 +164,21 @@ async def test_calls_of_an_exchange_that_was_started_anew_are_lost_with_it() -> 
         await office.pass_time(LONG)
         await office.tell(*compare(office, restarted=True))
         assert (office.record().outcome, office.record().hangup_side) == (ev.Outcome.LOST_PBX, ev.Side.SYSTEM)
+
+
+async def test_a_talk_in_an_agents_own_queue_of_which_nothing_was_written_has_that_queue_and_its_wrap_up() -> None:
+    async with Office(routing=False) as office:
+        await office.agent()
+        offer_id = OfferId(f"{CALL}-{AGENT}-1")
+        state = replace(waiting_state(), queue_id=direct_queue_id(AGENT))
+        caller = caller_leg(state, bridge="b1", served=True)
+        # Waiting, his next question brings him there, with the time that he is to be rung.
+        await office.tell(*compare(office, caller_leg(state)))
+        assert direct_queue_id(AGENT) not in office.floor.picture.queues
+        await office.tell(*compare(office, caller, agent_leg(offer_id, LegState.UP, bridge="b1")))
+        assert office.record().queue_id == direct_queue_id(AGENT)
+        await office.tell(cmd.ReportTalkEnded(offer_id=offer_id))
+        assert office.state() is AgentState.WRAP_UP
 
 
 async def test_a_call_that_the_plain_queue_owns_is_never_touched() -> None:
