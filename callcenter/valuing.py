@@ -7,6 +7,8 @@ some numbers a customer) nor the time of a transaction grows with the store.
 
 import asyncio
 import contextlib
+import functools
+import gc
 import json
 import os
 import sys
@@ -56,7 +58,8 @@ CUSTOMERS_A_WRITE: Final = 500
 """On SQLite whoever writes waits for one transaction: some tens of milliseconds."""
 PAUSE: Final = timedelta(milliseconds=5)
 PAUSE_SHARE: Final = 0.3
-"""Of the time of a transaction, between it and the next: who waits for the database looks again every so often."""
+"""Of the time of a transaction, at least between it and the next: who waits for the database looks again every so
+often. What is read and judged meanwhile is part of it."""
 BEAT_EVERY: Final = timedelta(seconds=5)
 READ_LIMIT: Final = timedelta(seconds=60)
 WRITE_LIMIT: Final = timedelta(seconds=30)
@@ -65,6 +68,10 @@ OVERLAP: Final = timedelta(minutes=10)
 TRIES: Final = 30
 TRY_AGAIN: Final = timedelta(seconds=2)
 NICE: Final = 10
+ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""For numpy's algebra: on vectors its threads mostly wait for each other, spinning, on every core there is."""
+GARBAGE_FROM: Final = 500_000
+"""A piece is some hundred thousand small objects, all of which go with it: looking for cycles among them finds none."""
 CACHE_KIBIBYTES: Final = 64 * 1024
 """Of pages: the rows of a transaction stand in thousands of places of the indexes, of which each comes up again."""
 LEARNING_PART: Final = 0.4
@@ -117,6 +124,24 @@ async def run_values(
     return await store.run(run.run_id)
 
 
+class Turns:
+    """Whose turn it is to write: after each transaction of ours that of others, for a share of the time it took.
+
+    Times are seconds of one clock.
+    """
+
+    def __init__(self) -> None:
+        self._ours_from = 0.0
+
+    def ended(self, began: float, now: float) -> None:
+        """A transaction of ours is over."""
+        self._ours_from = now + max(PAUSE.total_seconds(), (now - began) * PAUSE_SHARE)
+
+    def wait(self, now: float) -> float:
+        """So long until the next may begin."""
+        return max(self._ours_from - now, 0.0)
+
+
 class _Work:
     """One run."""
 
@@ -130,6 +155,7 @@ class _Work:
         self._rows_a_piece = rows_a_piece
         self._customers = 0
         self._changed = 0
+        self._turns = Turns()
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
@@ -170,19 +196,8 @@ class _Work:
             learnt = await self._learn((await self._store.rules()).rules)
         expected = max(learnt.customers, 1)
         while True:
-            histories, last = await self._piece(after, learnt.as_of, learnt.currency, learnt.rules)
-            known_after, until = after, last
-
-            def look(
-                connection: Connection,
-                found: Histories = histories,
-                behind: str = known_after,
-                to: str | None = until,
-            ) -> Written:
-                return plan(learnt, found, known_between(connection, behind, to), today=learnt.as_of)
-
-            written = await self._look(look)
-            self._customers += len(histories)
+            written, customers, last = await self._look(functools.partial(self._planned, learnt, after))
+            self._customers += customers
             part = LEARNING_PART + (1 - LEARNING_PART) * min(self._customers / expected, 1.0)
             await self._write(written, {"step": "judging", "part": part, "done_to": last or after})
             if last is None:
@@ -206,9 +221,7 @@ class _Work:
             def judge(connection: Connection, ids: Sequence[str] = ids) -> None:
                 histories = read_of(connection, ids, as_of=today, currency=learnt.currency, rules=learnt.rules)
                 written = plan(learnt, histories, known_of(connection, ids), today=today)
-                write(connection, written.rows, written.moves)
-                if written.gone:
-                    remove(connection, written.gone)
+                _put(written.rows, written.moves, written.gone, connection)
                 self._changed += len(written.changed)
 
             self._customers += len(ids)
@@ -221,7 +234,7 @@ class _Work:
         currency = await self._look(lambda on: main_currency(on, rules))
         gathering, after = Gathering(), ""
         while True:
-            histories, last = await self._piece(after, today, currency, rules)
+            histories, last = await self._look(functools.partial(self._piece, after, today, currency, rules))
             await asyncio.to_thread(gathering.add, histories)
             if last is None:
                 break
@@ -233,56 +246,46 @@ class _Work:
         )
         return learnt
 
-    async def _piece(self, after: str, as_of: date, currency: str, rules: ValueRules) -> tuple[Histories, str | None]:
-        def look(connection: Connection) -> tuple[Histories, str | None]:
-            return read_piece(connection, after, as_of=as_of, currency=currency, rules=rules, rows=self._rows_a_piece)
+    def _planned(self, learnt: Learnt, after: str, connection: Connection) -> tuple[Written, int, str | None]:
+        """What is to be written of the next customers, how many they are, and the last of them."""
+        histories, last = self._piece(after, learnt.as_of, learnt.currency, learnt.rules, connection)
+        known = known_between(connection, after, last)
+        return plan(learnt, histories, known, today=learnt.as_of), len(histories), last
 
-        return await self._look(look)
+    def _piece(
+        self, after: str, as_of: date, currency: str, rules: ValueRules, connection: Connection
+    ) -> tuple[Histories, str | None]:
+        return read_piece(connection, after, as_of=as_of, currency=currency, rules=rules, rows=self._rows_a_piece)
 
     # ---- writing
 
     async def _write(self, written: Written, progress: dict[str, object]) -> None:
-        """In transactions of so many rows; only the last one says that the piece is done."""
-        moves: dict[object, list[Row]] = {}
-        for move in written.moves:
-            moves.setdefault(move[0], []).append(move)
+        """In transactions of so many rows, mostly one; only the last one says that the piece is done."""
         self._changed += len(written.changed)
-        rows = written.rows
         told: dict[str, object] = {"customers": self._customers, "changed": self._changed}
-        step = self._rows_a_write
-        for start in range(0, len(rows), step):
-            part = rows[start : start + step]
-            theirs = [move for row in part for move in moves.pop(row[0], ())]
-
-            def put(connection: Connection, some: Sequence[Row] = part, theirs: Sequence[Row] = theirs) -> None:
-                write(connection, some, theirs)
-
-            await self._transaction(put, told)
-        rest = [move for listed in moves.values() for move in listed]
-
-        def close(connection: Connection) -> None:
-            write(connection, (), rest)
-            if written.gone:
-                remove(connection, written.gone)
-
-        await self._transaction(close, {**told, **progress})
+        rows, moves, step = written.rows, written.moves, self._rows_a_write
+        while len(rows) > step:
+            whose = {row[0] for row in rows[:step]}
+            theirs = [move for move in moves if move[0] in whose]
+            moves = [move for move in moves if move[0] not in whose]
+            await self._transaction(functools.partial(_put, rows[:step], theirs, ()), told)
+            rows = rows[step:]
+        await self._transaction(functools.partial(_put, rows, moves, written.gone), {**told, **progress})
 
     async def _look(self, work: Callable[[Connection], _T]) -> _T:
         return await self._tried(lambda: self._database.look(work, READ_LIMIT))
 
     async def _transaction(self, work: Callable[[Connection], None], values: dict[str, object]) -> None:
-        took = 0.0
+        await asyncio.sleep(self._turns.wait(time.monotonic()))
 
         async def attempt() -> None:
-            nonlocal took
             async with self._database.writing(WRITE_LIMIT) as connection:
                 began = time.monotonic()
                 await beat(connection, self._lease.run_id, self._lease.owner, {**values, "beat_at": datetime.now(UTC)})
                 await connection.run_sync(work)
-            took = time.monotonic() - began
+            self._turns.ended(began, time.monotonic())
 
         await self._tried(attempt)
-        await asyncio.sleep(max(PAUSE.total_seconds(), took * PAUSE_SHARE))
 
     async def _say(self, values: dict[str, object]) -> None:
         await self._transaction(lambda _: None, values)
@@ -303,6 +306,12 @@ class _Work:
                 # Somebody else writes for long, or the database is away: it is worth some waiting.
                 await asyncio.sleep(TRY_AGAIN.total_seconds())
         return await attempt()
+
+
+def _put(rows: Sequence[Row], moves: Sequence[Row], gone: Sequence[str], connection: Connection) -> None:
+    write(connection, rows, moves)
+    if gone:
+        remove(connection, gone)
 
 
 def _learnt(gathering: Gathering, today: date, currency: str, rules: ValueRules) -> tuple[Learnt, RunPicture]:
@@ -339,7 +348,12 @@ class ValuingProcess:
     async def run(self) -> None:
         """Do what waits, to the end of the process. Cancelling ends the process, and the run is taken up again."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "callcenter.valuing", stdin=asyncio.subprocess.PIPE, start_new_session=True
+            sys.executable,
+            "-m",
+            "callcenter.valuing",
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **ONE_THREAD},
         )
         try:
             # By a pipe: what stands in the command line everybody on the machine can read, a password too.
@@ -366,6 +380,7 @@ async def _do(job: dict[str, str]) -> None:
 def main() -> int:
     """Do the job that stands in standard input; calls on the same machine come first."""
     os.nice(NICE)
+    gc.set_threshold(GARBAGE_FROM)
     job: dict[str, str] = json.loads(sys.stdin.read())
     asyncio.run(_do(job))
     return 0

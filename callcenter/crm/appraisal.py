@@ -3,7 +3,7 @@
 Law: a customer comes to the same among any others; whatever time alone changes is looked at again on `look_again_on`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import floor
@@ -66,7 +66,20 @@ class Move:
     @property
     def step(self) -> int:
         """1 for who becomes a customer, -1 for who is none any more, else 0."""
-        return (self.stage not in _NOT_CUSTOMERS) - (self.was_stage not in _NOT_CUSTOMERS)
+        return _step(self.was_stage, self.stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pasts:
+    """Moves of many customers, each one's together in their order; all arrays of one length."""
+
+    who: IntArray
+    """The customer's place."""
+    on: IntArray
+    was_stage: NDArray[np.object_]
+    """None for who was not known to have bought."""
+    stage: NDArray[np.object_]
+    step: IntArray
 
 
 def appraise(learnt: Learnt, histories: Histories, *, today: date, lost_on: IntArray) -> Appraisals:
@@ -106,24 +119,42 @@ def appraise(learnt: Learnt, histories: Histories, *, today: date, lost_on: IntA
     )
 
 
-def pasts_of(now: Appraisals, which: Sequence[int]) -> Iterator[tuple[int, list[Move]]]:
-    """How each of these (places, rising), who are looked at for the first time, came and went so far.
+def pasts_of(now: Appraisals, which: IntArray) -> Pasts:
+    """How each of these (places), who are looked at for the first time, came and went so far.
 
     The past is told by silence alone: what P(alive) would have been then nobody knows.
     """
-    habits, silences = now.habits, now.habits.silences
-    starts = np.searchsorted(silences.who, np.arange(len(now) + 1)).tolist()
-    until = np.minimum(habits.first, now.as_of).tolist()
-    lost = np.where(now.stage == Stage.LOST, np.minimum(now.lost_on, now.as_of), 0).tolist()
-    began, ended = (silences.after + silences.lost_after).tolist(), silences.until.tolist()
-    for place in which:
-        moves = [Move(on=until[place], was_stage=None, stage=Stage.NEW)]
-        for one in range(starts[place], starts[place + 1]):
-            moves.append(Move(on=began[one], was_stage=moves[-1].stage, stage=Stage.LOST))
-            moves.append(Move(on=ended[one], was_stage=Stage.LOST, stage=Stage.WON_BACK))
-        if lost[place]:
-            moves.append(Move(on=lost[place], was_stage=moves[-1].stage, stage=Stage.LOST))
-        yield place, moves
+    silences = now.habits.silences
+    lost = np.where(now.stage == Stage.LOST, np.minimum(now.lost_on, now.as_of), 0)
+    lost_now = np.flatnonzero(lost)
+    # Of each the first purchase, two moves a silence, and the loss that stands; the sort leaves them in this order.
+    who = np.concatenate((np.arange(len(now)), np.repeat(silences.who, 2), lost_now))
+    order = np.argsort(who, kind="stable")
+    order = order[np.isin(who, which)[order]]
+    silent = np.column_stack((silences.after + silences.lost_after, silences.until)).ravel()
+    on = np.concatenate((np.minimum(now.habits.first, now.as_of), silent, lost[lost_now]))[order]
+    kind = np.concatenate(
+        (np.full(len(now), _CAME), np.tile((_LEFT, _CAME_BACK), len(silences.who)), np.full(len(lost_now), _LEFT))
+    )[order]
+    kind[1:][(kind[1:] == _LEFT) & (kind[:-1] == _CAME_BACK)] = _LEFT_AGAIN
+    return Pasts(who=who[order], on=on, was_stage=_WAS[kind], stage=_BECAME[kind], step=_STEPS[kind])
+
+
+def _step(was_stage: str | None, stage: str) -> int:
+    return (stage not in _NOT_CUSTOMERS) - (was_stage not in _NOT_CUSTOMERS)
+
+
+_CAME, _LEFT, _CAME_BACK, _LEFT_AGAIN = range(4)
+_PAST: Final = (
+    (None, Stage.NEW),
+    (Stage.NEW, Stage.LOST),
+    (Stage.LOST, Stage.WON_BACK),
+    (Stage.WON_BACK, Stage.LOST),
+)
+"""All moves there are in a past."""
+_WAS: Final = np.array([None if was is None else str(was) for was, _ in _PAST], dtype=object)
+_BECAME: Final = np.array([str(stage) for _, stage in _PAST], dtype=object)
+_STEPS: Final = np.array([_step(was, stage) for was, stage in _PAST], dtype=np.int64)
 
 
 def _lost_on(

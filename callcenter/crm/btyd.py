@@ -127,6 +127,13 @@ def purchases_if_alive(model: BgNbd, frequency: FloatArray, age: FloatArray, tim
     return _expectation(model, x, t, np.full(len(x), time))[back]
 
 
+def purchases_by(model: BgNbd, frequency: FloatArray, age: FloatArray, times: FloatArray) -> FloatArray:
+    """Purchases in (T, T + time] of customers who are alive at T: a row a customer, a column a time."""
+    many = len(times)
+    every = np.repeat(frequency, many), np.repeat(age, many), np.tile(times, len(frequency))
+    return _expectation(model, *every).reshape(len(frequency), many)
+
+
 class _Likelihood:
     """The log-likelihood and its gradient, prepared so that each costly function is asked once per different value."""
 

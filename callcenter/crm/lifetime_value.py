@@ -5,6 +5,8 @@ The value joins the two models: purchases expected by BG/NBD times what one is w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +15,10 @@ from callcenter.crm.btyd import BgNbd
 from callcenter.crm.errors import CrmError
 from callcenter.crm.gamma_gamma import GammaGamma
 from callcenter.crm.purchases import FloatArray, Holdout, Purchases, Summaries, summarise
+
+MOST_REMEMBERED: Final = 100_000
+"""Different (x, T), some 25 MB: three years of days have 30,000 of them."""
+_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +79,8 @@ def discounted_purchases(
     A purchase falls, on average, in the middle of its period.
     """
     first, back = btyd.different_pairs(frequency, age)
-    x, t = frequency[first], age[first]
-    total = np.zeros(len(x))
-    before = np.zeros(len(x))
-    for k in range(1, outlook.periods + 1):
-        until = btyd.purchases_if_alive(model, x, t, k * outlook.period)
-        total += (until - before) / (1.0 + outlook.discount_rate) ** (k - 0.5)
-        before = until
-    value: FloatArray = total[back] * btyd.p_alive(model, frequency, recency, age)
+    living = _prospects(model, outlook).of(frequency[first], age[first])
+    value: FloatArray = living[back] * btyd.p_alive(model, frequency, recency, age)
     return value
 
 
@@ -171,3 +171,43 @@ def track(
         actual = int(np.searchsorted(bought, day, side="right")) - int(customers[seen].sum())
         points.append(TrackingPoint(day=day, actual=actual, expected=float(expected)))
     return tuple(points)
+
+
+class _Prospects:
+    """What a customer who is alive will buy over the outlook, discounted: it depends on x and T alone.
+
+    Those of equal ones are remembered, since the customers of a store come in many small pieces.
+    """
+
+    def __init__(self, model: BgNbd, outlook: Outlook) -> None:
+        self._model = model
+        self._outlook = outlook
+        self._known: dict[tuple[float, float], float] = {}
+
+    def of(self, frequency: FloatArray, age: FloatArray) -> FloatArray:
+        """Of each of these pairs, which are different ones."""
+        pairs = list(zip(frequency.tolist(), age.tolist(), strict=True))
+        found = np.array([self._known.get(pair, np.nan) for pair in pairs])
+        new = np.flatnonzero(np.isnan(found))
+        if len(new):
+            found[new] = self._reckoned(frequency[new], age[new])
+            if len(self._known) + len(new) > MOST_REMEMBERED:
+                self._known.clear()
+            self._known.update((pairs[place], float(found[place])) for place in new[:MOST_REMEMBERED].tolist())
+        return found
+
+    def _reckoned(self, frequency: FloatArray, age: FloatArray) -> FloatArray:
+        k = np.arange(1.0, self._outlook.periods + 1.0)
+        counts = (1.0 + self._outlook.discount_rate) ** (0.5 - k)
+        total = np.empty(len(frequency))
+        # In pieces, so that memory stays flat.
+        for start in range(0, len(frequency), _AT_ONCE):
+            piece = slice(start, start + _AT_ONCE)
+            until = btyd.purchases_by(self._model, frequency[piece], age[piece], k * self._outlook.period)
+            total[piece] = np.diff(until, axis=1, prepend=0.0) @ counts
+        return total
+
+
+@lru_cache(maxsize=2)
+def _prospects(model: BgNbd, outlook: Outlook) -> _Prospects:
+    return _Prospects(model, outlook)

@@ -39,8 +39,8 @@ from callcenter.store.many_rows import put_rows
 from callcenter.store.sales_tables import orders
 from callcenter.store.value_tables import customer_values, value_changes
 
-ROWS_A_PIECE: Final = 100_000
-"""Orders."""
+ROWS_A_PIECE: Final = 13_000
+"""Orders: those of some 4,000 customers, who are read, judged and written in a fifth of a second."""
 _JULIAN: Final = 1_721_424.5
 """What SQLite's day numbers are ahead of Python's."""
 _table = customer_values
@@ -120,21 +120,18 @@ def plan(learnt: Learnt, histories: Histories, known: dict[str, Row], *, today: 
     ids = histories.customer_ids
     now = appraise(learnt, histories, today=today, lost_on=_lost_on(ids, known))
     rows = _rows_of(now)
-    pasts = dict(pasts_of(now, [place for place, one in enumerate(ids) if one not in known]))
-    written, moves, changed = [], [], []
+    moves = _past_rows(now, [place for place, one in enumerate(ids) if one not in known])
+    written, changed = [], []
     for place, row in enumerate(rows):
         name = ids[place]
         before = known.get(name)
-        if before is None:
-            moves += [_move_row(name, move) for move in pasts[place]]
-        elif before == row:
-            continue
-        elif before[_STAGE] != row[_STAGE] or before[_CLASS] != row[_CLASS]:
-            moves.append(_move_row(name, _move_from(before, today, str(row[_STAGE]), str(row[_CLASS]))))
-        else:
-            written.append(row)
+        if before == row:
             continue
         written.append(row)
+        if before is not None:
+            if before[_STAGE] == row[_STAGE] and before[_CLASS] == row[_CLASS]:
+                continue
+            moves.append(_move_row(name, _move_from(before, today, str(row[_STAGE]), str(row[_CLASS]))))
         changed.append(name)
     there = set(ids) if len(known) else set()
     gone = [name for name in known if name not in there]
@@ -253,6 +250,15 @@ def _move_from(before: Row, on: date, stage: str, value_class: str | None) -> Mo
         was_class=None if kept_class is None else str(kept_class),
         value_class=value_class,
     )
+
+
+def _past_rows(now: Appraisals, which: Sequence[int]) -> list[Row]:
+    """In the order of `_MOVE_COLUMNS`."""
+    pasts = pasts_of(now, np.array(which, dtype=np.int64))
+    names = [now.customer_ids[place] for place in pasts.who.tolist()]
+    stages = pasts.was_stage.tolist(), pasts.stage.tolist()
+    nothing = [None] * len(names)
+    return list(zip(names, _isos(pasts.on), *stages, nothing, nothing, pasts.step.tolist(), strict=True))
 
 
 def _move_row(customer_id: str, move: Move) -> Row:

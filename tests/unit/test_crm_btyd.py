@@ -267,6 +267,35 @@ def test_lifetime_value_discounts_each_period_at_its_middle() -> None:
     assert lifetime_value(PUBLISHED, worth, summaries, outlook) == pytest.approx(by_hand, rel=1e-12)
 
 
+def test_customers_who_come_in_pieces_are_worth_what_they_are_worth_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(3)
+    frequency = chance.integers(0, 5, size=400).astype(np.float64)
+    age = chance.integers(40, 90, size=400).astype(np.float64)
+    recency = np.where(frequency > 0, np.floor(age / 2), 0.0)
+    model = BgNbd(r=0.31, alpha=5.2, a=0.7, b=2.1)
+    together = discounted_purchases(model, frequency, recency, age, Outlook(periods=9, period=4.3))
+    reckoned: list[int] = []
+    honest = btyd.purchases_by
+
+    def counted(model: BgNbd, frequency: FloatArray, age: FloatArray, times: FloatArray) -> FloatArray:
+        reckoned.append(len(frequency))
+        return honest(model, frequency, age, times)
+
+    monkeypatch.setattr(btyd, "purchases_by", counted)
+    different = len({*zip(frequency.tolist(), age.tolist(), strict=True)})
+    for most in (10_000, 20):
+        monkeypatch.setattr("callcenter.crm.lifetime_value.MOST_REMEMBERED", most)
+        reckoned.clear()
+        # The margin is not in it, but nobody has asked for this outlook yet.
+        outlook = Outlook(periods=9, period=4.3, margin=1 / most)
+        pieces = [
+            discounted_purchases(model, frequency[part], recency[part], age[part], outlook)
+            for part in (slice(start, start + 7) for start in range(0, 400, 7))
+        ]
+        assert np.concatenate(pieces) == pytest.approx(together, rel=1e-11)
+        assert (sum(reckoned) == different) is (most == 10_000)
+
+
 def test_of_two_customers_long_silent_the_more_frequent_is_worth_less() -> None:
     grid = iso_value(
         PUBLISHED, frequencies=[0, 1, 7], recencies=[0, 10, 35], age=38.0, outlook=Outlook(periods=12, period=4.3)
