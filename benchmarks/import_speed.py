@@ -1,6 +1,7 @@
 """How fast the process that does it takes in a file of customers, in how much memory, and what look-ups notice."""
 
 import asyncio
+import contextlib
 import csv
 import os
 import resource
@@ -159,6 +160,21 @@ def spent_by_children() -> float:
     """Of a core, in seconds, by the processes that this one has started and that have ended, and theirs."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def spent_by_postgres() -> float:
+    """Of a core, in seconds, by a PostgreSQL that this process has started; 0 without one."""
+    parents, ticks = {}, {}
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError):
+                command, _, rest = Path(f"/proc/{name}/stat").read_text(encoding="utf-8").rpartition(")")
+                if command.endswith("(postgres"):
+                    fields = rest.split()
+                    # Its own, and that of those of its processes that have ended.
+                    parents[int(name)], ticks[int(name)] = int(fields[1]), sum(int(one) for one in fields[11:15])
+    ours = {one for one, parent in parents.items() if parent == os.getpid()}
+    return sum(ticks[one] for one, parent in parents.items() if {one, parent} & ours) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of_children() -> float:

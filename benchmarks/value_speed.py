@@ -7,21 +7,24 @@ import argparse
 import asyncio
 import functools
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select, update
 
 from benchmarks.figures import Figures
 from benchmarks.filling import filling
-from benchmarks.import_speed import memory_of_children, spent_by_children
+from benchmarks.import_speed import memory_of_children, spent_by_children, spent_by_postgres
+from benchmarks.progress import say
 from benchmarks.purchasers import UNTIL, fill_purchases
 from callcenter.app.segments import Asked
 from callcenter.app.values import RunKind, RunState, ValueRun
@@ -30,10 +33,13 @@ from callcenter.crm.segment_fields import segment_fields
 from callcenter.crm.segment_text import parse_segment
 from callcenter.crm.value_rules import ValueRules
 from callcenter.store import schema, tables
+from callcenter.store.crm_tables import customer_changes
 from callcenter.store.database import Database
 from callcenter.store.management import StoredManagement
+from callcenter.store.sales_tables import orders
 from callcenter.store.segments import StoredSegments
 from callcenter.store.upsert import upsert_into
+from callcenter.store.value_tables import customer_values
 from callcenter.store.values import StoredValues
 from callcenter.valuing import ValuingProcess
 from tests.adapters.postgres import PostgresServer
@@ -42,6 +48,7 @@ CUSTOMERS = 1_000_000
 WANTED_SECONDS = 120.0
 PROBE_PAUSE_SECONDS = 0.02
 PROBE = "benchmark"
+FILL_LIMIT = timedelta(minutes=5)
 SEGMENTS = (
     'class in ("A", "B") and days since last_purchase > 90',
     'stage = "at_risk"',
@@ -61,8 +68,18 @@ class ValueFigures:
     first_seconds: float
     """With each customer's past; the next whole run has it already."""
     again_seconds: float
+    """A week later, when each row is another."""
+    night_customers: int
+    """One of a hundred has ordered, and the time of as many has come as on any other day."""
+    night_seconds: float
     cpu_seconds: float
     """Of the first run: what it takes of a core, whatever else the machine does."""
+    again_cpu_seconds: float
+    night_cpu_seconds: float
+    server_cpu_seconds: float
+    """Of the first run: what PostgreSQL takes of a core besides; 0 for SQLite."""
+    load: float
+    """Of the machine in the minute before the first run began."""
     memory_mb: float
     write: Figures
     """Small transactions of others meanwhile."""
@@ -79,7 +96,13 @@ class ValueFigures:
             "database": self.database,
             "value_models_seconds": round(self.first_seconds, 1),
             "again_seconds": round(self.again_seconds, 1),
+            "night_customers": self.night_customers,
+            "night_seconds": round(self.night_seconds, 1),
             "cpu_seconds": round(self.cpu_seconds, 1),
+            "again_cpu_seconds": round(self.again_cpu_seconds, 1),
+            "night_cpu_seconds": round(self.night_cpu_seconds, 1),
+            "server_cpu_seconds": round(self.server_cpu_seconds, 1),
+            "load": round(self.load, 1),
             "memory_mb": round(self.memory_mb),
             "write_p50_ms": round(self.write.p50, 2),
             "write_p99_ms": round(self.write.p99, 2),
@@ -88,41 +111,141 @@ class ValueFigures:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run in the process for it, and what others noticed."""
+
+    customers: int
+    is_done: bool
+    seconds: float
+    cpu_seconds: float
+    server_cpu_seconds: float
+    memory_mb: float
+    writes: tuple[float, ...]
+    """What small transactions of others took meanwhile, in milliseconds."""
+
+
 async def measure_values(database: Database, url: str, customers: int, seed: int) -> ValueFigures:
     """Fill an empty database, and work everything out in the process for it."""
     await database.dispose()
-    orders = await asyncio.to_thread(_fill, database, url, customers, seed)
-    worker, store = ValuingProcess(database_url=url, timezone="UTC"), StoredValues(database)
-    seconds, spent, writes, memory, right = [], [], [], 0.0, True
-    for _ in range(2):
-        run_id = uuid4().hex
-        asked = ValueRun(run_id=run_id, kind=RunKind.WHOLE, asked_at=datetime.now(UTC), asked_by="bench")
-        await store.ask(asked)
-        began, spent_before = time.perf_counter(), spent_by_children()
-        work = asyncio.create_task(worker.run())
-        while not work.done():
-            writes.append(await _write(database))
-            if len(writes) % 20 == 0:
-                memory = max(memory, await asyncio.to_thread(memory_of_children))
-            await asyncio.wait({work}, timeout=PROBE_PAUSE_SECONDS)
-        seconds.append(time.perf_counter() - began)
-        spent.append(spent_by_children() - spent_before)
-        run = await store.run(run_id)
-        right = right and run is not None and run.state is RunState.DONE and run.customers == customers
+    name = "sqlite" if database.is_sqlite else "postgresql"
+    say(f"{name}: storing {customers:,} customers with orders")
+    count = await asyncio.to_thread(_fill, database, url, customers, seed)
+    load = os.getloadavg()[0]
+    say(f"{name}: working out what they are worth")
+    first = await _run(database, url, RunKind.WHOLE)
+    say(f"{name}: the same a week later")
+    await _let_a_week_pass(database)
+    again = await _run(database, url, RunKind.WHOLE)
+    say(f"{name}: the run of a night")
+    changed = await _let_a_day_pass(database)
+    night = await _run(database, url, RunKind.CHANGED)
+    say(f"{name}: management's figures")
     quiet = [await _write(database) for _ in range(300)]
     return ValueFigures(
         customers=customers,
-        orders=orders,
-        database="sqlite" if database.is_sqlite else "postgresql",
-        first_seconds=seconds[0],
-        again_seconds=seconds[1],
-        cpu_seconds=spent[0],
-        memory_mb=memory,
-        write=Figures.of(writes),
+        orders=count,
+        database=name,
+        first_seconds=first.seconds,
+        again_seconds=again.seconds,
+        night_customers=night.customers,
+        night_seconds=night.seconds,
+        cpu_seconds=first.cpu_seconds,
+        again_cpu_seconds=again.cpu_seconds,
+        night_cpu_seconds=night.cpu_seconds,
+        server_cpu_seconds=first.server_cpu_seconds,
+        load=load,
+        memory_mb=max(one.memory_mb for one in (first, again, night)),
+        write=Figures.of([*first.writes, *again.writes, *night.writes]),
         quiet_write=Figures.of(quiet),
         figures=await figures_of(database),
-        is_right=right,
+        is_right=all(
+            one.is_done and one.customers == wanted
+            for one, wanted in ((first, customers), (again, customers), (night, changed))
+        ),
     )
+
+
+async def _run(database: Database, url: str, kind: RunKind) -> _Run:
+    worker, store = ValuingProcess(database_url=url, timezone="UTC"), StoredValues(database)
+    run_id = uuid4().hex
+    await store.ask(ValueRun(run_id=run_id, kind=kind, asked_at=datetime.now(UTC), asked_by="bench"))
+    writes, memory = [], 0.0
+    began, spent, theirs = time.perf_counter(), spent_by_children(), spent_by_postgres()
+    work = asyncio.create_task(worker.run())
+    while not work.done():
+        writes.append(await _write(database))
+        if len(writes) % 20 == 0:
+            memory = max(memory, await asyncio.to_thread(memory_of_children))
+        await asyncio.wait({work}, timeout=PROBE_PAUSE_SECONDS)
+    seconds = time.perf_counter() - began
+    await work
+    run = await store.run(run_id)
+    return _Run(
+        customers=0 if run is None else run.customers,
+        is_done=run is not None and run.state is RunState.DONE,
+        seconds=seconds,
+        cpu_seconds=spent_by_children() - spent,
+        server_cpu_seconds=spent_by_postgres() - theirs,
+        memory_mb=memory,
+        writes=tuple(writes),
+    )
+
+
+async def _let_a_week_pass(database: Database) -> None:
+    """The rows are those of a week ago."""
+    values = customer_values
+    week_ago = datetime.now(UTC).date() - timedelta(days=7)
+    async with database.writing(FILL_LIMIT) as connection:
+        await connection.execute(update(values).values(as_of=week_ago))
+
+
+async def _let_a_day_pass(database: Database) -> int:
+    """One of a hundred customers orders, and whose time comes tomorrow has it come today; how many they are."""
+    values, today = customer_values, datetime.now(UTC).date()
+    tomorrow, now = today + timedelta(days=1), datetime.now(UTC)
+    async with database.writing(FILL_LIMIT) as connection:
+        due = update(values).where(values.c.look_again_on == tomorrow).values(look_again_on=today)
+        await connection.execute(due)
+        everybody = (await connection.execute(select(tables.customers.c.customer_id))).scalars().all()
+        buyers = everybody[::100]
+        for start in range(0, len(buyers), 1_000):
+            some = buyers[start : start + 1_000]
+            await connection.execute(insert(orders), [_order(one, start + n, today, now) for n, one in enumerate(some)])
+            await connection.execute(insert(customer_changes), [_change(one, now) for one in some])
+        due_ones = select(values.c.customer_id).where(values.c.look_again_on <= today)
+        return len({*buyers, *(await connection.execute(due_ones)).scalars()})
+
+
+def _order(customer_id: str, number: int, today: date, now: datetime) -> JsonValue:
+    name = f"N{number:09}"
+    return {
+        "order_id": name,
+        "number": name,
+        "dialled": f"{number:09}",
+        "customer_id": customer_id,
+        "placed_on": today,
+        "due_on": today,
+        "state": "sent",
+        "total": Decimal(100),
+        "currency": "CNY",
+        "note": "",
+        "at": now,
+        "created_at": now,
+        "created_by": "bench",
+    }
+
+
+def _change(customer_id: str, now: datetime) -> JsonValue:
+    return {
+        "customer_id": customer_id,
+        "at": now,
+        "by": "bench",
+        "entity": "order",
+        "entity_id": "",
+        "action": "placed",
+        "fields": b"[]",
+    }
 
 
 def _fill(database: Database, url: str, customers: int, seed: int) -> int:
@@ -183,7 +306,10 @@ def line_of(one: ValueFigures) -> str:
     slowest = max(one.figures, key=lambda name: one.figures[name])
     return (
         f"{one.database:10} values of {one.customers:,} customers, {one.orders:,} orders: {one.first_seconds:.0f} s, "
-        f"again {one.again_seconds:.0f} s ({one.cpu_seconds:.0f} s of a core the first time), {one.memory_mb:.0f} MB; "
+        f"a week later {one.again_seconds:.0f} s, {one.night_customers:,} of a night {one.night_seconds:.1f} s "
+        f"({one.cpu_seconds:.0f}, {one.again_cpu_seconds:.0f} and {one.night_cpu_seconds:.1f} s of a core, "
+        f"{one.server_cpu_seconds:.0f} of the database server's the first time; load before {one.load:.1f}), "
+        f"{one.memory_mb:.0f} MB; "
         f"others' writes meanwhile p50 {one.write.p50:.1f} "
         f"p99 {one.write.p99:.1f} ms (quiet p99 {one.quiet_write.p99:.1f}); slowest figure {slowest}: "
         f"{one.figures[slowest]:.2f} s"
@@ -197,7 +323,7 @@ def run_value_models(customers: int, server: PostgresServer | None, seed: int) -
         with tempfile.TemporaryDirectory(prefix="callcenter-values-") as name:
             url = f"sqlite:///{Path(name) / 'values.db'}" if one is None else one.make_database()
             measured.append(asyncio.run(_measured(url, customers, seed)))
-            print(line_of(measured[-1]), file=sys.stderr, flush=True)
+            say(line_of(measured[-1]))
             if one is not None:
                 one.drop_database(url)
     return measured
@@ -229,6 +355,8 @@ def main() -> int:
             server.remove()
     if chosen.json:
         print(json.dumps({"values": [one.as_json() for one in measured]}, ensure_ascii=False))
+    else:
+        print("\n".join(map(line_of, measured)))
     return 0 if all(one.is_right for one in measured) else 1
 
 
