@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.e2e.phones import KeyStep, Reject, Ring
+from tests.e2e.phones import Reject, Ring
 from tests.e2e.routing_house import AGENTS_HERTZ, CALLERS_TONE, OUTSIDE_HERTZ, RoutingHouse
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -144,8 +144,10 @@ async def test_the_flow_goes_on_where_nobody_outside_answers(house: RoutingHouse
 
 
 async def test_a_callback_from_a_flow_shows_the_agent_what_was_typed(house: RoutingHouse) -> None:
-    keys: list[KeyStep] = [("key", key) for key in "4711#8642"]
-    async with house.outside() as outside, house.dialled("to_callback", LATER, keys=keys) as caller:
+    async with house.outside() as outside, house.dialled("to_callback", LATER) as caller:
+        await caller.audio.hear_sound()
+        for key in "4711#8642":
+            await caller.press(key)
         assert (await caller.ended(30)).by == "server"
         record = await house.record_of(caller)
         assert record["outcome"] == "callback_taken"
