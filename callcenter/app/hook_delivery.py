@@ -103,8 +103,8 @@ class HookDelivery:
         room = MOST_AT_ONCE - len(self._busy)
         if room <= 0:
             return False
-        but = sorted(self._busy.keys() | self._cool_until.keys())
-        due = await self._outbox.due(now=now, limit=room, but=but)
+        # Somebody who has mended the receiver and orders a try wants to see it now.
+        due = await self._outbox.due(now=now, limit=room, but=sorted(self._busy), cool=sorted(self._cool_until))
         for one in due:
             hook_id = one.delivery.hook_id
             task = asyncio.create_task(self._deliver(one), name=f"hook {hook_id}")
@@ -120,6 +120,7 @@ class HookDelivery:
             tries = delivery.tries + 1
             if attempt.succeeded:
                 self._failures.pop(delivery.hook_id, None)
+                self._cool_until.pop(delivery.hook_id, None)
                 await self._outbox.tried(delivery, attempt, state=DeliveryState.DELIVERED, next_try_at=None)
                 return
             self._cool(delivery.hook_id, attempt.at)

@@ -165,8 +165,10 @@ class HookBook(Protocol):
 class HookOutbox(Protocol):
     """What the task that delivers needs of the store."""
 
-    async def due(self, *, now: datetime, limit: int, but: Sequence[str]) -> tuple[DueDelivery, ...]:
-        """The oldest that is due of each hook, but of these hooks."""
+    async def due(
+        self, *, now: datetime, limit: int, but: Sequence[str], cool: Sequence[str] = ()
+    ) -> tuple[DueDelivery, ...]:
+        """The oldest that is due of each hook, but of these hooks; of `cool` ones only what a person ordered."""
         ...
 
     async def tried(

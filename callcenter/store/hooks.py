@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.hooks import (
@@ -168,9 +168,13 @@ class StoredHooks:
 
     # ---- the outbox
 
-    async def due(self, *, now: datetime, limit: int, but: Sequence[str]) -> tuple[DueDelivery, ...]:
-        """The oldest that is due of each hook, but of these hooks."""
+    async def due(
+        self, *, now: datetime, limit: int, but: Sequence[str], cool: Sequence[str] = ()
+    ) -> tuple[DueDelivery, ...]:
+        """The oldest that is due of each hook, but of these hooks; of `cool` ones only what a person ordered."""
         table = hook_deliveries
+        # What was tried before and has no try now was ordered anew; a test is never anything else.
+        ordered = and_(table.c.tries == 0, or_(table.c.last_try_at.is_not(None), table.c.event == TEST_EVENT))
         oldest = (
             select(func.min(table.c.number).label("number"))
             .join(hooks, hooks.c.hook_id == table.c.hook_id)
@@ -180,6 +184,7 @@ class StoredHooks:
                 hooks.c.active.is_(True),
                 hooks.c.paused_at.is_(None),
                 table.c.hook_id.not_in(but),
+                or_(table.c.hook_id.not_in(cool), ordered),
             )
             .group_by(table.c.hook_id)
             .order_by(func.min(table.c.number))

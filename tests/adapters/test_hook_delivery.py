@@ -156,6 +156,30 @@ async def test_one_that_is_down_for_a_day_is_given_up_and_the_hook_paused_with_a
         assert receiver.received[1].id == given_up.delivery_id
 
 
+async def test_what_a_person_orders_does_not_wait_until_the_hook_has_cooled(
+    store: Database, receiver: Receiver
+) -> None:
+    clock = FakeClock(NOON + timedelta(seconds=1))
+    await receiver.stop()
+    async with delivering(store, clock) as hooks:
+        await listen(hooks, receiver.url)
+        await make(store, "Anna")
+        await log_shows(hooks, DeliveryState.PENDING, tries=1)
+        await receiver.start()
+        (waiting,) = await hooks.deliveries("h", limit=9, before=None, state=None)
+        await hooks.redeliver("h", waiting.delivery_id, at=clock.now(), by="admin")
+        await receiver.until(lambda: len(receiver.received) == 1)
+        assert receiver.received[0].id == waiting.delivery_id
+        await receiver.stop()
+        await make(store, "Bo")
+        await log_shows(hooks, DeliveryState.DELIVERED, DeliveryState.PENDING, tries=2)
+        await receiver.start()
+        test = await hooks.send_test("h", at=clock.now(), by="admin")
+        await receiver.until(lambda: len(receiver.received) == 2)
+        # What nobody ordered waits for its time.
+        assert receiver.received[1].id == test.delivery_id
+
+
 async def test_one_that_is_gone_for_good_is_paused_at_once(store: Database, receiver: Receiver) -> None:
     receiver.answers = [410]
     async with delivering(store, FakeClock(NOON + timedelta(seconds=1))) as hooks:
