@@ -22,8 +22,9 @@ SEVERAL: Final = frozenset({"tags", "phone", "email", "web", "social"})
 CUSTOMER_KEYS: Final = ("record_id", "external_id", "customer_number", "phone", "email")
 """By what a customer is recognised, the surest first."""
 LONGEST_SOURCE: Final = 50
-MOSTLY: Final = 0.9
-"""The share of rows in which a key has to stand, so that it is taken before one that is less sure."""
+MOSTLY: Final = 0.8
+"""The share of rows in which a key has to stand, and of these the share in which it is another one of customers, so
+that it is taken before one that is less sure."""
 FAULT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "zh": ("行", "列", "值", "错误", "正确写法"),
     "en": ("row", "column", "value", "what is wrong", "what would be right"),
@@ -68,7 +69,7 @@ class InvalidMapping(InvalidValue):
 
     def __init__(self, en: str, zh: str, *, code: str | None = None) -> None:
         super().__init__(en, code=code)
-        self.said = Label(zh=zh, en=en)
+        self.said = Label(zh=f"{zh}。", en=f"{en[:1].upper()}{en[1:]}.")
 
 
 def fields_of(kind: RecordKind, custom: Iterable[CustomField] = ()) -> tuple[str, ...]:
@@ -149,14 +150,14 @@ def guess(
 
 def likely_key(kind: RecordKind, columns: Sequence[str | None], rows: Sequence[Sequence[str]] = ()) -> str | None:
     """The surest of the columns by which a customer is recognised that stands in most rows, or else the one that stands
-    in the most; in a file of customers it is another one in each."""
+    in the most; in a file of customers it is mostly another one."""
     there = [key for key in CUSTOMER_KEYS if key in columns]
     shares: dict[str, float] = {}
     for key in there:
         at = [place for place, field in enumerate(columns) if field == key]
         filled = [text for cells in rows if (text := "".join(_cell(cells, one) for one in at))]
-        count = len(set(filled)) if kind is RecordKind.CUSTOMERS else len(filled)
-        shares[key] = count / len(rows) if rows else 1.0
+        others = len(set(filled)) / len(filled) if filled and kind is RecordKind.CUSTOMERS else 1.0
+        shares[key] = min(len(filled) / len(rows), others) if rows else 1.0
     sure = (key for key in there if shares[key] >= MOSTLY)
     return next(sure, max(there, key=lambda key: shares[key], default=None))
 

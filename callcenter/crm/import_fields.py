@@ -57,7 +57,7 @@ CUSTOMER_FIELDS: Final[Mapping[str, ImportField]] = {
     "customer_number": _NUMBER,
     "external_id": _field(
         "其他系统编号",
-        "external id",
+        "id in another system",
         "外部编号,原系统编号,系统编号,客户id,编号,customer id,cust id,client id,crm id,erp id,id,reference,客户代码,"
         "客户编码,customer code",
     ),
@@ -67,17 +67,17 @@ CUSTOMER_FIELDS: Final[Mapping[str, ImportField]] = {
         "姓名,客户姓名,客户名称,客户名,全名,公司名称,公司,单位名称,联系人,联系人姓名,收货人,收件人,客户,"
         "full name,customer name,client name,company name,company,contact name,customer,client",
     ),
-    "kind": _field("个人或企业", "kind", "客户类型,类型,性质,客户性质,type,customer type"),
+    "kind": _field("个人或企业", "person or organisation", "客户类型,类型,性质,客户性质,type,customer type"),
     "language": _field("语言", "language", "语种,lang"),
-    "segment": _field("价值等级", "segment", "客户等级,等级,级别,客户级别,class,grade,value class"),
+    "segment": _field("价值等级", "class of value", "客户等级,等级,级别,客户级别,class,grade,value class"),
     "account_manager": _field(
         "客户经理", "account manager", "业务员,负责人,销售,销售员,客户负责人,manager,owner,sales rep,salesperson"
     ),
     "tags": _field("标签", "tags", "客户标签,tag,labels"),
     "phone": _PHONE,
     "email": _EMAIL,
-    "web": _field("网址", "web", "网站,主页,官网,website,url,homepage,web site,web address"),
-    "social": _field("社交账号", "social", "微信,微信号,wechat,social media"),
+    "web": _field("网址", "web address", "网站,主页,官网,website,url,homepage,web site,web address"),
+    "social": _field("社交账号", "social network", "微信,微信号,wechat,social media"),
     "notes": _field("备注", "notes", "说明,附注,客户备注,note,remark,remarks,comment,comments"),
     "record_id": _RECORD,
 }
@@ -104,7 +104,7 @@ ORDER_FIELDS: Final[Mapping[str, ImportField]] = {
     "customer_number": _NUMBER,
     "external_id": _field(
         "其他系统编号",
-        "external id",
+        "id in another system",
         "外部编号,系统编号,客户id,客户代码,客户编码,customer id,cust id,client id,crm id,customer code",
     ),
     "phone": _PHONE,
@@ -117,8 +117,9 @@ ORDER_FIELDS: Final[Mapping[str, ImportField]] = {
     ),
     "text": _field(
         "订购内容",
-        "description",
-        "产品名称,商品名称,商品,品名,产品描述,描述,摘要,内容,product name,item name,item description,text,title",
+        "what was ordered",
+        "description,产品名称,商品名称,商品,品名,产品描述,描述,摘要,内容,product name,item name,item description,text,"
+        "title",
     ),
     "quantity": _field("数量", "quantity", "订购数量,购买数量,商品数量,件数,qty,count,pieces"),
     "placed_on": _field(

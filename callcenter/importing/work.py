@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.app.import_records import ImportCounts, ImportRecord, ImportState, faults_of, file_of
+from callcenter.crm.import_columns import told_columns
 from callcenter.crm.import_fields import RecordKind
 from callcenter.crm.import_orders import refused_with
 from callcenter.crm.import_reasons import FaultCode, RowFault, Told
@@ -292,9 +293,11 @@ class _Work:
         at = self.record.faults_bytes
         if not groups:
             return at
-        text = "" if at else "\ufeff" + bad_rows_header(self.record.header)
+        # What was told of the rows of a file of bad rows is told anew.
+        told = told_columns(self.record.header)
+        text = "" if at else "\ufeff" + bad_rows_header(self.record.header[told:])
         for faults, cells in sorted(groups, key=lambda one: one[0][0].row):
-            text += bad_row(faults, [plain(cell) for cell in cells])
+            text += bad_row(faults, [plain(cell) for cell in cells[told:]])
         with self._faults.open("r+b") as file:
             file.truncate(at)
             file.seek(at)

@@ -123,7 +123,7 @@ def test_a_mapping_that_lacks_something_is_told(client: TestClient) -> None:
     at = f"/api/v1/imports/{bring(client, FILE.encode()).json()['import_id']}"
     mapping = {"columns": ["name", None, None, None], "key": "phone"}
     preview = client.post(f"{at}/preview", json={"mapping": mapping}).json()
-    assert "no column is telephone" in preview["mapping_fault"]["en"]
+    assert "No column is telephone" in preview["mapping_fault"]["en"]
     assert "没有一列是“电话”" in preview["mapping_fault"]["zh"]
     answer = client.post(f"{at}/start", json={"mapping": mapping})
     assert (answer.status_code, answer.json()["code"]) == (422, "key_missing")
@@ -165,6 +165,12 @@ def test_bad_rows_are_given_out_in_the_language_of_who_asks_and_brought_again_wh
     done = client.get(again).json()
     assert (done["state"], done["made"], done["bad"]) == ("done", 1, 0)
     assert [one["name"] for one in client.get("/api/v1/customers?search=13800138077").json()["items"]] == ["=王芳"]
+    # What is wrong still is told once.
+    twice = bring(client, bad.replace("hello", "nonsense").encode()).json()["import_id"]
+    client.post(f"/api/v1/imports/{twice}/start", json={"mapping": preview["mapping"]})
+    work(house, client)
+    told = client.get(f"/api/v1/imports/{twice}/bad-rows?language=zh").content.decode("utf-8-sig")
+    assert told == bad.replace("hello", "nonsense").replace("3,手机号", "2,手机号")
     # The file it came of is remembered as before.
     first = f"/api/v1/imports/{bring(client, file).json()['import_id']}"
     assert client.post(f"{first}/preview", json={}).json()["mapping"] == mapping

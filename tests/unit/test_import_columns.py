@@ -84,6 +84,9 @@ def test_the_key_is_the_surest_that_stands_in_most_rows() -> None:
     assert guess(RecordKind.ORDERS, header, rows=[filled] * 19 + [empty]).key == "external_id"
     some = [[*empty[:2], "" if at % 2 else "10023", "" if at % 3 else "13800138001"] for at in range(20)]
     assert guess(RecordKind.ORDERS, header, rows=some).key == "customer_number"
+    # A row without it, and one that stands twice, are told; they are no reason to take what is less sure.
+    people = [["C1", "1"], ["C1", "2"], ["", "3"], *([f"C{at}", f"{at}"] for at in range(4, 9))]
+    assert guess(RecordKind.CUSTOMERS, ("编号", "手机"), rows=people).key == "external_id"
     # Of orders one customer may have many; of customers each row is another one.
     family = [[f"{at}", "10023", "13800138001", f"m{at}@example.org"] for at in range(20)]
     columns = ("序号", "客户号", "手机", "邮箱")
