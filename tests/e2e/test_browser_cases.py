@@ -134,3 +134,38 @@ async def test_a_condition_names_account_managers(house: BrowserHouse) -> None:
     await admin.shows("condition-named", f"Agent {OWNER}")
     await admin.picture("best-offer-manager-zh-dark")
     assert await admin.overflow_px() == 0
+
+
+async def test_who_shares_a_number_is_found_merged_and_told_by_name(house: BrowserHouse) -> None:
+    board = await house.chromium.board("super", PASSWORD)
+    made = {}
+    for name in ("孙悟空", "Sun Wukong"):
+        point = {"kind": "phone", "value": "13911112222"}
+        answer = await board.context.request.post(
+            f"{house.web_url}/api/v1/customers", data={"name": name, "contact_points": [point]}
+        )
+        made[name] = (await answer.json())["customer_id"]
+    address = f"{house.web_url}/api/v1/customers/{made['孙悟空']}"
+    task = {"text": "call", "kind": "follow_up", "due_at": "2030-01-01T00:00:00Z"}
+    assert (await board.context.request.post(f"{address}/tasks", data=task)).ok
+    deal = {"title": "x", "stage": "lead", "value": {"amount": "1200.00", "currency": "CNY"}}
+    assert (await board.context.request.post(f"{address}/opportunities", data=deal)).ok
+    await board.at("nav-customers").click()
+    await board.at("to-duplicates").click()
+    row = board.page.locator('[data-test="shared-row"][data-value="+8613911112222"]')
+    await expect(row).to_contain_text("Sun Wukong")
+    await board.speaks("zh")
+    await board.picture("duplicates-zh")
+    await row.get_by_text("孙悟空").click()
+    await board.at("merge-ask").click()
+    await board.at("merge").click()
+    await expect(board.at("merge-row")).to_contain_text("Sun Wukong 并入该客户")
+    await board.at("customer-changes").click()
+    history = board.at("changes")
+    await expect(history).to_contain_text("待办")
+    await expect(history).to_contain_text("¥1,200.00")
+    await expect(history).not_to_contain_text("follow_up")
+    await expect(history.locator('[data-field="stage"]').first).not_to_contain_text("lead")
+    await board.picture("changes-zh")
+    await board.at("merge-undo").click()
+    await expect(board.at("merge-row")).to_contain_text("已撤销")

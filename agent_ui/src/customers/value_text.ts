@@ -3,6 +3,8 @@ import { useWords } from '@/i18n'
 import { useAgentName } from '@/people/agent_name'
 import { useLists } from '@/stores/lists'
 
+import { shownMoney } from './money'
+
 const LONGEST = 300
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -12,7 +14,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function useValueText() {
   const lists = useLists()
   const agentName = useAgentName()
-  const { t, te, known, label, stamp } = useWords()
+  const { t, te, known, label, labelOfCode, language, stamp } = useWords()
 
   /** A part's name; `consents.phone` and `custom.ID` are told by what they mean. */
   function partName(part: string): string {
@@ -31,6 +33,8 @@ export function useValueText() {
     if (Array.isArray(value)) return value.length === 0 ? t('common.none') : value.map(plain).join('; ')
     if (!isRecord(value)) return ''
     if ('channel' in value) return `${known('customers.channel', String(value['channel']))}: ${known('customers.consent', String(value['state']))}`
+    const { amount, currency } = value
+    if (typeof amount === 'string' && typeof currency === 'string') return shownMoney({ amount, currency }, language.value)
     if ('value' in value) return String(value['value'])
     return Object.entries(value)
       .map(([name, inner]) => `${partName(name)}: ${plain(inner)}`)
@@ -39,16 +43,23 @@ export function useValueText() {
 
   /** Codes of sets the page knows, moments, and any other text as it is. */
   function words(value: string): string {
-    for (const set of ['pop.caseState', 'customers.priority', 'pop.caseKind', 'customers.consent', 'customers.outcome', 'pop.kind']) {
+    for (const set of ['pop.caseState', 'customers.priority', 'pop.caseKind', 'customers.consent', 'customers.outcome', 'customers.taskKind', 'pop.kind']) {
       if (/^[a-z_]+$/.test(value) && te(`${set}.${value}`)) return t(`${set}.${value}`)
     }
     return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? stamp(value) : value
   }
 
-  /** `part` is whose value it is: agents are told by their names. */
+  /** What the business calls a code of its own lists. */
+  function listed(value: string, part: string): string | null {
+    const codes = { stage: lists.stages, reason: [...lists.complaintReasons, ...lists.closingReasons], remedy: lists.remedies }[part]
+    return codes === undefined ? null : labelOfCode(value, codes)
+  }
+
+  /** `part` is whose value it is: agents are told by their names, codes of the business's lists by its words. */
   function valueText(value: unknown, part: string): string {
-    const isAgent = (part === 'owner_id' || part === 'account_manager_id') && typeof value === 'string' && value !== ''
-    const text = isAgent ? agentName(value) : plain(value)
+    const said = typeof value === 'string' && value !== '' ? value : null
+    const isAgent = part === 'owner_id' || part === 'account_manager_id'
+    const text = (said !== null && (isAgent ? agentName(said) : listed(said, part))) || plain(value)
     return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
   }
 
