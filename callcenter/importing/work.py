@@ -42,8 +42,8 @@ log = structlog.get_logger(__name__)
 
 ROWS_A_BATCH: Final = 4_000
 """On SQLite whoever writes waits for one batch's transaction, 0.1 s; smaller ones write the same pages more often."""
-PROGRESS_BATCHES: Final = 20
-"""A batch in which nothing is written tells how far it is every so often."""
+PROGRESS_SECONDS: Final = 1.0
+"""Batches in which nothing is written tell how far they are so often."""
 WRITE_WITHIN: Final = timedelta(seconds=30)
 TRIES: Final = 30
 PAUSE_SECONDS: Final = 2.0
@@ -136,7 +136,7 @@ class _Work:
         self.record = record
         self._tell = tell
         self._faults = faults_of(directory, record.import_id)
-        self._unwritten = 0
+        self._told_at = 0.0
         self._touched: dict[int, str] = {}
 
     async def run(self) -> ImportRecord:
@@ -234,7 +234,7 @@ class _Work:
             async with self._database.writing(WRITE_WITHIN) as connection:
                 await self._keep(connection, None if self.record.dry_run else store, after)
         if tell:
-            self._unwritten = 0
+            self._told_at = asyncio.get_running_loop().time()
         self.record = after
         seen.add_customers(self._touched)
 
@@ -261,8 +261,8 @@ class _Work:
                 bad=counts.bad + len(groups),
             ),
         )
-        self._unwritten += 1
-        return after, bool(groups) or self._unwritten >= PROGRESS_BATCHES
+        is_due = asyncio.get_running_loop().time() - self._told_at >= PROGRESS_SECONDS
+        return after, bool(groups) or is_due
 
     async def _keep(
         self, connection: AsyncConnection, store: Callable[[Connection], None] | None, after: ImportRecord

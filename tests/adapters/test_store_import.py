@@ -212,6 +212,31 @@ async def test_an_import_that_was_cut_off_goes_on_behind_its_last_batch(database
     assert len(found.items) == 25
 
 
+@pytest.mark.parametrize(("seconds", "last_row"), [(0.0, 16), (3_600.0, 6)])
+async def test_how_far_it_is_is_told_in_time_where_nothing_is_written(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, last_row: int
+) -> None:
+    monkeypatch.setattr("callcenter.importing.work.PROGRESS_SECONDS", seconds)
+    table = [[f"M{number}", f"客户{number}", "", "", "", ""] for number in range(30)]
+    await taken_in(database, tmp_path, [HEADER, *table])
+    await bring(database, tmp_path, [HEADER, *table[:4], ["M4", "", "bad", "", "", ""], *table[5:]], import_id="i2")
+    told: list[int] = []
+
+    class Killed(BaseException):
+        """As if the process were gone."""
+
+    def kill(record: ImportRecord) -> None:
+        told.append(record.last_row)
+        if len(told) == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        await run_import(database, tmp_path, "i2", region="CN", rows_a_batch=5, tell=kill)
+    left = await StoredImports(database).find("i2")
+    assert left is not None
+    assert (told, left.last_row) == ([6, 11, 16], last_row)
+
+
 async def test_a_key_of_several_customers_is_refused_until_they_are_merged(database: Database, tmp_path: Path) -> None:
     shared = phone("+8613800138001")
     one, two = await make(database, "一", shared), await make(database, "二", shared, mail("li@example.org"))
