@@ -52,7 +52,7 @@ def explain_offer(
         zh.append(f"技能 {rule}")
     if waiting.reserved_for == agent.agent_id:
         en.append("picked for this agent" if waiting.picked else "kept for this agent")
-        zh.append("由主管指派" if waiting.picked else "为该坐席保留")
+        zh.append("由班长指派" if waiting.picked else "为该坐席保留")
         parts.append(ReasonPart(name="kept_for", value="supervisor" if waiting.picked else "queue"))
     choice_en, choice_zh = _CHOICE[queue.agent_choice]
     en.append(f"{choice_en} {idle}")

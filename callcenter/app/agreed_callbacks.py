@@ -230,6 +230,7 @@ class AgreedCallbacks:
                 f"a callback to this number is agreed for {there:%Y-%m-%d %H:%M} ({self._timezone}) already; "
                 "move that one",
                 code="callback_agreed",
+                said=Label(zh=f"{there:%Y-%m-%d %H:%M}", en=f"for {there:%Y-%m-%d %H:%M}"),
             )
         only = cards[0].customer if len(cards) == 1 else None
         callback = AgreedCallback(
@@ -380,7 +381,10 @@ class AgreedCallbacks:
         if utc <= now:
             raise InvalidValue(f"{local_time:%Y-%m-%d %H:%M} ({zone}) is over; choose a later time", code="time_over")
         if utc - now > FARTHEST:
-            raise InvalidValue(f"callbacks can be agreed for the next {FARTHEST.days} days", code="time_too_far")
+            far = Label(zh=f"最多可预约 {FARTHEST.days} 天以内", en=f"at most {FARTHEST.days} days")
+            raise InvalidValue(
+                f"callbacks can be agreed for the next {FARTHEST.days} days", code="time_too_far", said=far
+            )
         return utc
 
     def _hours(self, queue_id: QueueId) -> OpeningHours | None:
@@ -398,10 +402,15 @@ class AgreedCallbacks:
             return
         zone = ZoneInfo(hours.timezone)
         opens = hours.next_opening(at)
-        again = "" if opens is None else f"; it opens at {opens.astimezone(zone):%Y-%m-%d %H:%M}"
+        opening = "" if opens is None else f"{opens.astimezone(zone):%Y-%m-%d %H:%M}"
+        again = opening and f"; it opens at {opening}"
         raise InvalidValue(
             f"queue {queue_id} is closed at {at.astimezone(zone):%Y-%m-%d %H:%M} ({hours.timezone}){again}",
             code="queue_closed_then",
+            said=Label(
+                zh=f"{opening} 开始营业" if opening else "之后不再营业",
+                en=f"it opens at {opening}" if opening else "it does not open again",
+            ),
         )
 
     async def _cards(self, customer_id: CustomerId | None, number: Number) -> tuple[CustomerCard, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from callcenter.domain.errors import CallcenterError
+from callcenter.domain.labels import Label
 
 
 class Forbidden(CallcenterError):
@@ -19,6 +20,14 @@ class Role(StrEnum):
     AGENT = "agent"
     SUPERVISOR = "supervisor"
     ADMINISTRATOR = "administrator"
+
+
+_NAMES: Mapping[Role, Label] = {
+    Role.VISITOR: Label(zh="未登录者", en="visitors"),
+    Role.AGENT: Label(zh="坐席", en="agents"),
+    Role.SUPERVISOR: Label(zh="班长", en="supervisors"),
+    Role.ADMINISTRATOR: Label(zh="管理员", en="administrators"),
+}
 
 
 class Grant(StrEnum):
@@ -246,6 +255,12 @@ def require(role: Role, action: Action) -> Grant:
     """The grant, or `Forbidden` saying who may."""
     grant = grant_of(role, action)
     if grant is None:
-        allowed = ", ".join(sorted(PERMISSIONS[action]))
-        raise Forbidden(f"the role {role} may not {action.replace('_', ' ')}; these may: {allowed}")
+        allowed = sorted(PERMISSIONS[action])
+        raise Forbidden(
+            f"the role {role} may not {action.replace('_', ' ')}; these may: {', '.join(allowed)}",
+            said=Label(
+                zh=f"可以这样做的角色：{'、'.join(_NAMES[one].zh for one in allowed)}。",
+                en=f"These roles may: {', '.join(_NAMES[one].en for one in allowed)}.",
+            ),
+        )
     return grant

@@ -23,6 +23,7 @@ from callcenter.domain.best_offers import BestOffer
 from callcenter.domain.customers import Customer
 from callcenter.domain.errors import CallcenterError, Conflict, InvalidValue, NotFound, Outdated, Overloaded
 from callcenter.domain.ids import CustomerId
+from callcenter.domain.labels import Label
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +136,12 @@ class SegmentUse:
         told = [f"queue {name}" for name in self.queues] + [f"best offer {name}" for name in self.best_offers]
         return ", ".join(told)
 
+    @property
+    def said(self) -> Label:
+        """The same in both languages."""
+        told = [f"队列 {name}" for name in self.queues] + [f"推荐 {name}" for name in self.best_offers]
+        return Label(zh="、".join(told), en=str(self))
+
 
 class Segments:
     """Saves, answers and keeps; `run` is owned by one task."""
@@ -225,6 +232,7 @@ class Segments:
             raise Conflict(
                 f"segment {segment_id} is named by {users}; take it out there first",
                 code="segment_in_use",
+                said=users.said,
             )
         of = known.version if expected is None else expected
         await self._keep(segment_id, known.label, known.condition, expected=of, by=by, removed=True)

@@ -5,6 +5,7 @@ import re
 from callcenter.crm.numbers import to_e164
 from callcenter.domain.customers import ContactPoint, ContactPointKind
 from callcenter.domain.errors import InvalidValue
+from callcenter.domain.labels import Label
 
 _PAGE = re.compile(
     r"(?:(?P<scheme>https?)://)?(?P<host>[^\s/:@]+\.[^\s/:@]+(?::\d{1,5})?)(?P<rest>/\S*|)$", re.IGNORECASE
@@ -45,16 +46,24 @@ def normal_point(point: ContactPoint, region: str) -> ContactPoint:
     match point.kind:
         case ContactPointKind.PHONE:
             value = to_e164(point.value, region)
+            right = "电话号码，最好带国家代码（+86 138 0013 8000）"
             wanted = "a telephone number, best with its country code (+86 138 0013 8000)"
         case ContactPointKind.EMAIL:
             value = normal_mail(point.value)
+            right = "邮箱地址（someone@example.org）"
             wanted = "a mail address (someone@example.org)"
         case ContactPointKind.WEB:
             value = normal_page(point.value)
+            right = "网址（https://shop.example.org）"
             wanted = "a web address (https://shop.example.org)"
         case ContactPointKind.SOCIAL:
             value = normal_handle(point.value)
+            right = "网络和其中的名称（wechat:li_na）"
             wanted = "a network and a name in it (wechat:li_na)"
     if value is None:
-        raise InvalidValue(f"a contact point of kind {point.kind} must be {wanted}", code="invalid_contact_point")
+        raise InvalidValue(
+            f"a contact point of kind {point.kind} must be {wanted}",
+            code="invalid_contact_point",
+            said=Label(zh=f"应为{right}。", en=f"It should be {wanted}."),
+        )
     return ContactPoint(kind=point.kind, value=value, label=point.label)

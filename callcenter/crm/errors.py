@@ -7,6 +7,7 @@ InvalidValue (domain)
 """
 
 from callcenter.domain.errors import InvalidValue
+from callcenter.domain.labels import Label
 
 
 class CrmError(InvalidValue):
@@ -26,6 +27,7 @@ class SegmentError(CrmError):
 
     code = "segment_invalid"
 
-    def __init__(self, message: str, *, position: int) -> None:
-        super().__init__(f"at character {position}: {message}")
+    def __init__(self, what: Label, *, position: int) -> None:
+        said = Label(zh=f"第 {position} 个字符：{what.zh}", en=f"at character {position}: {what.en}")
+        super().__init__(said.en, said=said)
         self.position = position

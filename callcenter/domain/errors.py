@@ -9,16 +9,20 @@ CallcenterError
 └── Overloaded          overloaded
 """
 
+from callcenter.domain.labels import Label
+
 
 class CallcenterError(Exception):
     """Anything this server says no to; `code` is stable, the message is for people."""
 
     code = "callcenter_error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, said: Label | None = None) -> None:
         super().__init__(message)
         if code is not None:
             self.code = code
+        self.said = said
+        """What the code alone does not tell, in both languages."""
 
 
 class NotFound(CallcenterError):
@@ -50,8 +54,10 @@ class InvalidValue(CallcenterError):
 
     code = "invalid_value"
 
-    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self, message: str, *, code: str | None = None, field: str | None = None, said: Label | None = None
+    ) -> None:
+        super().__init__(message, code=code, said=said)
         self.field = field
 
 

@@ -25,6 +25,7 @@ from callcenter.domain.errors import (
     Outdated,
     Overloaded,
 )
+from callcenter.domain.labels import Label
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,13 @@ _HTTP_CODES = {
 }
 
 
+class Said(BaseModel):
+    """What is wrong, in both languages; only where it tells more than the code does."""
+
+    zh: str
+    en: str
+
+
 class Problem(BaseModel):
     """A problem document, for the API's description."""
 
@@ -64,6 +72,7 @@ class Problem(BaseModel):
     status: int
     code: str
     detail: str
+    said: Said | None = None
 
 
 def problem(
@@ -73,6 +82,7 @@ def problem(
     *,
     headers: dict[str, str] | None = None,
     errors: list[dict[str, str]] | None = None,
+    said: Label | None = None,
 ) -> Response:
     """A refusal; `code` is stable, `detail` says what was wrong, where, and what would be right."""
     content: dict[str, object] = {
@@ -82,6 +92,8 @@ def problem(
         "code": code,
         "detail": _printable(detail),
     }
+    if said is not None:
+        content["said"] = {"zh": _printable(said.zh), "en": _printable(said.en)}
     if errors:
         content["errors"] = errors
     return Response(msgspec.json.encode(content), status_code=int(status), headers=headers, media_type=MEDIA_TYPE)
@@ -100,7 +112,7 @@ def problem_of(error: CallcenterError) -> Response:
         headers = _later(5)
     elif status is HTTPStatus.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"}
-    return problem(status, error.code, str(error), headers=headers, errors=_faults(error))
+    return problem(status, error.code, str(error), headers=headers, errors=_faults(error), said=error.said)
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -1,5 +1,6 @@
 """Segments: read, answered for a record, written again, translated; and what is said about faults."""
 
+import re
 from datetime import date, datetime
 
 import pytest
@@ -147,6 +148,12 @@ def test_a_fault_is_told_with_its_position_and_what_would_be_right(text: str, po
     assert caught.value.position == position
     assert str(caught.value).startswith(f"at character {position}: ")
     assert caught.value.code == "segment_invalid"
+    # The same in Chinese, where only what was typed, keywords and names of fields stay Latin.
+    assert caught.value.said is not None
+    chinese = caught.value.said.zh
+    assert chinese.startswith(f"第 {position} 个字符：")
+    assert re.search("[\u4e00-\u9fff]", chinese.split("：", 1)[1])
+    assert not re.search(r"\b(found|expected|here|write|there|known|field|text|number|date|boolean|words)\b", chinese)
 
 
 def test_a_segment_has_limits() -> None:

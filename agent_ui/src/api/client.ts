@@ -61,7 +61,8 @@ async function problemOf(response: Response): Promise<ServerSaidNo> {
   const retryAfter = Number.parseInt(response.headers.get('Retry-After') ?? '', 10)
   const errors: unknown[] = Array.isArray(fields['errors']) ? fields['errors'] : []
   const faults = errors.filter(isRecord).map((one) => ({ where: String(one['where']), message: String(one['message']) }))
-  return new ServerSaidNo(response.status, code, detail, Number.isNaN(retryAfter) ? null : retryAfter, faults)
+  const said = isRecord(fields['said']) ? { zh: String(fields['said']['zh']), en: String(fields['said']['en']) } : null
+  return new ServerSaidNo(response.status, code, detail, Number.isNaN(retryAfter) ? null : retryAfter, faults, said)
 }
 
 export async function send(

@@ -1,3 +1,5 @@
+import type { Label } from './documents'
+
 /**
  * What can go wrong between page and server.
  *
@@ -24,6 +26,8 @@ export class ServerSaidNo extends ClientError {
     readonly retryAfterSeconds: number | null,
     /** What is wrong with which part of what was sent, as `body.contact_points.0.value`. */
     readonly faults: readonly { where: string; message: string }[] = [],
+    /** What the code alone does not tell, in both languages. */
+    readonly said: Label | null = null,
   ) {
     super(code, detail)
   }

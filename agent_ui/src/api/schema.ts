@@ -2550,6 +2550,7 @@ export interface components {
         Problem: {
             code: string;
             detail: string;
+            said?: components["schemas"]["Said"] | null;
             status: number;
             title: string;
             /** @default about:blank */
@@ -2973,6 +2974,11 @@ export interface components {
          * @enum {string}
          */
         RunState: "waiting" | "running" | "done" | "cancelled" | "failed";
+        /** @description What is wrong, in both languages; only where it tells more than the code does. */
+        Said: {
+            en: string;
+            zh: string;
+        };
         /** @description Words a caller hears. */
         SaidView: {
             language: string;

@@ -126,7 +126,7 @@ export const zhErrors: typeof enErrors = {
   time_too_far: '时间太远：{detail}。',
   invalid_time: '当地时钟没有这个时刻，请另选。',
   callback_agreed: '该号码已有预约：{detail}。',
-  callback_not_yours: '这是他人的预约，请联系本人或主管。',
+  callback_not_yours: '这是他人的预约，请联系本人或班长。',
   unknown_callback: '该预约已不存在：已取消，或已进入队列。',
   do_not_call: '该客户不愿接听电话。',
   no_calls_out: '外呼已关闭：没有设置外呼线路。',

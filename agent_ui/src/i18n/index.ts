@@ -116,7 +116,8 @@ export function useWords() {
 
   function problem(error: unknown): string {
     if (!(error instanceof ClientError)) return error instanceof Error ? error.message : String(error)
-    const detail = error instanceof ServerSaidNo ? error.detail : error.message
+    const told = error instanceof ServerSaidNo ? error.detail : error.message
+    const detail = error instanceof ServerSaidNo && error.said !== null ? label(error.said) : told
     const seconds = error instanceof ServerSaidNo ? error.retryAfterSeconds : null
     return refusal(error.code, detail, { minutes: Math.ceil((seconds ?? 60) / 60) })
   }

@@ -199,7 +199,7 @@ export const zh: typeof en = {
     none: '还没有链接。',
     lost: '连接已中断 {duration}。以下为旧数据。',
     connecting: '正在连接……',
-    closed: '此链接已失效。请向主管索取新的链接。',
+    closed: '此链接已失效。请向班长索取新的链接。',
     signIn: '请从看板打开此页面，或使用链接。',
     waiting: '等待',
     longest: '最长',
