@@ -143,6 +143,9 @@ class HookDelivery:
         now = self._clock.now()
         if await self._outbox.pause_failing(due.delivery, reason, at=now, at_once=at_once):
             log.error("hook_paused", hook_id=due.delivery.hook_id, reason=reason)
+            # Nothing is sent to it now; whoever resumes it wants to see that something is.
+            self._failures.pop(due.delivery.hook_id, None)
+            self._cool_until.pop(due.delivery.hook_id, None)
 
     def _cool(self, hook_id: str, at: datetime) -> None:
         """Whoever fails is left alone for a while, longer each time: a backlog must not become a flood."""
