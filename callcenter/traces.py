@@ -118,8 +118,12 @@ class FileTraces:
         return sorted(found)
 
     async def _imports_with(self, person: FoundPerson) -> list[ImportRecord]:
-        ended = await self._imports.ended_before(self._clock.now())
-        return [record for record in ended if await asyncio.to_thread(self._mentions, record, person.words)]
+        now, found = self._clock.now(), []
+        ended = await self._imports.ended_before(now)
+        while ended:
+            found += [record for record in ended if await asyncio.to_thread(self._mentions, record, person.words)]
+            ended = await self._imports.ended_before(now, after=ended[-1].import_id)
+        return found
 
     def _files_of(self, record: ImportRecord) -> tuple[Path, Path]:
         directory, import_id = self._imports_directory, record.import_id

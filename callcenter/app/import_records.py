@@ -131,8 +131,11 @@ class ImportStore(Protocol):
         """Use this mapping for files with such columns from now on."""
         ...
 
-    async def ended_before(self, at: datetime) -> tuple[ImportRecord, ...]:
-        """Those that have files still and neither wait nor run, and ended or were brought before then."""
+    async def ended_before(self, at: datetime, *, after: str = "") -> tuple[ImportRecord, ...]:
+        """Those that have files still and neither wait nor run, and ended or were brought before then.
+
+        At most a thousand, in the order of their ids, behind `after`.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """Imports in the store: their records, and the mappings that are remembered."""
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +17,7 @@ from callcenter.store.late_terms import customers_owed
 from callcenter.store.upsert import upsert_into
 
 _BUSY = (ImportState.WAITING, ImportState.RUNNING)
+MOST_ENDED: Final = 1_000
 
 
 class StoredImports:
@@ -92,10 +94,11 @@ class StoredImports:
         async with self._database.writing() as connection:
             await connection.execute(upsert_into(connection, import_mappings), [row])
 
-    async def ended_before(self, at: datetime) -> tuple[ImportRecord, ...]:
-        """Those with files that neither wait nor run."""
+    async def ended_before(self, at: datetime, *, after: str = "") -> tuple[ImportRecord, ...]:
+        """A thousand of those with files that neither wait nor run, behind the import `after`."""
         over = or_(table.c.ended_at < at, table.c.ended_at.is_(None) & (table.c.created_at < at))
-        query = table.select().where(table.c.has_file, table.c.state.not_in(_BUSY), over).limit(1_000)
+        query = table.select().where(table.c.has_file, table.c.state.not_in(_BUSY), over, table.c.import_id > after)
+        query = query.order_by(table.c.import_id).limit(MOST_ENDED)
         async with self._database.reading() as connection:
             return tuple(record_of(row) for row in (await connection.execute(query)).all())
 

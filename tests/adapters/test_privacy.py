@@ -620,9 +620,14 @@ async def test_an_erasure_waits_until_the_spill_has_given_its_rows_back(database
     assert [secret for secret in SECRETS if secret.encode() in left] == []
 
 
-async def test_an_erasure_waits_for_an_export_and_an_import_under_way(database: Database, tmp_path: Path) -> None:
+async def test_an_erasure_waits_for_an_export_and_an_import_under_way(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Files of imports are gone through a few at a time, to the last.
+    monkeypatch.setattr("callcenter.store.imports.MOST_ENDED", 1)
     store = house(database, tmp_path)
     await furnish(store)
+    await _imported(store, "a-first", "name,phone\nSomebody,+4420\n", "others.csv")
     made = await store.erasures.ask(HE, confirm=NAME, open_cases_too=True, by="admin")
     export = tmp_path / "temporary" / "export-y.xlsx"
     export.write_text(NAME, encoding="utf-8")
