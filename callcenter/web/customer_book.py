@@ -1,5 +1,6 @@
 """What is kept about a customer besides himself: members, notes, the history of changes, the timeline."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -39,9 +40,11 @@ class NoteBody(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeList:
-    """Some changes, the newest first; `next_before` asks for those before, null at the end."""
+    """Some changes, the newest first, and the names of other customers they speak of; `next_before` asks for those
+    before, null at the end."""
 
     items: tuple[Change, ...]
+    customers: Mapping[CustomerId, str]
     next_before: int | None
 
 
@@ -93,7 +96,11 @@ async def read_changes(
     """Who changed what, with the values before and after, the newest first."""
     found = await deps.relations.book.changes(CustomerId(customer_id), limit=limit + 1, before=before)
     items = found[:limit]
-    return document(ChangeList(items=items, next_before=items[-1].change_id if len(found) > limit else None))
+    told = [field for change in items for field in change.fields if field.field == "other_customer_id"]
+    others = {CustomerId(one) for field in told for one in (field.before, field.after) if isinstance(one, str)}
+    names = await deps.relations.book.names_of(sorted(others))
+    next_before = items[-1].change_id if len(found) > limit else None
+    return document(ChangeList(items=items, customers=names, next_before=next_before))
 
 
 @router.get("/customers/{customer_id}/experience", response_model=Experience, dependencies=_READ)

@@ -204,8 +204,10 @@ def test_two_who_look_alike_are_told_apart_and_that_is_taken_back(client: TestCl
         assert client.get(f"{API}/customers/{one}/duplicates").json()["items"] == []
     (told,) = client.get(marks).json()["items"]
     assert (told["other"]["customer_id"], told["by"]) == (bea, "1001")
-    (line, _) = client.get(f"{API}/customers/{anna}/changes").json()["items"]
+    history = client.get(f"{API}/customers/{anna}/changes").json()
+    (line, _) = history["items"]
     assert (line["action"], line["by"], line["fields"][0]["after"]) == ("told_apart", "1001", bea)
+    assert history["customers"] == {bea: "章伟"}
     sign_in(client, "super")
     assert client.get(f"{API}/shared-contact-points").json()["items"] == []
     assert refusal(client.post(f"{API}/customers/{anna}/merges", json={"merged_id": bea})) == (409, "told_apart")

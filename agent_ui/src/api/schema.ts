@@ -694,8 +694,14 @@ export interface components {
          * @enum {string}
          */
         ChangeKind: "added" | "changed" | "removed" | "ordered";
-        /** @description Some changes, the newest first; `next_before` asks for those before, null at the end. */
+        /**
+         * @description Some changes, the newest first, and the names of other customers they speak of; `next_before` asks for those
+         *     before, null at the end.
+         */
         ChangeList: {
+            customers: {
+                [key: string]: string;
+            };
             items: components["schemas"]["Change"][];
             next_before: number | null;
         };

@@ -55,11 +55,12 @@ export function useValueText() {
     return codes === undefined ? null : labelOfCode(value, codes)
   }
 
-  /** `part` is whose value it is: agents are told by their names, codes of the business's lists by its words. */
-  function valueText(value: unknown, part: string): string {
+  /** `part` is whose value it is: agents and customers are told by their names, codes of the business's lists by its words. */
+  function valueText(value: unknown, part: string, customers: Readonly<Record<string, string>> = {}): string {
     const said = typeof value === 'string' && value !== '' ? value : null
     const isAgent = part === 'owner_id' || part === 'account_manager_id'
-    const text = (said !== null && (isAgent ? agentName(said) : listed(said, part))) || plain(value)
+    const named = said === null ? null : isAgent ? agentName(said) : part === 'other_customer_id' ? customers[said] : listed(said, part)
+    const text = named || plain(value)
     return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
   }
 
