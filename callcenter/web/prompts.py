@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import Field, StringConstraints
 from starlette.responses import FileResponse, Response
 
@@ -69,8 +69,17 @@ async def preview(body: PreviewBody, principal: Reader, deps: Deps) -> Response:
 
 
 @router.get("/prompts/{prompt_set}/{prompt}/{voice}/audio", response_class=_Sound, dependencies=_READ)
-async def read_audio(prompt_set: PathName, prompt: PathName, voice: Voice, deps: Deps) -> Response:
-    """What callers hear; with example values in the place of variables."""
+async def read_audio(
+    prompt_set: PathName,
+    prompt: PathName,
+    voice: Voice,
+    deps: Deps,
+    of: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """What callers hear; with example values in the place of variables.
+
+    `of` changes nothing: whoever shows sounds gives each recording an address of its own by it.
+    """
     return _sound(str(await deps.prompts.audio(_key(prompt_set, prompt, voice))))
 
 
